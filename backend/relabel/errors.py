@@ -1,0 +1,65 @@
+"""Every error that the package raises on purpose.
+
+RelabelError
+├── ConfigurationError      a setting, policy key or command-line value is wrong
+├── LabelConfigError        the project's labelling config is not one that can be cleaned
+├── InvalidValuesError      an array that enters the numerics breaks its contract
+├── PayloadError            a request to the backend is malformed (answered with 400)
+├── BadImageError           one task's image cannot be used; the round goes on without it
+├── NotReadyError           something must happen first (no round yet, too few labels)
+├── RoundInProgressError    another worker already runs this project's round
+└── LabelStudioError        Label Studio answered with an error or not at all
+    ├── LabelStudioDownError    no connection, time-out, or 5xx after all retries
+    ├── AccessError             401 or 403: the token is wrong, expired or of the wrong kind
+    └── NotFoundError           404: the project, task or annotation is gone
+
+A message names the key, the value and the remedy.
+"""
+
+
+class RelabelError(Exception):
+    """Base of all deliberate errors; its text is shown to users as it is."""
+
+
+class ConfigurationError(RelabelError):
+    """A setting, policy key or command-line value is wrong."""
+
+
+class LabelConfigError(RelabelError):
+    """The labelling config is not one image with one single-choice tag."""
+
+
+class InvalidValuesError(RelabelError, ValueError):
+    """An array breaks its contract of shape, range or finiteness."""
+
+
+class PayloadError(RelabelError):
+    """A request body is malformed; the message names the field."""
+
+
+class BadImageError(RelabelError):
+    """One image is missing, too large, not allowed or cannot be decoded."""
+
+
+class NotReadyError(RelabelError):
+    """A precondition is not met yet; the message says what to do first."""
+
+
+class RoundInProgressError(RelabelError):
+    """Another process runs a round of the same project."""
+
+
+class LabelStudioError(RelabelError):
+    """Label Studio answered with an error or not at all."""
+
+
+class LabelStudioDownError(LabelStudioError):
+    """No connection, a time-out, or a 5xx answer after all retries."""
+
+
+class AccessError(LabelStudioError):
+    """Label Studio refused the token (401 or 403)."""
+
+
+class NotFoundError(LabelStudioError):
+    """Label Studio does not know the thing asked for (404)."""
