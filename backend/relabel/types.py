@@ -64,7 +64,9 @@ class LabelCounts:
         _check_ids(self.task_ids, "LabelCounts.task_ids")
         _check_rows(self.votes, len(self.task_ids), "LabelCounts.votes")
         if self.votes.size and self.votes.min() < 0:
-            raise InvalidValuesError("LabelCounts.votes has negative counts; counts are sums of votes.")
+            raise InvalidValuesError(
+                "LabelCounts.votes has negative counts; counts are sums of votes."
+            )
 
 
 @dataclass(frozen=True, slots=True)

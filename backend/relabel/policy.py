@@ -1,0 +1,137 @@
+"""What is done with the labels: encoder, selector, score, consensus, budget, queue.
+
+A project's policy is, in this order of precedence: the keys written into *extra params* of the ML
+backend in Label Studio's settings, the TOML file named by RELABEL_POLICY_FILE, the defaults.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from relabel.errors import ConfigurationError
+
+
+class Policy(BaseModel):
+    """The science of one project; frozen, typed, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    choices: str = Field(
+        default="",
+        description="Name of the <Choices> tag to clean, where the labelling config has several.",
+    )
+    image: str = Field(
+        default="", description="Name of the <Image> tag, where the labelling config has several."
+    )
+    encoder: str = Field(
+        default="resnet18", description="What turns an image into a vector (tiny needs no weights)."
+    )
+    encoder_weights: Path | None = Field(
+        default=None, description="Local weights file, for machines without network."
+    )
+    selector: str = Field(
+        default="linear", description="What learns class probabilities from the noisy labels."
+    )
+    selector_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of that selector, by name."
+    )
+    score: str = Field(default="phi", description="What ranks the tasks.")
+    diversity: str = Field(
+        default="none", description="What spreads the head of the ranking over the data."
+    )
+    diversity_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the diversity mode, by name."
+    )
+    tie_rule: Literal["lowest", "current"] = Field(
+        default="current", description="Label that a tied task keeps until the tie is broken."
+    )
+    max_votes: int = Field(
+        default=10,
+        ge=2,
+        le=100,
+        description="Votes after which a task without a majority is ambiguous.",
+    )
+    budget: int | None = Field(
+        default=None, ge=1, description="Votes to spend in all; none = no limit."
+    )
+    window: int = Field(
+        default=50, ge=1, le=5000, description="Untouched tasks kept open in Label Studio's queue."
+    )
+    retrain_after: int = Field(
+        default=50, ge=1, description="New votes after which the next round starts."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of everything random in a round.")
+
+    def digest(self) -> str:
+        """Eight hexadecimal digits that change whenever any key does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def parse_extra_params(text: Any) -> dict[str, Any]:
+    """Read Label Studio's *extra params*: nothing, a mapping, or one string of JSON or TOML.
+
+    Raises:
+        ConfigurationError: the text is neither.
+
+    """
+    if text is None or text == "":
+        return {}
+    if isinstance(text, Mapping):
+        return dict(text)
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f"Extra params: expected key = value lines or a JSON object, got {text!r}."
+        )
+    stripped = text.strip()
+    if not stripped:
+        return {}
+    try:
+        values = json.loads(stripped) if stripped.startswith("{") else tomllib.loads(stripped)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"Extra params: not readable ({error}); write lines such as  window = 50  "
+            f'or a JSON object such as {{"window": 50}}.'
+        ) from error
+    return dict(values)
+
+
+def read_policy_file(path: Path | None) -> dict[str, Any]:
+    """Read the deployment's policy keys from a TOML file; none = no keys."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"RELABEL_POLICY_FILE = {path}: {error}.") from error
+
+
+def build_policy(*layers: Mapping[str, Any]) -> Policy:
+    """Merge the layers, later ones winning, and check every key and value.
+
+    Raises:
+        ConfigurationError: naming key, value, what is allowed, and the known keys.
+
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update(layer)
+    unknown = sorted(set(merged) - set(Policy.model_fields))
+    if unknown:
+        known = ", ".join(sorted(Policy.model_fields))
+        raise ConfigurationError(
+            f"Unknown policy key {unknown[0]} = {merged[unknown[0]]!r}. Known keys: {known}."
+        )
+    try:
+        return Policy(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(
+            f"Policy key {key} = {first['input']!r}: {first['msg']}."
+        ) from error

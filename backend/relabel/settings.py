@@ -1,0 +1,175 @@
+"""Where the system runs: addresses, credentials, folders. What it does is in `policy`."""
+
+import socket
+import stat
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from relabel.errors import ConfigurationError
+
+
+def _also(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """The deployment, read from the environment once, at the composition root.
+
+    Every name may be written with the prefix RELABEL_; the names that Label Studio users already
+    know (LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY, BASIC_AUTH_USER, PORT, ...) work as well.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RELABEL_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    label_studio_url: str = Field(
+        default="http://localhost:8080",
+        validation_alias=_also("RELABEL_LABEL_STUDIO_URL", "LABEL_STUDIO_URL", "LABEL_STUDIO_HOST"),
+        description="Address of Label Studio as this backend reaches it.",
+    )
+    label_studio_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=_also("RELABEL_LABEL_STUDIO_API_KEY", "LABEL_STUDIO_API_KEY"),
+        description="Legacy token or personal access token of a Label Studio user.",
+    )
+    label_studio_api_key_file: Path | None = Field(
+        default=None,
+        description="File that holds the token instead; only its owner may read it.",
+    )
+    url: str = Field(default="", description="Address of this backend as Label Studio reaches it.")
+    host: str = Field(default="127.0.0.1", description="Interface to listen on.")
+    port: int = Field(
+        default=9090,
+        ge=1,
+        le=65535,
+        validation_alias=_also("RELABEL_PORT", "PORT"),
+        description="Port to listen on.",
+    )
+    basic_auth_user: str = Field(
+        default="",
+        validation_alias=_also("RELABEL_BASIC_AUTH_USER", "BASIC_AUTH_USER"),
+        description="User that Label Studio and people must give; empty = no password asked.",
+    )
+    basic_auth_pass: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=_also("RELABEL_BASIC_AUTH_PASS", "BASIC_AUTH_PASS"),
+        description="Password to the user above.",
+    )
+    data_dir: Path = Field(
+        default=Path("relabel-data"),
+        description="Folder for the store, cached images, embeddings and rounds.",
+    )
+    database_url: str = Field(
+        default="", description="SQLAlchemy address; empty = SQLite in the data folder."
+    )
+    queue_url: str = Field(
+        default="",
+        description="redis://... for several machines; empty = in the data folder.",
+    )
+    policy_file: Path | None = Field(
+        default=None, description="TOML file with policy keys for all projects."
+    )
+    device: str = Field(default="cpu", description="Torch device of the rounds: cpu, cuda, mps.")
+    log_level: str = Field(
+        default="INFO",
+        validation_alias=_also("RELABEL_LOG_LEVEL", "LOG_LEVEL"),
+        description="DEBUG, INFO, WARNING or ERROR.",
+    )
+    sweep_seconds: float = Field(
+        default=60.0, gt=0, description="How often state is compared with Label Studio, seconds."
+    )
+    request_timeout_seconds: float = Field(
+        default=120.0, gt=0, description="Longest wait for one answer of Label Studio, seconds."
+    )
+    max_request_bytes: int = Field(
+        default=64 * 2**20, gt=0, description="Largest request body accepted."
+    )
+    max_image_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest image file used.")
+    max_image_pixels: int = Field(default=100_000_000, gt=0, description="Largest image decoded.")
+    image_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for one image, seconds."
+    )
+    image_hosts: tuple[str, ...] = Field(
+        default=(),
+        description='Hosts besides Label Studio from which images may be read, as JSON: ["a.org"].',
+    )
+    local_files_root: Path | None = Field(
+        default=None,
+        validation_alias=_also("RELABEL_LOCAL_FILES_ROOT", "LOCAL_FILES_DOCUMENT_ROOT"),
+        description="Label Studio's document root, if mounted here: images are read from disk.",
+    )
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: naming the variable, its value and what is allowed.
+
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}"
+                for e in error.errors()
+            )
+            raise ConfigurationError(f"Settings: {problems}.") from error
+
+    @model_validator(mode="after")
+    def _auth_is_whole(self) -> Self:
+        if bool(self.basic_auth_user) != bool(self.basic_auth_pass.get_secret_value()):
+            raise ValueError("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
+        return self
+
+    def api_key(self) -> str:
+        """Return Label Studio's token, from the environment or from the file."""
+        if self.label_studio_api_key_file is None:
+            key = self.label_studio_api_key.get_secret_value().strip()
+        else:
+            key = _read_secret(self.label_studio_api_key_file)
+        if not key:
+            raise ConfigurationError(
+                "LABEL_STUDIO_API_KEY is empty: copy a token from Label Studio "
+                "(avatar, Account & Settings, Personal Access Token or Legacy Token)."
+            )
+        return key
+
+    def basic_auth(self) -> tuple[str, str] | None:
+        """User and password that requests to this backend must carry, or None."""
+        if not self.basic_auth_user:
+            return None
+        return self.basic_auth_user, self.basic_auth_pass.get_secret_value()
+
+    def public_url(self) -> str:
+        """Address at which Label Studio reaches this backend, without a trailing slash."""
+        return (self.url or f"http://localhost:{self.port}").rstrip("/")
+
+    def database(self) -> str:
+        """SQLAlchemy address of the store."""
+        path = (self.data_dir / "relabel.sqlite3").resolve()
+        return self.database_url or f"sqlite:///{path}"
+
+    def hostname(self) -> str:
+        """Name of this machine in the rounds' records."""
+        return socket.gethostname()
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}: {error.strerror}."
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(
+            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path} can be read by others: "
+            f"run chmod 600 {path}."
+        )
+    return text

@@ -1,0 +1,111 @@
+"""Opening the store: SQLite with write-ahead log, or PostgreSQL, brought to the newest schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+
+from relabel.errors import ConfigurationError
+
+LOCK_WAIT_SECONDS = 30.0
+"""How long a writer waits for another one before SQLite gives up."""
+
+
+def open_database(url: str) -> Engine:
+    """Connect to the store, creating folder and schema when missing.
+
+    Raises:
+        ConfigurationError: the address cannot be used; names RELABEL_DATABASE_URL.
+
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = connect(url)
+        migrate(engine)
+    except Exception as error:
+        raise ConfigurationError(
+            f"The store cannot be opened ({type(error).__name__}: {error}). Check "
+            f"RELABEL_DATABASE_URL, RELABEL_DATA_DIR and the free space of that disk."
+        ) from error
+    return engine
+
+
+def connect(url: str) -> Engine:
+    """Make the engine without touching the schema."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a connection that takes no write lock; anything written through it is rolled back."""
+    with engine.connect().execution_options(only_reads=True) as connection:
+        yield connection
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest version; a second process waits for the first."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7235401)")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: list[dict[str, Any]],
+    *,
+    update: tuple[str, ...],
+    newer_by: str | None = None,
+) -> None:
+    """Insert rows, or update the columns `update` of those that exist.
+
+    With `newer_by`, an existing row is only overwritten by one whose value there is not smaller
+    and only while it is not marked deleted: late and repeated events change nothing.
+    """
+    if not rows:
+        return
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    condition = None
+    if newer_by is not None:
+        condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (
+            table.c.deleted.is_(False) | (statement.excluded.created_at > table.c.created_at)
+        )
+    statement = statement.on_conflict_do_update(
+        index_elements=[column.name for column in table.primary_key],
+        set_={name: statement.excluded[name] for name in update},
+        where=condition,
+    )
+    connection.execute(statement, rows)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: _begin does, so that a reader
+    # that becomes a writer never fails half-way with "database is locked".
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if only_reads else "BEGIN IMMEDIATE")

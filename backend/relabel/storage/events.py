@@ -1,0 +1,55 @@
+"""The journal of webhook events: what arrived, and whether its consequences were carried out."""
+
+import time
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from relabel.storage.tables import events
+
+KEEP_SECONDS = 7 * 86400.0
+"""How long handled events are kept for people who look for a reason."""
+
+
+def journal(
+    connection: Connection, project_id: int, action: str, task_ids: list[int] | None = None
+) -> None:
+    """Write down an event; one row per task, or one for the project."""
+    now = time.time()
+    rows = [
+        {"project_id": project_id, "action": action, "task_id": task_id, "received_at": now}
+        for task_id in (task_ids or (None,))
+    ]
+    connection.execute(insert(events), rows)
+
+
+def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[int], set[str]]:
+    """Return the row ids, the tasks and the actions of events still to be carried out."""
+    query = (
+        select(events)
+        .where(events.c.project_id == project_id, events.c.handled_at.is_(None))
+        .order_by(events.c.id)
+    )
+    rows = list(connection.execute(query))
+    return (
+        [row.id for row in rows],
+        {row.task_id for row in rows if row.task_id is not None},
+        {row.action for row in rows},
+    )
+
+
+def mark_handled(connection: Connection, ids: list[int]) -> None:
+    """Mark events as carried out, and forget very old ones."""
+    now = time.time()
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        connection.execute(update(events).where(events.c.id.in_(part)).values(handled_at=now))
+    connection.execute(delete(events).where(events.c.handled_at < now - KEEP_SECONDS))
+
+
+def count_events(connection: Connection, project_id: int) -> tuple[int, int]:
+    """Return (all events in the journal, those not yet carried out)."""
+    query = select(func.count(), func.count(events.c.handled_at)).where(
+        events.c.project_id == project_id
+    )
+    every, handled = connection.execute(query).one()
+    return int(every), int(every) - int(handled)

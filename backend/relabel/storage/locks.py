@@ -1,0 +1,43 @@
+"""One process at a time changes a project's queue; a killed holder frees its lock at once."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+_in_process: dict[tuple[str, int], threading.Lock] = {}
+_in_process_guard = threading.Lock()
+
+
+@contextmanager
+def queue_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[None]:
+    """Hold the project's queue: a PostgreSQL advisory lock, else a lock file of the data folder.
+
+    Both are released by the system when the process dies, however it dies.
+    """
+    with _in_process_guard:
+        mutex = _in_process.setdefault((str(folder), project_id), threading.Lock())
+    with mutex:
+        if engine.dialect.name == "postgresql":
+            with engine.connect() as connection:
+                key = {"key": 72_354_010_000 + project_id}
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+                try:
+                    yield
+                finally:
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+        else:
+            with _file_lock(folder / "locks" / f"project-{project_id}.lock"):
+                yield
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    import fcntl  # noqa: PLC0415  POSIX only; everything else imports on Windows too
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,81 @@
+"""Connected projects: what was found, what was set up, and what must be restored on detach."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from relabel.errors import NotReadyError
+from relabel.storage.database import upsert
+from relabel.storage.tables import annotations, events, projects, rounds, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One connected project. Times are Label Studio's, ISO strings in UTC."""
+
+    id: int
+    created_at: str
+    title: str
+    label_config: str
+    extra_params: str
+    connected_at: str
+    before: dict[str, Any]
+    backend_id: int | None = None
+    webhook_id: int | None = None
+    view_id: int | None = None
+    high_water: str = ""
+    train_requested: bool = False
+    paused: bool = False
+    note: str = ""
+
+
+_COLUMNS = tuple(column.name for column in projects.columns)
+
+
+def save_project(connection: Connection, project: Project) -> None:
+    """Insert the project or replace what is known of it."""
+    row = {name: getattr(project, name) for name in _COLUMNS}
+    upsert(connection, projects, [row], update=tuple(n for n in _COLUMNS if n != "id"))
+
+
+def find_project(connection: Connection, project_id: int) -> Project | None:
+    """Return the project, or None if it is not connected."""
+    row = connection.execute(select(projects).where(projects.c.id == project_id)).first()
+    return None if row is None else _project(row)
+
+
+def get_project(connection: Connection, project_id: int) -> Project:
+    """Return the project.
+
+    Raises:
+        NotReadyError: it is not connected.
+
+    """
+    project = find_project(connection, project_id)
+    if project is None:
+        raise NotReadyError(
+            f"Project {project_id} is not connected. Run: relabel connect --project {project_id}"
+        )
+    return project
+
+
+def list_projects(connection: Connection) -> list[Project]:
+    """Return all connected projects by id."""
+    return [_project(row) for row in connection.execute(select(projects).order_by(projects.c.id))]
+
+
+def set_project(connection: Connection, project_id: int, **values: Any) -> None:
+    """Change some columns of one project."""
+    connection.execute(update(projects).where(projects.c.id == project_id).values(**values))
+
+
+def forget_project(connection: Connection, project_id: int) -> None:
+    """Remove the project and all that is stored about it."""
+    for table in (annotations, tasks, events, rounds):
+        connection.execute(delete(table).where(table.c.project_id == project_id))
+    connection.execute(delete(projects).where(projects.c.id == project_id))
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(**row._mapping)  # noqa: SLF001  the public name of a row's mapping

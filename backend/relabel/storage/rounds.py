@@ -1,0 +1,150 @@
+"""Rounds: at most one runs per project; a dead one is recognised and may be replaced."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from relabel.errors import RoundInProgressError
+from relabel.storage.tables import rounds
+
+STALE_SECONDS = 120.0
+"""A running round on another machine without a heartbeat for this long is taken for dead."""
+
+
+class RoundState(StrEnum):
+    """How far a round came."""
+
+    RUNNING = "running"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round. Own times are Unix seconds; `votes` = votes that it was trained on."""
+
+    id: int
+    project_id: int
+    number: int
+    state: RoundState
+    model_version: str
+    policy: dict[str, Any]
+    votes: int
+    started_at: float
+    heartbeat_at: float
+    finished_at: float | None
+    host: str
+    pid: int
+    stage: str
+    done: int
+    total: int
+    artifact: str
+    record: dict[str, Any]
+    error: str
+
+    def alive(self) -> bool:
+        """Return whether a running round's process still seems to work."""
+        if self.host == socket.gethostname():
+            return _process_exists(self.pid)
+        return time.time() - self.heartbeat_at < STALE_SECONDS
+
+    def seconds_left(self) -> float | None:
+        """Time left in the current stage by its pace so far; None if it cannot be told."""
+        elapsed = self.heartbeat_at - self.record.get("stage_started_at", self.heartbeat_at)
+        if not 0 < self.done <= self.total or elapsed <= 0:
+            return None
+        return float(elapsed * (self.total - self.done) / self.done)
+
+
+def start_round(
+    connection: Connection, project_id: int, policy: dict[str, Any], digest: str
+) -> Round:
+    """Claim the project's next round for this process.
+
+    Raises:
+        RoundInProgressError: another process works on one.
+
+    """
+    past = list_rounds(connection, project_id)
+    for running in (r for r in past if r.state is RoundState.RUNNING):
+        if running.alive():
+            raise RoundInProgressError(
+                f"Round {running.number} of project {project_id} is already running "
+                f"(process {running.pid} on {running.host}, stage {running.stage!r})."
+            )
+        finish_round(connection, running.id, RoundState.KILLED, error="its process disappeared")
+    number = 1 + max((r.number for r in past), default=0)
+    now = time.time()
+    values: dict[str, Any] = {
+        "project_id": project_id,
+        "number": number,
+        "state": str(RoundState.RUNNING),
+        "model_version": f"relabel-{number}-{digest}",
+        "policy": policy,
+        "votes": 0,
+        "started_at": now,
+        "heartbeat_at": now,
+        "finished_at": None,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "stage": "starting",
+        "done": 0,
+        "total": 0,
+        "artifact": "",
+        "record": {},
+        "error": "",
+    }
+    key = connection.execute(insert(rounds).values(**values).returning(rounds.c.id)).scalar_one()
+    return Round(id=int(key), **{**values, "state": RoundState.RUNNING})
+
+
+def set_round(connection: Connection, round_id: int, **values: Any) -> None:
+    """Change some columns of a round; every change is a heartbeat."""
+    connection.execute(
+        update(rounds).where(rounds.c.id == round_id).values(heartbeat_at=time.time(), **values)
+    )
+
+
+def finish_round(
+    connection: Connection, round_id: int, state: RoundState, *, error: str = "", **values: Any
+) -> None:
+    """Close a round."""
+    set_round(
+        connection,
+        round_id,
+        state=str(state),
+        error=error,
+        finished_at=time.time(),
+        **values,
+    )
+
+
+def list_rounds(connection: Connection, project_id: int) -> list[Round]:
+    """Return all rounds of a project, oldest first."""
+    query = select(rounds).where(rounds.c.project_id == project_id).order_by(rounds.c.number)
+    return [
+        replace(Round(**row._mapping), state=RoundState(row.state))  # noqa: SLF001  public name
+        for row in connection.execute(query)
+    ]
+
+
+def published_round(connection: Connection, project_id: int) -> Round | None:
+    """Return the round whose scores order the queue now, if any."""
+    done = [r for r in list_rounds(connection, project_id) if r.state is RoundState.PUBLISHED]
+    return done[-1] if done else None
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

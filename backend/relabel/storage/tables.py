@@ -1,0 +1,97 @@
+"""The tables of the store. Label Studio's times are ISO strings in UTC, own times Unix seconds.
+
+Annotations are a mirror of Label Studio's; votes are derived from them and never stored.
+"""
+
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("created_at", String, nullable=False),
+    Column("title", String, nullable=False, default=""),
+    Column("label_config", Text, nullable=False, default=""),
+    Column("extra_params", Text, nullable=False, default=""),
+    Column("connected_at", String, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("backend_id", Integer),
+    Column("webhook_id", Integer),
+    Column("view_id", Integer),
+    Column("high_water", String, nullable=False, default=""),
+    Column("train_requested", Boolean, nullable=False, default=False),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("note", Text, nullable=False, default=""),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("image", Text, nullable=False, default=""),
+    Column("overlap", Integer, nullable=False, default=1),
+    Column("is_labeled", Boolean, nullable=False, default=False),
+    Column("updated_at", String, nullable=False, default=""),
+    Column("overlap_before", Integer, nullable=False, default=1),
+    Column("is_labeled_before", Boolean, nullable=False, default=False),
+    Column("touched", Boolean, nullable=False, default=False),
+    Column("score", Float),
+    Column("problem", Text, nullable=False, default=""),
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("annotation_id", Integer, primary_key=True),
+    Column("task_id", Integer, nullable=False),
+    Column("annotator", String, nullable=False, default=""),
+    Column("kind", String, nullable=False),
+    Column("choice", String, nullable=False, default=""),
+    Column("created_at", String, nullable=False, default=""),
+    Column("updated_at", String, nullable=False, default=""),
+    Column("updated_by", String, nullable=False, default=""),
+    Column("initial", Boolean, nullable=False, default=False),
+    Column("deleted", Boolean, nullable=False, default=False),
+    Column("received_at", Float, nullable=False),
+    Index("annotations_by_task", "project_id", "task_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project_id", Integer, nullable=False),
+    Column("action", String, nullable=False),
+    Column("task_id", Integer),
+    Column("received_at", Float, nullable=False),
+    Column("handled_at", Float),
+    Index("events_to_handle", "project_id", "handled_at"),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("votes", Integer, nullable=False, default=0),
+    Column("started_at", Float, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("host", String, nullable=False, default=""),
+    Column("pid", Integer, nullable=False, default=0),
+    Column("stage", String, nullable=False, default=""),
+    Column("done", Integer, nullable=False, default=0),
+    Column("total", Integer, nullable=False, default=0),
+    Column("artifact", String, nullable=False, default=""),
+    Column("record", JSON, nullable=False),
+    Column("error", Text, nullable=False, default=""),
+    Index("rounds_by_project", "project_id", "number"),
+)

@@ -1,0 +1,88 @@
+"""What the store knows of each task in Label Studio: image, overlap, state, written score."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from relabel.storage.database import upsert
+from relabel.storage.tables import annotations, tasks
+
+CHUNK = 500
+"""Ids per statement; SQLite limits the number of bound parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task as Label Studio last reported it; `touched` = this backend changed its overlap."""
+
+    task_id: int
+    image: str
+    overlap: int
+    is_labeled: bool
+    updated_at: str
+    overlap_before: int
+    is_labeled_before: bool
+    touched: bool = False
+    score: float | None = None
+    problem: str = ""
+
+
+_COLUMNS = tuple(Task.__dataclass_fields__)
+
+
+def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) -> None:
+    """Insert new tasks; of known ones, update what Label Studio reports.
+
+    The state before this backend's first touch is only taken from the first sight of a task.
+    """
+    rows = [{"project_id": project_id} | {n: getattr(t, n) for n in _COLUMNS} for t in seen]
+    upsert(connection, tasks, rows, update=("image", "overlap", "is_labeled", "updated_at"))
+
+
+def list_tasks(
+    connection: Connection, project_id: int, task_ids: Sequence[int] | None = None
+) -> dict[int, Task]:
+    """Return tasks by id (all, or those asked for that exist), ids increasing."""
+    query = select(*(tasks.c[n] for n in _COLUMNS)).where(tasks.c.project_id == project_id)
+    if task_ids is None:
+        found = connection.execute(query.order_by(tasks.c.task_id))
+        return {row.task_id: Task(*row) for row in found}
+    result: dict[int, Task] = {}
+    for start in range(0, len(task_ids), CHUNK):
+        part = list(task_ids[start : start + CHUNK])
+        for row in connection.execute(query.where(tasks.c.task_id.in_(part))):
+            result[row.task_id] = Task(*row)
+    return dict(sorted(result.items()))
+
+
+def set_task(connection: Connection, project_id: int, task_id: int, **values: Any) -> None:
+    """Change some columns of one task."""
+    connection.execute(
+        update(tasks)
+        .where(tasks.c.project_id == project_id, tasks.c.task_id == task_id)
+        .values(**values)
+    )
+
+
+def set_scores(connection: Connection, project_id: int, scores: dict[int, float]) -> None:
+    """Remember the scores that Label Studio now shows, by task id."""
+    for task_id, score in scores.items():
+        set_task(connection, project_id, task_id, score=score)
+
+
+def set_problems(connection: Connection, project_id: int, problems: dict[int, str]) -> None:
+    """Remember which tasks cannot be used and why; all others are fine."""
+    connection.execute(update(tasks).where(tasks.c.project_id == project_id).values(problem=""))
+    for task_id, problem in problems.items():
+        set_task(connection, project_id, task_id, problem=problem)
+
+
+def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
+    """Forget tasks that no longer exist in Label Studio, with their annotations."""
+    for task_id in task_ids:
+        for table in (annotations, tasks):
+            connection.execute(
+                delete(table).where(table.c.project_id == project_id, table.c.task_id == task_id)
+            )
