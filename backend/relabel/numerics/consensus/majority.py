@@ -1,0 +1,116 @@
+"""Strict majority: the rule of Bernhardt et al. 2022, and the default of every live decision."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.numerics.posteriors import normalise
+from relabel.types import BoolArray, Consensus, FloatArray, IntArray, State
+
+ABSTAIN_LIMIT = 2
+"""So many people who cannot tell make a task ambiguous."""
+
+TieRule = Callable[..., IntArray]
+
+
+def majority(
+    counts: IntArray,
+    *,
+    abstains: IntArray | None = None,
+    max_votes: int = 10,
+    tie_rule: str = "lowest",
+    current: IntArray | None = None,
+    probs: FloatArray | None = None,
+    rng: np.random.Generator | None = None,
+) -> Consensus:
+    """Decide from the votes alone which tasks are settled.
+
+    SETTLED: one class has strictly more votes than every other, and there is more than one vote
+    (the initial label counts as one). Otherwise AMBIGUOUS when votes and abstentions reach
+    `max_votes` or two people abstained; TIED when several classes share the top with at least two
+    votes in all; OPEN else.
+
+    Args:
+        counts: (N, K) votes, the initial label included.
+        abstains: (N,) "cannot tell" votes; None = nobody abstained.
+        max_votes: The cap on votes of one task, abstentions included.
+        tie_rule: Which of the top classes an unsettled task shows, a key of `TIE_RULES`.
+        current: (N,) labels so far, -1 = none; needed by the tie rule "current".
+        probs: (N, K) probabilities; needed by the tie rule "posterior".
+        rng: Needed by the tie rule "random".
+
+    Returns:
+        Labels (-1 where there are no votes) and states.
+
+    Raises:
+        InvalidValuesError: An array of the wrong shape, or the tie rule's input is missing.
+        ConfigurationError: Unknown tie rule, or a cap below 2.
+    """
+    _check(counts, abstains, max_votes, tie_rule)
+    total = counts.sum(1)
+    top = (counts == counts.max(1, keepdims=True)) & (total > 0)[:, None]
+    several = top.sum(1) > 1
+    abstained = np.zeros_like(total) if abstains is None else abstains
+    states = np.full(len(counts), int(State.OPEN), dtype=np.int64)
+    states[several & (total >= 2)] = State.TIED
+    states[(total + abstained >= max_votes) | (abstained >= ABSTAIN_LIMIT)] = State.AMBIGUOUS
+    states[~several & (total >= 2)] = State.SETTLED
+    labels = np.where(total > 0, top.argmax(1), -1)
+    if several.any():
+        labels[several] = TIE_RULES[tie_rule](
+            top[several],
+            current=None if current is None else current[several],
+            probs=None if probs is None else probs[several],
+            rng=rng,
+        )
+    return Consensus(labels=labels, states=states)
+
+
+def _check(counts: IntArray, abstains: IntArray | None, max_votes: int, tie_rule: str) -> None:
+    normalise(counts)
+    if abstains is not None and abstains.shape != counts.shape[:1]:
+        raise InvalidValuesError(
+            f"abstains has shape {abstains.shape}; expected ({len(counts)},), one count per task."
+        )
+    if max_votes < 2:
+        raise ConfigurationError(f"max_votes is {max_votes}; a majority needs at least 2.")
+    if tie_rule not in TIE_RULES:
+        raise ConfigurationError(
+            f"tie_rule is {tie_rule!r}; choose one of {', '.join(sorted(TIE_RULES))}."
+        )
+
+
+def _lowest(top: BoolArray, **_: object) -> IntArray:
+    """The class that comes first in the labelling config."""
+    return np.asarray(top.argmax(1))
+
+
+def _current(top: BoolArray, *, current: IntArray | None, **_: object) -> IntArray:
+    """The label so far if it is among the top classes, else the lowest index."""
+    if current is None:
+        raise InvalidValuesError("The tie rule 'current' needs `current`, the labels so far.")
+    kept = (current >= 0) & top[np.arange(len(top)), current]
+    return np.where(kept, current, top.argmax(1))
+
+
+def _posterior(top: BoolArray, *, probs: FloatArray | None, **_: object) -> IntArray:
+    """The top class that the posterior finds likeliest."""
+    if probs is None:
+        raise InvalidValuesError("The tie rule 'posterior' needs `probs`, the class probabilities.")
+    return np.asarray(np.where(top, probs, -1.0).argmax(1))
+
+
+def _random(top: BoolArray, *, rng: np.random.Generator | None, **_: object) -> IntArray:
+    """Any of the top classes with equal chance."""
+    if rng is None:
+        raise InvalidValuesError("The tie rule 'random' needs `rng`, a seeded generator.")
+    return np.asarray(np.where(top, rng.random(top.shape), -1.0).argmax(1))
+
+
+TIE_RULES: dict[str, TieRule] = {
+    "lowest": _lowest,
+    "current": _current,
+    "posterior": _posterior,
+    "random": _random,
+}
