@@ -1,0 +1,64 @@
+"""Classifiers that stand side by side: M networks, one forward pass, no shared parameters."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Output(NamedTuple):
+    """What M networks say. logits: (M, B, K); features: (M, B, F), the inputs of the last layer."""
+
+    logits: Tensor
+    features: Tensor
+
+
+class Classifier(nn.Module):
+    """A body that gives features and a linear head on them."""
+
+    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (B, K) and features (B, F)."""
+        features = self.body(inputs)
+        return self.head(features), features
+
+
+class Peers(nn.Module):
+    """M classifiers that see the same batches."""
+
+    def __init__(self, classifiers: list[Classifier]) -> None:
+        super().__init__()
+        self.classifiers = nn.ModuleList(classifiers)
+
+    def forward(self, inputs: Tensor) -> Output:
+        """Return every classifier's logits and features for inputs (B, ...)."""
+        logits, features = zip(*(net(inputs) for net in self.classifiers), strict=True)
+        return Output(torch.stack(logits), torch.stack(features))
+
+
+class LinearHeads(nn.Module):
+    """M linear classifiers in one matrix product; they start at zero (their problem is convex)."""
+
+    def __init__(self, dimensions: int, classes: int, count: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(count, classes, dimensions))
+        self.bias = nn.Parameter(torch.zeros(count, classes))
+
+    def forward(self, inputs: Tensor) -> Output:
+        """Return logits (M, B, K) of vectors (B, D), and the vectors as everyone's features."""
+        count, classes, dimensions = self.weight.shape
+        flat = inputs @ self.weight.view(count * classes, dimensions).T + self.bias.view(-1)
+        logits = flat.view(len(inputs), count, classes).transpose(0, 1)
+        return Output(logits, inputs.expand(count, *inputs.shape))
+
+
+def side_by_side(make: Callable[[], Classifier], count: int, seed: int) -> Peers:
+    """Make `count` classifiers with different initial weights, all decided by `seed`."""
+    with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator
+        torch.manual_seed(seed)
+        return Peers([make() for _ in range(count)])

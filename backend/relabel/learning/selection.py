@@ -1,0 +1,137 @@
+"""What a selector is given and what it returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from relabel.errors import InvalidValuesError
+from relabel.types import (
+    Float32Array,
+    FloatArray,
+    IntArray,
+    LabelCounts,
+    Posteriors,
+    Progress,
+    silent,
+)
+
+ImageArray = npt.NDArray[np.uint8]
+Record = dict[str, float | int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The tasks that a selector learns from and gives posteriors for.
+
+    task_ids: (N,) int, increasing. counts: (N, K) votes; a row of zeros is unlabelled and is not
+    trained on. vectors: (N, D) float32 frozen embeddings. images: (N, H, W, C) uint8, for the
+    selectors that train a network on pixels. Each selector says which of the two it needs.
+    """
+
+    task_ids: IntArray
+    counts: IntArray
+    vectors: Float32Array | None = None
+    images: ImageArray | None = None
+
+    def __post_init__(self) -> None:
+        LabelCounts(self.task_ids, self.counts)
+        if self.counts.shape[1] < 2:
+            raise InvalidValuesError("TrainingData.counts needs at least two classes (columns).")
+        for name, values in (("vectors", self.vectors), ("images", self.images)):
+            if values is not None and len(values) != len(self.task_ids):
+                raise InvalidValuesError(
+                    f"TrainingData.{name} has {len(values)} rows; expected {len(self.task_ids)}."
+                )
+
+    @property
+    def labelled(self) -> IntArray:
+        """Rows (n,) that have at least one vote."""
+        return np.flatnonzero(self.counts.sum(1))
+
+    @property
+    def targets(self) -> Float32Array:
+        """Normalised votes (N, K); rows sum to 1, or to 0 where unlabelled."""
+        totals = self.counts.sum(1, keepdims=True)
+        targets: Float32Array = (self.counts / np.maximum(totals, 1)).astype(np.float32)
+        return targets
+
+    @property
+    def labels(self) -> IntArray:
+        """The class with most votes (N,), the lowest of several; -1 where unlabelled."""
+        return np.where(self.counts.any(1), self.counts.argmax(1), -1).astype(np.int64)
+
+    def with_counts(self, counts: IntArray) -> "TrainingData":
+        """Return the same tasks with other votes (N, K)."""
+        return TrainingData(self.task_ids, counts, self.vectors, self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a selector found out about every task.
+
+    posteriors: (N, K). out_of_sample: no task's own votes were used for its posteriors.
+    contribution: (N,), higher = its label is trusted more (Kim's alpha, kept-by-co-teaching, ...).
+    members: (T, M, N, K) probabilities of each pass and each network, where there are several.
+    record: what was chosen and measured (noise rate, epochs, temperature, seconds, ...).
+    """
+
+    posteriors: Posteriors
+    out_of_sample: bool
+    contribution: FloatArray | None = None
+    members: Float32Array | None = None
+    record: Record = field(default_factory=dict)
+
+
+class RunArguments(TypedDict, total=False):
+    """The keyword arguments that every recipe takes beside its own options."""
+
+    seed: int
+    device: str
+    progress: Progress
+    checkpoint: Path | None
+    warm_start: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How, rather than what, to train.
+
+    seed: of the networks' initial weights, of the batches' order and of folds.
+    checkpoint: folder where training leaves its state after some epochs; a recipe that is started
+    again with the same data, options and folder continues there. It belongs to one round.
+    warm_start: the checkpoint folder of an earlier round, whose weights training starts from.
+    """
+
+    seed: int
+    device: str = "cpu"
+    progress: Progress = silent
+    checkpoint: Path | None = None
+    warm_start: Path | None = None
+
+    def stage(self, name: str, *, seed_offset: int = 0) -> "Run":
+        """Return the run of one part of a recipe: its own seed and its own folders."""
+        return Run(
+            self.seed + seed_offset,
+            self.device,
+            self.progress,
+            self.checkpoint and self.checkpoint / name,
+            self.warm_start and self.warm_start / name,
+        )
+
+    def arguments(self) -> RunArguments:
+        """Return this run as the keyword arguments of a recipe."""
+        return {
+            "seed": self.seed,
+            "device": self.device,
+            "progress": self.progress,
+            "checkpoint": self.checkpoint,
+            "warm_start": self.warm_start,
+        }
+
+
+Selector = Callable[..., Selection]
+"""recipe(data, *, <its options>, seed, device, progress, checkpoint, warm_start) -> Selection."""
