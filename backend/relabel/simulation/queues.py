@@ -1,0 +1,84 @@
+"""Orders in which a simulated campaign asks its tasks."""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+
+import numpy as np
+
+from relabel.simulation.campaign import Prioritise, Queue
+from relabel.types import BoolArray, FloatArray, IntArray
+
+
+class OrderedQueue:
+    """A fixed order; what is learnt about a task does not move the others."""
+
+    def __init__(self, order: IntArray) -> None:
+        """order: rows, the one to ask first at the front."""
+        self._rows = iter(order.tolist())
+
+    def next(self) -> int | None:
+        """Return the next row; None at the end."""
+        return next(self._rows, None)
+
+    def closed(self, task: int, votes: list[int]) -> None:
+        """Leave the order as it is."""
+
+
+class RescoringQueue:
+    """Always the task with the highest score, where asking a task changes its score."""
+
+    def __init__(
+        self,
+        scores: FloatArray,
+        rescore: Callable[[int, list[int]], float],
+        rng: np.random.Generator,
+    ) -> None:
+        """scores: (N,) higher = sooner; rescore(task, votes (K,)) -> the task's new score."""
+        self._rescore = rescore
+        self._ties: list[float] = rng.random(len(scores)).tolist()
+        self._heap = [
+            (-s, t, i) for i, (s, t) in enumerate(zip(scores.tolist(), self._ties, strict=True))
+        ]
+        heapify(self._heap)
+
+    def next(self) -> int | None:
+        """Take the best task out of the queue; `closed` puts it back."""
+        return heappop(self._heap)[2] if self._heap else None
+
+    def closed(self, task: int, votes: list[int]) -> None:
+        """Put the task back with the score that its votes now give it."""
+        heappush(self._heap, (-self._rescore(task, votes), self._ties[task], task))
+
+
+def random_order(seed: int) -> Prioritise:
+    """Return the baseline: every task once, in random order."""
+
+    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
+        order = np.random.default_rng(seed).permutation(len(counts))
+        return OrderedQueue(order[pool[order]])
+
+    return prioritise
+
+
+def oracle_order(
+    distributions: FloatArray, score: Callable[[IntArray, FloatArray], FloatArray], seed: int
+) -> Prioritise:
+    """Return the ranking by someone who knows the (N, K) true distributions.
+
+    score(counts (N, K), distributions) is the production score `ratio`: the probability that the
+    label is wrong per expected vote. It looks at the counts' maximum only, so one table of N by K
+    scores, one column per possible label, replaces a new computation after every vote.
+    """
+    n, k = distributions.shape
+    one_hot = np.eye(k, dtype=np.int64)
+    columns = [score(np.broadcast_to(one_hot[c], (n, k)), distributions) for c in range(k)]
+    table: list[list[float]] = np.stack(columns, axis=1).tolist()
+
+    def rescore(task: int, votes: list[int]) -> float:
+        return table[task][votes.index(max(votes))]
+
+    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
+        scores = np.where(pool, score(counts, distributions), -np.inf)
+        return RescoringQueue(scores, rescore, np.random.default_rng(seed))
+
+    return prioritise
