@@ -30,10 +30,9 @@ def test_it_is_as_good_as_scikit_learns_cross_validated_logistic_regression(nois
     def loss(probs: np.ndarray) -> float:
         return -np.log(probs[np.arange(len(labels)), labels]).mean()
 
-    assert loss(ours) <= loss(theirs) + 0.02
-    assert (ours.argmax(1) == digits.truth).mean() >= (
-        theirs.argmax(1) == digits.truth
-    ).mean() - 0.01
+    best = min(theirs, key=loss)
+    assert loss(ours) <= loss(best) + 0.02
+    assert (ours.argmax(1) == digits.truth).mean() >= (best.argmax(1) == digits.truth).mean() - 0.01
 
 
 def test_the_same_seed_gives_the_same_posteriors(noisy_digits):
