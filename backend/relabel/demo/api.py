@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 
-from relabel.errors import LabelStudioError
+from relabel.errors import AccessError, LabelStudioError, NotFoundError
 
 TIMEOUT_SECONDS = 120.0
+KINDS: dict[int, type[LabelStudioError]] = {401: AccessError, 403: AccessError, 404: NotFoundError}
 
 
 def connect(url: str, token: str) -> httpx.Client:
@@ -25,10 +26,11 @@ def connect(url: str, token: str) -> httpx.Client:
 
 
 def raise_on_error(response: httpx.Response) -> None:
-    """Raise LabelStudioError with the answer's text if its status is 400 or above."""
+    """Raise a LabelStudioError with the answer's text if its status is 400 or above."""
     if response.is_error:
         response.read()
-        raise LabelStudioError(
+        kind = KINDS.get(response.status_code, LabelStudioError)
+        raise kind(
             f"{response.request.method} {response.request.url.path} answered "
             f"{response.status_code}: {response.text[:500]}"
         )

@@ -1,5 +1,6 @@
 """Server processes that live as long as the demo or one test session, and not longer."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -72,14 +73,13 @@ def start(
         NotReadyError: It ended or did not answer in time; the message ends with its last lines.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - the command is ours
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**inherited, **env},
+            env={**inherited(), **env},
             start_new_session=True,  # so that Ctrl-C reaches us alone, and the group can be killed
         )
     server = Server(name, url, process, log)
@@ -89,6 +89,11 @@ def start(
         server.stop()
         raise
     return server
+
+
+def inherited() -> dict[str, str]:
+    """Return the part of our environment that a server takes over."""
+    return {key: os.environ[key] for key in INHERITED if key in os.environ}
 
 
 def free_port(wanted: int) -> int:
@@ -152,7 +157,5 @@ def _tail(log: Path) -> str:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
