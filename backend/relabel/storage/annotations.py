@@ -166,10 +166,7 @@ def count_new_votes(connection: Connection, project_id: int) -> int:
 
 
 def _among(task_ids: Sequence[int]) -> ColumnElement[bool]:
-    wanted = sorted(task_ids)
-    if len(wanted) <= 500:
-        return annotations.c.task_id.in_(wanted)
-    return annotations.c.task_id.between(wanted[0], wanted[-1])
+    return annotations.c.task_id.in_(sorted(task_ids))
 
 
 def _row(project_id: int, annotation: Annotation, received_at: float) -> dict[str, object]:

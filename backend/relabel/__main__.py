@@ -1,0 +1,5 @@
+"""Lets `python -m relabel` be the command `relabel`."""
+
+from relabel.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Images on disk by the digest of their bytes, with an index from reference to digest."""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS images (
+    project_id INTEGER NOT NULL, reference TEXT NOT NULL, digest TEXT NOT NULL,
+    size INTEGER NOT NULL, PRIMARY KEY (project_id, reference)
+)
+"""
+
+
+class ImageCache:
+    """Keeps what was fetched until `max_bytes`; then the images used least recently go."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = 20 * 2**30) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._guard = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._index = sqlite3.connect(
+            folder / "index.sqlite3", timeout=30, check_same_thread=False, isolation_level=None
+        )
+        self._index.execute("PRAGMA journal_mode=WAL")
+        self._index.execute(_SCHEMA)
+
+    def digest(self, project_id: int, reference: str, fetch: Callable[[], bytes]) -> str:
+        """Return the SHA-256 of the image, fetching it when it is not here; raises as `fetch`."""
+        with self._guard:
+            row = self._index.execute(
+                "SELECT digest FROM images WHERE project_id = ? AND reference = ?",
+                (project_id, reference),
+            ).fetchone()
+        if row is not None and self._path(row[0]).exists():
+            return str(row[0])
+        content = fetch()
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(f".{threading.get_ident()}.part")
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        with self._guard:
+            self._index.execute(
+                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
+                (project_id, reference, digest, len(content)),
+            )
+        return digest
+
+    def read(self, digest: str) -> bytes:
+        """Return the bytes of an image that `digest` returned."""
+        path = self._path(digest)
+        content = path.read_bytes()
+        path.touch()
+        return content
+
+    def trim(self) -> int:
+        """Delete what was used least recently until the limit holds; return the bytes freed."""
+        files = [p for p in self._folder.glob("??/*") if p.suffix != ".part"]
+        used = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in files)
+        excess = sum(size for _, size, _ in used) - self._max_bytes
+        freed = 0
+        for _, size, path in used:
+            if freed >= excess:
+                break
+            path.unlink(missing_ok=True)
+            freed += size
+        return freed
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / digest

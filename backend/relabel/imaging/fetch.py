@@ -1,0 +1,159 @@
+"""Reading the bytes of one task's image, wherever Label Studio says it is.
+
+Uploads and local files come from Label Studio with its token (local files from disk, if the
+document root is mounted here); cloud addresses through Label Studio's presigned links; http(s)
+addresses directly, from public hosts and from those that the settings allow. The token never
+leaves Label Studio's own host.
+"""
+
+import base64
+import ipaddress
+import socket
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
+
+import httpx
+
+from relabel.errors import BadImageError
+from relabel.labelstudio.client import LabelStudio
+from relabel.settings import Settings
+
+CLOUD_SCHEMES = ("s3", "gs", "azure-blob")
+MAX_REDIRECTS = 4
+CHUNK_BYTES = 65_536
+
+
+class ImageFetcher:
+    """Fetches images within the limits of the settings; safe to use from several threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        label_studio: LabelStudio,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._settings = settings
+        self._label_studio = label_studio
+        self._public = httpx.Client(
+            timeout=settings.image_timeout_seconds, transport=transport, trust_env=False
+        )
+
+    def fetch(self, task_id: int, reference: str) -> bytes:
+        """Return the image's bytes.
+
+        Raises:
+            BadImageError: missing, refused, too large or too slow; says which and what to do.
+
+        """
+        if not reference:
+            raise BadImageError("the task has no image address")
+        scheme = urlsplit(reference).scheme
+        try:
+            if scheme in CLOUD_SCHEMES:
+                return self._from_cloud(task_id, reference)
+            if scheme in ("http", "https") and not reference.startswith(
+                self._label_studio.url + "/"
+            ):
+                return self._from_web(reference)
+            if scheme in ("", "http", "https"):
+                return self._from_label_studio(reference)
+        except httpx.TransportError as error:
+            raise BadImageError(f"{_short(reference)}: {type(error).__name__}") from error
+        raise BadImageError(f"{_short(reference)}: addresses of kind {scheme}:// are not supported")
+
+    def _from_label_studio(self, reference: str) -> bytes:
+        path = reference.removeprefix(self._label_studio.url)
+        if not path.startswith("/"):
+            raise BadImageError(
+                f"{_short(reference)}: neither an address nor a path of Label Studio"
+            )
+        root = self._settings.local_files_root
+        if root is not None and path.startswith("/data/local-files/"):
+            return self._from_disk(root, path)
+        request = self._label_studio.http.build_request(
+            "GET", path, timeout=self._settings.image_timeout_seconds
+        )
+        response = self._label_studio.http.send(request, stream=True)
+        if response.is_redirect:
+            target = urljoin(str(request.url), response.headers.get("location", ""))
+            response.close()
+            return self._from_web(target)
+        return self._read(response, reference)
+
+    def _from_disk(self, root: Path, path: str) -> bytes:
+        wanted = parse_qs(urlsplit(path).query).get("d", [""])[0]
+        file = (root / unquote(wanted).lstrip("/")).resolve()
+        if not file.is_relative_to(root.resolve()):
+            raise BadImageError(f"{_short(path)}: leads outside the document root")
+        try:
+            if file.stat().st_size > self._settings.max_image_bytes:
+                raise BadImageError(self._too_large(path))
+            return file.read_bytes()
+        except OSError as error:
+            raise BadImageError(f"{_short(path)}: {error.strerror} on disk") from error
+
+    def _from_cloud(self, task_id: int, reference: str) -> bytes:
+        coded = base64.urlsafe_b64encode(reference.encode()).decode()
+        path = f"/tasks/{task_id}/presign/"
+        response = self._label_studio.http.get(path, params={"fileuri": coded})
+        target = response.headers.get("location", "")
+        if not response.is_redirect or not target:
+            raise BadImageError(
+                f"{_short(reference)}: Label Studio gave no presigned link "
+                f"({response.status_code}); check the project's cloud storage"
+            )
+        return self._from_web(target)
+
+    def _from_web(self, address: str) -> bytes:
+        for _ in range(MAX_REDIRECTS):
+            self._check_host(address)
+            request = self._public.build_request("GET", address)
+            response = self._public.send(request, stream=True)
+            if not response.is_redirect:
+                return self._read(response, address)
+            address = urljoin(address, response.headers.get("location", ""))
+            response.close()
+        raise BadImageError(f"{_short(address)}: more than {MAX_REDIRECTS} redirects")
+
+    def _check_host(self, address: str) -> None:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https"):
+            raise BadImageError(
+                f"{_short(address)}: redirected to a {parts.scheme or 'bare'} address"
+            )
+        if host in self._settings.image_hosts:
+            return
+        try:
+            found = socket.getaddrinfo(host, parts.port or 443, proto=socket.IPPROTO_TCP)
+        except OSError as error:
+            raise BadImageError(f"{_short(address)}: unknown host {host}") from error
+        if not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
+            raise BadImageError(
+                f"{_short(address)}: {host} is a private address; allow it with RELABEL_IMAGE_HOSTS"
+            )
+
+    def _read(self, response: httpx.Response, reference: str) -> bytes:
+        try:
+            if response.status_code != httpx.codes.OK:
+                raise BadImageError(f"{_short(reference)}: answered {response.status_code}")
+            parts: list[bytes] = []
+            size = 0
+            for part in response.iter_bytes(CHUNK_BYTES):
+                size += len(part)
+                if size > self._settings.max_image_bytes:
+                    raise BadImageError(self._too_large(reference))
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            response.close()
+
+    def _too_large(self, reference: str) -> str:
+        limit = self._settings.max_image_bytes
+        return f"{_short(reference)}: larger than {limit} bytes (RELABEL_MAX_IMAGE_BYTES)"
+
+
+def _short(reference: str) -> str:
+    """Leave out the query, which may hold a signature, and cut what is long."""
+    return reference.split("?", 1)[0][-120:]

@@ -1,0 +1,297 @@
+"""Every HTTP request to Label Studio.
+
+Written on httpx rather than on the SDK's generated client, which sets no time limit on image
+requests, cannot delete a model version, drops the answer of next_task, and needs four times as long
+as the export for a full reading.
+"""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import httpx
+import stamina
+
+from relabel.errors import AccessError, LabelStudioDownError, LabelStudioError, NotFoundError
+
+ATTEMPTS = 5
+"""Tries of a request that may be repeated, with growing pauses."""
+PAGE = 500
+"""Tasks per page of a listing."""
+REFRESH_SECONDS = 240.0
+"""Access tokens live 300 seconds; a new one is fetched this long after the last."""
+
+
+class TokenAuth(httpx.Auth):
+    """Adds a legacy token as it is, or exchanges a personal access token for a short-lived one."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._url = url
+        self._key = api_key
+        self._access = ""
+        self._fetched_at = 0.0
+        self._guard = threading.Lock()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Authorise one request; after a 401 try once more with a fresh access token."""
+        if not is_personal_token(self._key):
+            request.headers["Authorization"] = f"Token {self._key}"
+            yield request
+            return
+        if time.monotonic() - self._fetched_at > REFRESH_SECONDS or not self._access:
+            yield from self._refresh()
+        request.headers["Authorization"] = f"Bearer {self._access}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            yield from self._refresh()
+            request.headers["Authorization"] = f"Bearer {self._access}"
+            yield request
+
+    def _refresh(self) -> Generator[httpx.Request, httpx.Response, None]:
+        body = {"refresh": self._key}
+        response = yield httpx.Request("POST", f"{self._url}/api/token/refresh/", json=body)
+        if response.status_code != httpx.codes.OK:
+            raise AccessError(
+                f"Label Studio refused the personal access token ({response.status_code}): "
+                f"create a new one under Account & Settings and set LABEL_STUDIO_API_KEY."
+            )
+        with self._guard:
+            self._access = str(response.json()["access"])
+            self._fetched_at = time.monotonic()
+
+
+def is_personal_token(key: str) -> bool:
+    """Return whether the key is a personal access token (a JWT) rather than a legacy token."""
+    head = key.split(".", maxsplit=1)[0]
+    if key.count(".") != 2:
+        return False
+    try:
+        decoded = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except ValueError:
+        return False
+    return isinstance(decoded, dict)
+
+
+class LabelStudio:
+    """A Label Studio server, as one user sees it."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        timeout_seconds: float = 120.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.http = httpx.Client(
+            base_url=self.url,
+            auth=TokenAuth(self.url, api_key),
+            timeout=httpx.Timeout(timeout_seconds, connect=10.0),
+            transport=transport,
+            follow_redirects=False,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.http.close()
+
+    # -- the server and its projects ---------------------------------------------------------
+    def version(self) -> str:
+        """Return the server's release."""
+        return str(self._get("/api/version").get("release", "unknown"))
+
+    def whoami(self) -> dict[str, Any]:
+        """Return the user that the token belongs to."""
+        return dict(self._get("/api/current-user/whoami"))
+
+    def project(self, project_id: int) -> dict[str, Any]:
+        """Return a project with its settings and counters."""
+        return dict(self._get(f"/api/projects/{project_id}/"))
+
+    def update_project(self, project_id: int, **values: Any) -> None:
+        """Change settings of a project."""
+        self._patch(f"/api/projects/{project_id}/", values)
+
+    # -- tasks -------------------------------------------------------------------------------
+    def export(self, project_id: int) -> list[dict[str, Any]]:
+        """Return every task with its annotations (no overlaps): the fastest full reading."""
+        query = {"exportType": "JSON", "download_all_tasks": "true"}
+        return list(self._get(f"/api/projects/{project_id}/export", params=query))
+
+    def task_states(self, project_id: int) -> Iterator[dict[str, Any]]:
+        """Yield every task's id, overlap and is_labeled."""
+        query = {"fields": "task_only", "include": "id,overlap,is_labeled"}
+        yield from self._pages(project_id, query)
+
+    def tasks_since(self, project_id: int, updated_at: str) -> Iterator[dict[str, Any]]:
+        """Yield tasks with annotations whose updated_at is later (ISO string in UTC)."""
+        later = {
+            "filter": "filter:tasks:updated_at",
+            "operator": "greater",
+            "type": "Datetime",
+            "value": updated_at,
+        }
+        wanted = {"filters": {"conjunction": "and", "items": [later]}}
+        yield from self._pages(project_id, {"fields": "all", "query": json.dumps(wanted)})
+
+    def task(self, task_id: int) -> dict[str, Any]:
+        """Return one task with annotations and predictions, image reference as stored."""
+        return dict(self._get(f"/api/tasks/{task_id}/", params={"resolve_uri": "false"}))
+
+    def update_task(self, task_id: int, **values: Any) -> dict[str, Any]:
+        """Change overlap or is_labeled of one task."""
+        return dict(self._patch(f"/api/tasks/{task_id}/", values))
+
+    # -- predictions -------------------------------------------------------------------------
+    def import_predictions(self, project_id: int, predictions: list[dict[str, Any]]) -> int:
+        """Write predictions in one request; return how many Label Studio says it created."""
+        path = f"/api/projects/{project_id}/import/predictions"
+        return int(self._post(path, predictions).get("created", 0))
+
+    def update_prediction(self, prediction_id: int, score: float) -> None:
+        """Change one prediction's score."""
+        self._patch(f"/api/predictions/{prediction_id}/", {"score": score})
+
+    def model_versions(self, project_id: int) -> dict[str, int]:
+        """Return how many predictions each model version has."""
+        return dict(self._get(f"/api/projects/{project_id}/model-versions/"))
+
+    def delete_model_version(self, project_id: int, version: str) -> None:
+        """Delete all predictions of one version; long and locking on SQLite with many tasks."""
+        path = f"/api/projects/{project_id}/model-versions/"
+        self._send("DELETE", path, json={"model_version": version})
+
+    # -- the ML backend, its webhook, and the Data Manager tab -----------------------------------
+    def backends(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the ML backends connected to a project."""
+        return list(self._get("/api/ml", params={"project": str(project_id)}))
+
+    def add_backend(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Connect an ML backend; Label Studio asks it for /health and /setup first."""
+        return dict(self._post("/api/ml", values))
+
+    def update_backend(self, backend_id: int, values: dict[str, Any]) -> None:
+        """Change a connected ML backend."""
+        self._patch(f"/api/ml/{backend_id}", values)
+
+    def delete_backend(self, backend_id: int) -> None:
+        """Disconnect an ML backend (its webhook stays)."""
+        self._delete(f"/api/ml/{backend_id}")
+
+    def webhooks(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the webhooks of a project."""
+        return list(self._get("/api/webhooks/", params={"project": str(project_id)}))
+
+    def add_webhook(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Create a webhook."""
+        return dict(self._post("/api/webhooks/", values))
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """Delete a webhook."""
+        self._delete(f"/api/webhooks/{webhook_id}/")
+
+    def columns(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the columns of the Data Manager."""
+        answer = self._get("/api/dm/columns", params={"project": str(project_id)})
+        return list(answer.get("columns", []))
+
+    def views(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the Data Manager's tabs."""
+        return list(self._get("/api/dm/views/", params={"project": str(project_id)}))
+
+    def add_view(self, project_id: int, data: dict[str, Any]) -> int:
+        """Create a Data Manager tab; return its id."""
+        return int(self._post("/api/dm/views/", {"project": project_id, "data": data})["id"])
+
+    def delete_view(self, view_id: int) -> None:
+        """Delete a Data Manager tab."""
+        self._delete(f"/api/dm/views/{view_id}/")
+
+    # -- plumbing ----------------------------------------------------------------------------
+    def _pages(self, project_id: int, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        page = 1
+        while True:
+            size = {"project": str(project_id), "page": str(page), "page_size": str(PAGE)}
+            answer = self._get("/api/tasks", params=size | query)
+            found = answer.get("tasks", [])
+            yield from found
+            if page * PAGE >= int(answer.get("total", 0)) or not found:
+                return
+            page += 1
+
+    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
+        return self._repeat("GET", path, params=params)
+
+    def _patch(self, path: str, values: dict[str, Any]) -> Any:
+        return self._repeat("PATCH", path, json=values)
+
+    def _post(self, path: str, values: Any) -> Any:
+        return self._send("POST", path, json=values)
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._repeat("DELETE", path)
+        except NotFoundError:
+            return  # somebody else was faster: the wish is fulfilled
+
+    def _repeat(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request that may safely be repeated until Label Studio answers."""
+        for attempt in stamina.retry_context(
+            on=LabelStudioDownError, attempts=ATTEMPTS, wait_initial=0.3, wait_max=10.0
+        ):
+            with attempt:
+                return self._send(method, path, **options)
+        raise AssertionError("unreachable")
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            response = self.http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise LabelStudioDownError(
+                f"Label Studio at {self.url} does not answer ({type(error).__name__}). "
+                f"Check LABEL_STUDIO_URL and that the server runs."
+            ) from error
+        return decode(response)
+
+
+def decode(response: httpx.Response) -> Any:
+    """Return an answer's JSON, or raise the error that its status stands for."""
+    where = f"{response.request.method} {response.request.url.path}"
+    status = response.status_code
+    if status in (401, 403):
+        raise AccessError(
+            f"{where}: Label Studio answered {status} ({_detail(response)}). Check that "
+            f"LABEL_STUDIO_API_KEY is valid and its user belongs to the organization."
+        )
+    if status == httpx.codes.NOT_FOUND:
+        raise NotFoundError(f"{where}: not found in Label Studio.")
+    if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
+        raise LabelStudioDownError(
+            f"{where}: Label Studio answered {status} ({_detail(response)})."
+        )
+    if status >= 400:
+        raise LabelStudioError(f"{where}: Label Studio answered {status} ({_detail(response)}).")
+    if not response.content:
+        return {}
+    try:
+        return response.json()
+    except ValueError as error:
+        raise LabelStudioDownError(
+            f"{where}: Label Studio's answer is not whole JSON ({len(response.content)} bytes)."
+        ) from error
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:200]
+    if isinstance(body, dict):
+        body = body.get("validation_errors") or body.get("detail") or body
+    return str(body)[:400]

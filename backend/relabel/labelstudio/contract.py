@@ -1,0 +1,82 @@
+"""The settings with which Label Studio Community serves the lowest score first, and the tab.
+
+One person at a time (`maximum_annotations` 1), uncertainty sampling over the predictions of exactly
+one version, and `show_collab_predictions` on: with it off, Label Studio's own Save button wipes the
+version and the order becomes random. The predictions hold no suggestion, so the form stays empty.
+"""
+
+from typing import Any
+
+SAMPLING = "Uncertainty sampling"
+TAB_TITLE = "Relabel queue"
+WEBHOOK_ACTIONS = (
+    "ANNOTATION_CREATED",
+    "ANNOTATION_UPDATED",
+    "ANNOTATIONS_CREATED",
+    "ANNOTATIONS_DELETED",
+    "PROJECT_UPDATED",
+    "TASKS_CREATED",
+    "TASKS_DELETED",
+)
+SHOWN_COLUMNS = (
+    "id",
+    "total_annotations",
+    "annotators",
+    "predictions_score",
+    "updated_at",
+)
+RESTORED = ("sampling", "maximum_annotations", "show_collab_predictions", "model_version")
+
+
+def required_settings(model_version: str) -> dict[str, Any]:
+    """Return the project settings of the queue; the version only once there are predictions."""
+    settings: dict[str, Any] = {
+        "sampling": SAMPLING,
+        "maximum_annotations": 1,
+        "show_collab_predictions": True,
+    }
+    if model_version:
+        settings["model_version"] = model_version
+    return settings
+
+
+def settings_to_change(project: dict[str, Any], model_version: str) -> dict[str, Any]:
+    """Return the settings to send, {} when all are right: a needless write would echo for ever.
+
+    Version and visibility always travel together: alone, the latter wipes the former.
+    """
+    wanted = required_settings(model_version)
+    wrong = {key: value for key, value in wanted.items() if project.get(key) != value}
+    if wrong and model_version:
+        wrong |= {"model_version": model_version, "show_collab_predictions": True}
+    return wrong
+
+
+def tab(columns: list[dict[str, Any]], image_key: str) -> dict[str, Any]:
+    """Return the Data Manager tab that shows the open tasks in the order of the queue."""
+    shown = {f"tasks:{name}" for name in SHOWN_COLUMNS} | {f"tasks:data.{image_key}"}
+    names = [_column_name(column) for column in columns]
+    hidden = [name for name in names if name not in shown and name != "tasks:data"]
+    still_open = {
+        "filter": "filter:tasks:completed_at",
+        "operator": "empty",
+        "type": "Datetime",
+        "value": "true",
+    }
+    return {
+        "title": TAB_TITLE,
+        "type": "list",
+        "target": "tasks",
+        "ordering": ["tasks:predictions_score"],
+        "filters": {"conjunction": "and", "items": [still_open]},
+        "hiddenColumns": {"explore": hidden, "labeling": hidden},
+        "columnsWidth": {},
+        "columnsDisplayType": {},
+        "gridWidth": 4,
+    }
+
+
+def _column_name(column: dict[str, Any]) -> str:
+    parent = column.get("parent")
+    name = f"{parent}.{column['id']}" if parent else str(column["id"])
+    return f"{column.get('target', 'tasks')}:{name}"

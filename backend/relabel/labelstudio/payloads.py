@@ -1,0 +1,140 @@
+"""Label Studio's JSON to domain values, checked once; errors name the field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from relabel.errors import PayloadError
+from relabel.labelstudio.labels import LabelSchema
+from relabel.storage.annotations import Annotation, Kind
+
+IMPORT_SECONDS = 20.0
+"""An annotation this soon after its task's creation was imported with it, not made by a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReading:
+    """One task as Label Studio reports it; None where a listing does not say."""
+
+    task_id: int
+    image: str
+    created_at: str
+    updated_at: str
+    overlap: int | None
+    is_labeled: bool | None
+    annotations: tuple[Mapping[str, Any], ...]
+    predictions: tuple[Mapping[str, Any], ...]
+
+
+def field(body: Any, name: str, kind: type, *, where: str) -> Any:
+    """Return body[name].
+
+    Raises:
+        PayloadError: it is missing or of another type; names the field.
+
+    """
+    value = body.get(name) if isinstance(body, Mapping) else None
+    # bool is an int in Python, but no id in JSON.
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise PayloadError(f"{where}.{name}: expected {kind.__name__}, got {type(value).__name__}.")
+    return value
+
+
+def project_id(body: Any, *, where: str = "body") -> int:
+    """Return the project's id from a number, "22.1795226729" (id and creation), or an object."""
+    value = body.get("project") if isinstance(body, Mapping) else None
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    if isinstance(value, str):
+        value = value.split(".", 1)[0]
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+        raise PayloadError(f"{where}.project: expected a project id.")
+    return value
+
+
+def person(value: Any) -> str:
+    """Return the id of a user given as a number or as an object; "" = nobody."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return "" if value is None else str(value)
+
+
+def read_task(body: Any, image_key: str) -> TaskReading:
+    """Read one task from a listing, an export, a single-task answer or a webhook."""
+    task_id = field(body, "id", int, where="task")
+    data = body.get("data")
+    image = data.get(image_key, "") if isinstance(data, Mapping) else ""
+    overlap = body.get("overlap")
+    is_labeled = body.get("is_labeled")
+    return TaskReading(
+        task_id=task_id,
+        image=image if isinstance(image, str) else "",
+        created_at=str(body.get("created_at") or ""),
+        updated_at=str(body.get("updated_at") or ""),
+        overlap=overlap if isinstance(overlap, int) else None,
+        is_labeled=is_labeled if isinstance(is_labeled, bool) else None,
+        annotations=_mappings(body.get("annotations")),
+        predictions=_mappings(body.get("predictions")),
+    )
+
+
+def read_annotation(
+    body: Any,
+    schema: LabelSchema,
+    *,
+    connected_at: str,
+    task_id: int | None = None,
+    task_created_at: str = "",
+) -> Annotation:
+    """Read one annotation; whether it is an initial label follows from when it was made."""
+    created_at = str(body.get("created_at") or "") if isinstance(body, Mapping) else ""
+    kind, choice = _what_it_says(body, schema)
+    return Annotation(
+        annotation_id=field(body, "id", int, where="annotation"),
+        task_id=task_id or field(body, "task", int, where="annotation"),
+        annotator=person(body.get("completed_by")),
+        kind=kind,
+        choice=choice,
+        created_at=created_at,
+        updated_at=str(body.get("updated_at") or created_at),
+        updated_by=person(body.get("updated_by")),
+        initial=created_at <= connected_at or _imported(created_at, task_created_at),
+    )
+
+
+def _what_it_says(body: Any, schema: LabelSchema) -> tuple[Kind, str]:
+    if not isinstance(body, Mapping):
+        raise PayloadError("annotation: expected an object.")
+    if body.get("was_cancelled"):
+        return Kind.CANCELLED, ""
+    items = [
+        item for item in _mappings(body.get("result")) if item.get("from_name") == schema.from_name
+    ]
+    if not items:
+        return Kind.EMPTY, ""
+    value = items[-1].get("value")
+    choices = value.get("choices") if isinstance(value, Mapping) else None
+    if not isinstance(choices, list) or len(choices) > 1 or len(items) > 1:
+        return Kind.UNREADABLE, ""
+    if not choices or not isinstance(choices[0], str) or not choices[0]:
+        return Kind.EMPTY, ""
+    return Kind.LABEL, choices[0]
+
+
+def _imported(created_at: str, task_created_at: str) -> bool:
+    try:
+        made = datetime.fromisoformat(created_at)
+        task_made = datetime.fromisoformat(task_created_at)
+    except ValueError:
+        return False
+    return _utc(made) - _utc(task_made) < timedelta(seconds=IMPORT_SECONDS)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
+    return tuple(v for v in value if isinstance(v, Mapping)) if isinstance(value, list) else ()

@@ -1,0 +1,265 @@
+"""Connecting a project, and taking every trace of it away again."""
+
+import base64
+import logging
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from relabel.errors import LabelStudioError
+from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.contract import (
+    RESTORED,
+    TAB_TITLE,
+    WEBHOOK_ACTIONS,
+    required_settings,
+    settings_to_change,
+    tab,
+)
+from relabel.labelstudio.labels import LabelSchema
+from relabel.policy import Policy
+from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.reconcile import reconcile_all
+from relabel.settings import Settings
+from relabel.storage.annotations import FAR_FUTURE, list_annotations
+from relabel.storage.database import reading
+from relabel.storage.events import journal
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import (
+    Project,
+    find_project,
+    forget_project,
+    get_project,
+    save_project,
+    set_project,
+)
+from relabel.storage.tasks import Task, list_tasks
+
+log = logging.getLogger("relabel.connect")
+
+BACKEND_TITLE = "Relabel"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPlan:
+    """What connecting will do; nothing has been written yet."""
+
+    project: Project
+    policy: Policy
+    schema: LabelSchema
+    steps: tuple[str, ...]
+
+
+def plan_connect(context: Context, number: int, extra_params: str | None = None) -> ConnectPlan:
+    """Read and check the project, and say what connecting will write.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        extra_params: policy keys for this project as TOML or JSON; None = those it has.
+
+    Raises:
+        LabelConfigError: the labelling config is not supported.
+        ConfigurationError: a policy key or value is wrong.
+
+    """
+    body = context.label_studio.project(number)
+    with reading(context.engine) as connection:
+        known = find_project(connection, number)
+    params = extra_params if extra_params is not None else (known.extra_params if known else "")
+    project = Project(
+        id=number,
+        created_at=str(body.get("created_at", "")),
+        title=str(body.get("title", "")),
+        label_config=str(body.get("label_config", "")),
+        extra_params=params,
+        connected_at=known.connected_at if known else FAR_FUTURE,
+        before=known.before if known else {key: body.get(key) for key in RESTORED},
+        backend_id=known.backend_id if known else None,
+        webhook_id=known.webhook_id if known else None,
+        view_id=known.view_id if known else None,
+        high_water=known.high_water if known else "",
+    )
+    policy = policy_of(context.settings, params)
+    schema = schema_of(project, policy)
+    changes = settings_to_change(body, "")
+    url = context.settings.public_url()
+    tasks_text = (
+        f"read {body.get('task_number', 0)} tasks with {len(schema.classes)} classes "
+        f"({', '.join(schema.classes[:12])}) from the Choices tag {schema.from_name!r}"
+    )
+    rounds_text = (
+        "then, with each round: write one prediction without a suggestion per task, "
+        f"open the {policy.window} most suspicious tasks, and point model_version at the round"
+    )
+    steps = (
+        tasks_text,
+        *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
+        f"add the ML backend {BACKEND_TITLE!r} at {url}",
+        f"add a webhook to {url}/webhook"
+        + (" with the backend's user and password" if context.settings.basic_auth() else ""),
+        f"add the Data Manager tab {TAB_TITLE!r}",
+        rounds_text,
+    )
+    return ConnectPlan(project, policy, schema, steps)
+
+
+def connect(context: Context, plan: ConnectPlan) -> Project:
+    """Carry out the plan; may be repeated after a failure and then goes on where it stopped."""
+    number = plan.project.id
+    server, settings = context.label_studio, context.settings
+    with queue_lock(context.engine, settings.data_dir, number):
+        with context.engine.begin() as connection:
+            save_project(connection, plan.project)
+        reconcile_all(context, plan.project)
+        if plan.project.connected_at == FAR_FUTURE:
+            _fix_beginning(context, number)
+        changes = settings_to_change(server.project(number), "")
+        if changes:
+            server.update_project(number, **changes)
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+        if "maximum_annotations" in changes:
+            reconcile_all(context, project)
+        backend_id = _add_backend(server, settings, project)
+        webhook_id = _add_webhook(server, settings, number)
+        view_id = _add_tab(server, number, plan.schema)
+        with context.engine.begin() as connection:
+            set_project(
+                connection,
+                number,
+                backend_id=backend_id,
+                webhook_id=webhook_id,
+                view_id=view_id,
+            )
+            journal(connection, number, "RECONCILE")
+            return get_project(connection, number)
+
+
+def detach(context: Context, number: int) -> tuple[str, ...]:
+    """Give the project back as it was, people's annotations aside; return what was done."""
+    server, settings = context.label_studio, context.settings
+    with queue_lock(context.engine, settings.data_dir, number):
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+            tasks = list_tasks(connection, number)
+        own = f"{settings.public_url()}/webhook"
+        hooks = [h["id"] for h in server.webhooks(number) if h.get("url") == own]
+        for hook_id in hooks:
+            server.delete_webhook(hook_id)
+        for backend in server.backends(number):
+            if backend.get("url") == settings.public_url():
+                server.delete_backend(backend["id"])
+        views = [v["id"] for v in server.views(number) if _is_own_tab(v, project)]
+        for view_id in views:
+            server.delete_view(view_id)
+        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
+        for version in versions:
+            server.delete_model_version(number, version)
+        server.update_project(number, **_settings_before(server, project))
+        restored = _restore_tasks(server, number, tasks)
+        with context.engine.begin() as connection:
+            forget_project(connection, number)
+        shutil.rmtree(context.folder(number), ignore_errors=True)
+    return (
+        f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
+        f"deleted the predictions of {len(versions)} rounds",
+        f"restored {', '.join(RESTORED)}",
+        f"restored overlap and is_labeled of {restored} tasks",
+    )
+
+
+def _fix_beginning(context: Context, number: int) -> None:
+    """Everything read so far is initial; from Label Studio's own clock on, votes are new."""
+    with context.engine.begin() as connection:
+        newest = max((a.created_at for a in list_annotations(connection, number)), default="")
+        set_project(connection, number, connected_at=newest)
+
+
+def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> int:
+    mine = [b for b in server.backends(project.id) if b.get("url") == settings.public_url()]
+    auth = settings.basic_auth()
+    values: dict[str, Any] = {
+        "project": project.id,
+        "url": settings.public_url(),
+        "title": BACKEND_TITLE,
+        "is_interactive": False,
+        "auth_method": "BASIC_AUTH" if auth else "NONE",
+        "extra_params": project.extra_params or None,
+    }
+    if auth:
+        values |= {"basic_auth_user": auth[0], "basic_auth_pass": auth[1]}
+    if mine:
+        server.update_backend(mine[0]["id"], values)
+        return int(mine[0]["id"])
+    try:
+        return int(server.add_backend(values)["id"])
+    except LabelStudioError as error:
+        raise LabelStudioError(
+            f"Label Studio could not connect to {settings.public_url()}: {error} "
+            f"Is `relabel serve` running, is RELABEL_URL the address that Label Studio can reach, "
+            f"and are SSRF_PROTECTION_ENABLED=false and ML_BLOCK_LOCAL_IP=false set on Label "
+            f"Studio if that address is a private one?"
+        ) from error
+
+
+def _add_webhook(server: LabelStudio, settings: Settings, number: int) -> int:
+    """Replace the webhook that Label Studio made itself: it carries no password."""
+    url = f"{settings.public_url()}/webhook"
+    for hook in server.webhooks(number):
+        if hook.get("url") == url:
+            server.delete_webhook(hook["id"])
+    answer = server.add_webhook(
+        {
+            "url": url,
+            "project": number,
+            "send_payload": True,
+            "send_for_all_actions": False,
+            "actions": list(WEBHOOK_ACTIONS),
+            "headers": webhook_headers(settings),
+            "is_active": True,
+        }
+    )
+    return int(answer["id"])
+
+
+def webhook_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers with which Label Studio's webhook proves that it is ours."""
+    auth = settings.basic_auth()
+    if auth is None:
+        return {}
+    coded = base64.b64encode(":".join(auth).encode()).decode()
+    return {"Authorization": f"Basic {coded}"}
+
+
+def _add_tab(server: LabelStudio, number: int, schema: LabelSchema) -> int:
+    for view in server.views(number):
+        if view.get("data", {}).get("title") == TAB_TITLE:
+            return int(view["id"])
+    return server.add_view(number, tab(server.columns(number), schema.image_key))
+
+
+def _is_own_tab(view: dict[str, Any], project: Project) -> bool:
+    return bool(view["id"] == project.view_id or view.get("data", {}).get("title") == TAB_TITLE)
+
+
+def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
+    before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
+    version = before["model_version"] or ""
+    exists = version in server.model_versions(project.id)
+    return before | {"model_version": version if exists else ""}
+
+
+def _restore_tasks(server: LabelStudio, number: int, tasks: dict[int, Task]) -> int:
+    restored = 0
+    for body in server.task_states(number):
+        task = tasks.get(int(body["id"]))
+        if task is None:
+            continue
+        now = (body["overlap"], body["is_labeled"])
+        if now != (task.overlap_before, task.is_labeled_before):
+            server.update_task(
+                task.task_id, overlap=task.overlap_before, is_labeled=task.is_labeled_before
+            )
+            restored += 1
+    return restored

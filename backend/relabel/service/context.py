@@ -1,0 +1,62 @@
+"""The composition root: everything that a process needs, opened once from the settings."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.labels import LabelSchema, parse_label_config
+from relabel.policy import Policy, build_policy, parse_extra_params, read_policy_file
+from relabel.settings import Settings
+from relabel.storage.database import open_database
+from relabel.storage.projects import Project
+
+log = logging.getLogger("relabel")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Settings, store and Label Studio, handed to every use case."""
+
+    settings: Settings
+    engine: Engine
+    label_studio: LabelStudio
+
+    def folder(self, project_id: int) -> Path:
+        """Folder of one project's rounds."""
+        return self.settings.data_dir / "projects" / str(project_id)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.label_studio.close()
+        self.engine.dispose()
+
+
+def open_context(settings: Settings) -> Context:
+    """Open store and Label Studio client; nothing is sent yet.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+
+    """
+    return Context(
+        settings=settings,
+        engine=open_database(settings.database()),
+        label_studio=LabelStudio(
+            settings.label_studio_url,
+            settings.api_key(),
+            timeout_seconds=settings.request_timeout_seconds,
+        ),
+    )
+
+
+def policy_of(settings: Settings, extra_params: object) -> Policy:
+    """Return the policy of a project with these extra params."""
+    return build_policy(read_policy_file(settings.policy_file), parse_extra_params(extra_params))
+
+
+def schema_of(project: Project, policy: Policy) -> LabelSchema:
+    """Return the classes of a project under its policy."""
+    return parse_label_config(project.label_config, policy.choices, policy.image)

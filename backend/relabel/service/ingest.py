@@ -1,0 +1,207 @@
+"""The path of one annotation: journalled at once, carried out a moment later.
+
+`receive` runs in the web process, inside the annotator's own request to Label Studio: one short
+transaction and nothing else. `carry_out` runs in a worker, asks Label Studio for the truth of the
+tasks concerned, and refreshes the queue.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from relabel.errors import NotFoundError, PayloadError, RelabelError
+from relabel.labelstudio.payloads import field, project_id, read_annotation, read_task
+from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.queue import assert_settings, refresh_queue
+from relabel.service.reconcile import reconcile_all, store
+from relabel.settings import Settings
+from relabel.storage.annotations import record, record_deleted
+from relabel.storage.database import reading
+from relabel.storage.events import journal, mark_handled, unhandled
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import Project, find_project, get_project, set_project
+from relabel.storage.tasks import drop_tasks
+
+log = logging.getLogger("relabel.ingest")
+
+Receiver = Callable[[Connection, Settings, Project, Mapping[str, Any]], None]
+
+
+def receive(engine: Engine, settings: Settings, body: Any) -> tuple[int, bool]:
+    """Journal one webhook event and take over its annotation.
+
+    Returns:
+        The project's id, and whether there is now something to carry out.
+
+    Raises:
+        PayloadError: names the field that is missing or wrong.
+
+    """
+    action = field(body, "action", str, where="body")
+    number = project_id(body)
+    with engine.begin() as connection:
+        project = find_project(connection, number)
+        if project is None:
+            return number, False
+        receiver = RECEIVERS.get(action)
+        if receiver is None:
+            log.info("project %s: event %r means nothing here", number, action[:80])
+            return number, False
+        receiver(connection, settings, project, body)
+    return number, True
+
+
+def carry_out(context: Context, number: int) -> int:
+    """Carry out what the journal holds for a project; return how many events that were.
+
+    Safe to run twice, in any order, and after being killed at any point: events are marked only
+    after Label Studio has everything.
+    """
+    with queue_lock(context.engine, context.settings.data_dir, number):
+        with reading(context.engine) as connection:
+            project = find_project(connection, number)
+            ids, task_ids, actions = unhandled(connection, number)
+        if project is None or not ids:
+            return 0
+        if actions & {"TASKS_CREATED", "RECONCILE"}:
+            reconcile_all(context, project)
+        for task_id in sorted(task_ids):
+            read_one_task(context, project, task_id)
+        if "PROJECT_UPDATED" in actions:
+            project = read_project(context, project)
+            if assert_settings(context, project).get("maximum_annotations"):
+                # Writing it has reset every task's overlap.
+                reconcile_all(context, project)
+        refresh_queue(context, project)
+        with context.engine.begin() as connection:
+            mark_handled(connection, ids)
+    return len(ids)
+
+
+def read_one_task(context: Context, project: Project, task_id: int) -> None:
+    """Take over one task as Label Studio has it now."""
+    schema = schema_of(project, policy_of(context.settings, project.extra_params))
+    read_at = time.time()
+    try:
+        body = context.label_studio.task(task_id)
+    except NotFoundError:
+        with context.engine.begin() as connection:
+            drop_tasks(connection, project.id, [task_id])
+        return
+    with context.engine.begin() as connection:
+        store(connection, project, schema, [read_task(body, schema.image_key)], read_at=read_at)
+
+
+def read_project(context: Context, project: Project) -> Project:
+    """Take over the project's title and labelling config."""
+    body = context.label_studio.project(project.id)
+    with context.engine.begin() as connection:
+        set_project(
+            connection,
+            project.id,
+            title=str(body.get("title", "")),
+            label_config=str(body.get("label_config", "")),
+        )
+        return get_project(connection, project.id)
+
+
+def _annotation(
+    connection: Connection, settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    _take(connection, settings, project, [field(body, "annotation", dict, where="body")], body)
+
+
+def _annotations(
+    connection: Connection, settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    _take(connection, settings, project, field(body, "annotation", list, where="body"), body)
+
+
+def _take(
+    connection: Connection,
+    settings: Settings,
+    project: Project,
+    bodies: list[Any],
+    body: Mapping[str, Any],
+) -> None:
+    tasks = body.get("task")
+    created = {
+        t.get("id"): str(t.get("created_at") or "")
+        for t in (tasks if isinstance(tasks, list) else [tasks])
+        if isinstance(t, Mapping)
+    }
+    task_ids = [field(item, "task", int, where="annotation") for item in bodies]
+    try:
+        schema = schema_of(project, policy_of(settings, project.extra_params))
+    except PayloadError:
+        raise
+    except RelabelError:
+        # The config is broken just now: the journal remembers, the truth is read later.
+        journal(connection, project.id, str(body["action"]), task_ids)
+        return
+    found = [
+        read_annotation(
+            item,
+            schema,
+            connected_at=project.connected_at,
+            task_created_at=created.get(item["task"], ""),
+        )
+        for item in bodies
+    ]
+    record(connection, project.id, found)
+    journal(connection, project.id, str(body["action"]), sorted(set(task_ids)))
+
+
+def _annotations_deleted(
+    connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    ids = _ids(body, "annotations")
+    tasks = record_deleted(connection, project.id, ids)
+    journal(connection, project.id, "ANNOTATIONS_DELETED" if tasks else "RECONCILE", tasks)
+
+
+def _tasks_deleted(
+    connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    ids = _ids(body, "tasks")
+    drop_tasks(connection, project.id, ids)
+    journal(connection, project.id, "TASKS_DELETED")
+
+
+def _tasks_created(
+    connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    _ids(body, "tasks")
+    journal(connection, project.id, "TASKS_CREATED")
+
+
+def _project_updated(
+    connection: Connection, _settings: Settings, project: Project, _body: Mapping[str, Any]
+) -> None:
+    journal(connection, project.id, "PROJECT_UPDATED")
+
+
+def _start_training(
+    connection: Connection, _settings: Settings, project: Project, _body: Mapping[str, Any]
+) -> None:
+    set_project(connection, project.id, train_requested=True)
+    journal(connection, project.id, "START_TRAINING")
+
+
+def _ids(body: Mapping[str, Any], name: str) -> list[int]:
+    return [field(item, "id", int, where=name) for item in field(body, name, list, where="body")]
+
+
+RECEIVERS: dict[str, Receiver] = {
+    "ANNOTATION_CREATED": _annotation,
+    "ANNOTATION_UPDATED": _annotation,
+    "ANNOTATIONS_CREATED": _annotations,
+    "ANNOTATIONS_DELETED": _annotations_deleted,
+    "TASKS_CREATED": _tasks_created,
+    "TASKS_DELETED": _tasks_deleted,
+    "PROJECT_UPDATED": _project_updated,
+    "START_TRAINING": _start_training,
+}

@@ -1,0 +1,94 @@
+"""Handing a round's result to Label Studio: predictions, open tasks, then the switch."""
+
+import logging
+from typing import Any
+
+from relabel.errors import LabelStudioError
+from relabel.service.context import Context, policy_of
+from relabel.service.queue import apply_changes, assert_settings, open_ids
+from relabel.service.scores import RoundResult, scores_now
+from relabel.service.state import read_state
+from relabel.storage.database import reading
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import Round, RoundState, finish_round
+from relabel.storage.tasks import set_scores
+from relabel.types import Progress
+
+log = logging.getLogger("relabel.publish")
+
+BATCH = 5000
+"""Predictions per request: each costs Label Studio a recount of all tasks, so few and large."""
+
+
+def publish(
+    context: Context,
+    current: Round,
+    result: RoundResult,
+    record: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Write a round's scores and switch the queue to them.
+
+    The old queue stays exact until the switch: the new predictions belong to a version that the
+    project does not show yet, and the tasks of the new window are opened before the switch. Votes
+    that arrived during the round are honoured, since scores are computed from the votes as they are
+    now. Killed at any point, the next round starts over with a version of its own.
+    """
+    number = current.project_id
+    with queue_lock(context.engine, context.settings.data_dir, number):
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+            policy = policy_of(context.settings, project.extra_params)
+            state = read_state(connection, project, policy)
+        scores, _ = scores_now(state, result)
+        by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
+        write_predictions(context, number, current.model_version, by_task, progress)
+        first = not any(task.touched for task in state.tasks.values())
+        wanted = open_ids(state, scores)
+        if not first:
+            progress("opening tasks", 0, len(wanted))
+            apply_changes(context, state, wanted)
+        with context.engine.begin() as connection:
+            set_scores(connection, number, by_task)
+            finish_round(
+                connection,
+                current.id,
+                RoundState.PUBLISHED,
+                record=record,
+                stage="published",
+            )
+        assert_settings(context, project)
+        if first:
+            # Nothing is open yet: open only after the order is in force, never before.
+            progress("opening tasks", 0, len(wanted))
+            apply_changes(context, state, wanted)
+    log.info("project %s: round %s is published", number, current.number)
+
+
+def write_predictions(
+    context: Context, number: int, version: str, scores: dict[int, float], progress: Progress
+) -> None:
+    """Write one prediction without a suggestion per task.
+
+    Raises:
+        LabelStudioError: Label Studio created another number than it was sent.
+
+    """
+    predictions = [
+        {"task": task_id, "result": [], "score": score, "model_version": version}
+        for task_id, score in scores.items()
+    ]
+    created = 0
+    for start in range(0, len(predictions), BATCH):
+        progress("predictions", start, len(predictions))
+        created += context.label_studio.import_predictions(
+            number, predictions[start : start + BATCH]
+        )
+    progress("predictions", created, len(predictions))
+    if created != len(predictions):
+        raise LabelStudioError(
+            f"Label Studio created {created} of {len(predictions)} predictions of version "
+            f"{version}: tasks were probably deleted just now. Run: relabel reconcile "
+            f"--project {number}; then start another round."
+        )

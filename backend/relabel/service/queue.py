@@ -1,0 +1,147 @@
+"""Bringing Label Studio's queue to what the votes and the last round say."""
+
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+
+from relabel.errors import NotFoundError
+from relabel.labelstudio.contract import settings_to_change
+from relabel.service.context import Context, policy_of
+from relabel.service.scores import LAST, RoundResult, scores_now
+from relabel.service.state import ProjectState, read_state
+from relabel.service.window import Change, choose_open, plan_changes
+from relabel.storage.database import reading
+from relabel.storage.projects import Project
+from relabel.storage.rounds import Round, published_round
+from relabel.storage.tasks import drop_tasks, set_task
+from relabel.types import FloatArray, IntArray
+
+log = logging.getLogger("relabel.queue")
+
+SCORE_TOLERANCE = 1e-9
+
+
+def refresh_queue(context: Context, project: Project) -> int:
+    """Rewrite the scores that votes have changed, then open and close tasks; return the writes.
+
+    Call it with the project's queue lock held. It computes everything from the store, so it may be
+    repeated at any time and does nothing when there is nothing to do.
+    """
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+        last = published_round(connection, project.id)
+    if last is None:
+        return 0
+    result = RoundResult.load(context.folder(project.id), last.artifact)
+    scores, changed = scores_now(state, result)
+    written = rewrite_scores(context, state, last, scores, changed)
+    shown = shown_scores(state, scores, changed)
+    return written + apply_changes(context, state, open_ids(state, shown))
+
+
+def rewrite_scores(
+    context: Context, state: ProjectState, last: Round, scores: FloatArray, rows: IntArray
+) -> int:
+    """Write the scores of these rows where Label Studio shows another; return how many."""
+    written = 0
+    for row in rows.tolist():
+        task_id = int(state.counts.task_ids[row])
+        shown = state.tasks[task_id].score
+        if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
+            continue
+        _write_score(context, state.project.id, task_id, last.model_version, float(scores[row]))
+        written += 1
+    return written
+
+
+def shown_scores(state: ProjectState, scores: FloatArray, changed: IntArray) -> FloatArray:
+    """Return (N,) the scores that Label Studio shows after `changed` rows were rewritten."""
+    shown = np.array([LAST if t.score is None else t.score for t in state.tasks.values()])
+    shown[changed] = scores[changed]
+    return shown
+
+
+def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
+    """Return the tasks that should stand open, most urgent first; none once the budget is spent."""
+    policy = state.policy
+    usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
+    labelled = state.counts.votes.any(1)
+    if state.project.paused or (policy.budget is not None and state.spent >= policy.budget):
+        return np.zeros(0, dtype=np.int64)
+    return choose_open(
+        state.counts.task_ids,
+        -shown,
+        candidates=state.unsettled() & usable & labelled,
+        begun=state.begun(),
+        is_open=np.array([not t.is_labeled for t in state.tasks.values()], dtype=np.bool_),
+        window=policy.window,
+    )
+
+
+def apply_changes(context: Context, state: ProjectState, wanted: IntArray) -> int:
+    """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
+    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
+    changes = plan_changes(state.tasks, occupied, wanted)
+    for change in changes:
+        change_task(context, state.project.id, change)
+    return len(changes)
+
+
+def change_task(context: Context, project_id: int, change: Change) -> None:
+    """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
+    try:
+        context.label_studio.update_task(
+            change.task_id, overlap=change.overlap, is_labeled=change.is_labeled
+        )
+    except NotFoundError:
+        with context.engine.begin() as connection:
+            drop_tasks(connection, project_id, [change.task_id])
+        return
+    with context.engine.begin() as connection:
+        set_task(
+            connection,
+            project_id,
+            change.task_id,
+            overlap=change.overlap,
+            is_labeled=change.is_labeled,
+            touched=True,
+        )
+
+
+def assert_settings(context: Context, project: Project) -> dict[str, object]:
+    """Set the project's settings back to what the queue needs; return what had to change."""
+    with reading(context.engine) as connection:
+        last = published_round(connection, project.id)
+    version = "" if last is None else last.model_version
+    changes = settings_to_change(context.label_studio.project(project.id), version)
+    if changes:
+        log.warning("project %s: setting back %s", project.id, sorted(changes))
+        context.label_studio.update_project(project.id, **changes)
+    return changes
+
+
+def _write_score(
+    context: Context, project_id: int, task_id: int, version: str, score: float
+) -> None:
+    try:
+        body = context.label_studio.task(task_id)
+        ids = _prediction_ids(body.get("predictions", []), version)
+        for prediction_id in ids:
+            context.label_studio.update_prediction(prediction_id, score)
+        if not ids:
+            prediction = {"task": task_id, "result": [], "score": score, "model_version": version}
+            context.label_studio.import_predictions(project_id, [prediction])
+    except NotFoundError:
+        return  # the task is gone: TASKS_DELETED or the sweep will say so
+    with context.engine.begin() as connection:
+        set_task(connection, project_id, task_id, score=score)
+
+
+def _prediction_ids(predictions: Iterable[object], version: str) -> list[int]:
+    return [
+        int(p["id"])
+        for p in predictions
+        if isinstance(p, dict) and p.get("model_version") == version
+    ]

@@ -1,0 +1,118 @@
+"""A round, from the claim to the published queue."""
+
+import logging
+import time
+from functools import partial
+
+from PIL import Image
+
+from relabel.errors import NotReadyError, RelabelError
+from relabel.imaging.cache import ImageCache
+from relabel.imaging.collect import collect_images
+from relabel.imaging.decode import decode
+from relabel.imaging.fetch import ImageFetcher
+from relabel.service.context import Context, policy_of
+from relabel.service.ingest import carry_out
+from relabel.service.progress import RoundProgress
+from relabel.service.publish import publish
+from relabel.service.reconcile import reconcile_recent
+from relabel.service.state import ProjectState, read_state
+from relabel.storage.database import reading
+from relabel.storage.projects import Project, get_project, set_project
+from relabel.storage.rounds import (
+    Round,
+    RoundState,
+    finish_round,
+    list_rounds,
+    set_round,
+    start_round,
+)
+from relabel.storage.tasks import set_problems
+
+log = logging.getLogger("relabel.round")
+
+
+def run_round(context: Context, number: int) -> Round:
+    """Run one round of a project, publish it, and return its record.
+
+    Raises:
+        RoundInProgressError: another process is at it.
+        RelabelError: what went wrong; the old queue is untouched.
+
+    """
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+    policy = policy_of(context.settings, project.extra_params)
+    with context.engine.begin() as connection:
+        current = start_round(connection, number, policy.model_dump(mode="json"), policy.digest())
+        set_project(connection, number, train_requested=False)
+    try:
+        _run(context, project, current)
+    except BaseException as error:
+        text = str(error) if isinstance(error, RelabelError) else f"{type(error).__name__}: {error}"
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+        with context.engine.begin() as connection:
+            state = RoundState.KILLED if stopped else RoundState.FAILED
+            finish_round(connection, current.id, state, error=text)
+        raise
+    # Votes that arrived while the window was being opened.
+    carry_out(context, number)
+    with reading(context.engine) as connection:
+        return next(r for r in list_rounds(connection, number) if r.id == current.id)
+
+
+def _run(context: Context, project: Project, current: Round) -> None:
+    # Imported here: this is the only path in the package that needs torch.
+    from relabel.service.training import train_round  # noqa: PLC0415
+
+    started = time.monotonic()
+    progress = RoundProgress(context, current)
+    progress("reading", 0, 1)
+    reconcile_recent(context, project)
+    state = _snapshot(context, project, current)
+    settings = context.settings
+    cache = ImageCache(settings.data_dir / "images")
+    digests, missing = collect_images(
+        project.id,
+        state.counts.task_ids.tolist(),
+        [task.image for task in state.tasks.values()],
+        fetcher=ImageFetcher(settings, context.label_studio),
+        cache=cache,
+        progress=progress,
+    )
+    trained = train_round(
+        state,
+        digests,
+        partial(_picture, cache, settings.max_image_pixels),
+        cache=settings.data_dir / "embeddings",
+        device=settings.device,
+        progress=progress,
+    )
+    cache.close()
+    problems = missing | trained.problems
+    for task_id, reason in list(problems.items())[:20]:
+        log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
+    artifact = trained.result.save(context.folder(project.id), f"round-{current.number}")
+    with context.engine.begin() as connection:
+        set_problems(connection, project.id, problems)
+        set_round(connection, current.id, artifact=artifact)
+    record = trained.record | {
+        "tasks": len(state.tasks),
+        "left_out": len(problems),
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    publish(context, current, trained.result, record, progress)
+
+
+def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:
+    policy = policy_of(context.settings, project.extra_params)
+    with context.engine.begin() as connection:
+        state = read_state(connection, get_project(connection, project.id), policy)
+        set_round(connection, current.id, votes=state.spent)
+    if not state.tasks:
+        raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
+    return state
+
+
+def _picture(cache: ImageCache, max_pixels: int, digest: str) -> Image.Image:
+    return decode(cache.read(digest), max_pixels=max_pixels)

@@ -1,0 +1,89 @@
+"""The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from relabel.numerics.ranking import QualityMap, prioritise
+from relabel.numerics.scoring import SCORES
+from relabel.policy import Policy
+from relabel.service.state import ProjectState
+from relabel.storage.artifacts import load_arrays, save_arrays
+from relabel.types import FloatArray, IntArray, Posteriors, match_rows
+
+LAST = 1.0
+"""Score of a task that the round could not judge: served after all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What a round found. Rows are its tasks, ids increasing.
+
+    posteriors: of its tasks; counts: (N, K) votes it was trained on; priority: (N,) higher =
+    relabel sooner, diversity included; quality: the map from priority to prediction score.
+    """
+
+    posteriors: Posteriors
+    counts: IntArray
+    priority: FloatArray
+    quality: QualityMap
+
+    def save(self, folder: Path, name: str) -> str:
+        """Write the result; return the name of the file."""
+        return save_arrays(
+            folder,
+            name,
+            task_ids=self.posteriors.task_ids,
+            probs=self.posteriors.probs,
+            counts=self.counts,
+            priority=self.priority,
+            knots=self.quality.knots,
+            quality_seed=np.int64(self.quality.seed),
+        )
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> "RoundResult":
+        """Read a result written by `save`."""
+        arrays = load_arrays(folder, name)
+        return cls(
+            Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
+            arrays["counts"].astype(np.int64),
+            arrays["priority"].astype(np.float64),
+            QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
+        )
+
+
+def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
+    """Return (N,) prediction scores, low = relabel first, and the rows that votes have changed.
+
+    Tasks without new votes keep the place that the round gave them. Tasks that the round could not
+    judge get `LAST`.
+    """
+    rows = match_rows(state.counts.task_ids, result.posteriors.task_ids)
+    judged = rows >= 0
+    scores = np.full(len(rows), LAST)
+    if not judged.any():
+        return scores, np.zeros(0, dtype=np.int64)
+    counts = state.counts.votes
+    changed = judged.copy()
+    changed[judged] = (counts[judged] != result.counts[rows[judged]]).any(1)
+    priority = np.zeros(len(rows))
+    priority[judged] = result.priority[rows[judged]]
+    if changed.any():
+        priority[changed] = priority_of(
+            state.policy,
+            counts[changed],
+            result.posteriors.probs[rows[changed]].astype(np.float64),
+            state.initial[changed],
+            state.consensus.states[changed],
+        )
+    scores[judged] = result.quality.score(priority[judged])
+    return scores, np.flatnonzero(changed)
+
+
+def priority_of(
+    policy: Policy, counts: IntArray, probs: FloatArray, initial: IntArray, states: IntArray
+) -> FloatArray:
+    """Return (n,) relabelling priorities under the policy's score, higher = sooner."""
+    return prioritise(SCORES[policy.score](counts, probs), counts, initial, states)

@@ -1,0 +1,50 @@
+"""The safety net: find and repair whatever an event, a job or a person left undone."""
+
+import logging
+
+from relabel.errors import NotFoundError, RelabelError
+from relabel.service.context import Context
+from relabel.service.ingest import carry_out, read_project
+from relabel.service.queue import assert_settings, refresh_queue
+from relabel.service.reconcile import reconcile_all, reconcile_recent
+from relabel.storage.database import reading
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import Project, list_projects
+from relabel.storage.tasks import list_tasks
+
+log = logging.getLogger("relabel.sweep")
+
+
+def sweep(context: Context) -> list[Project]:
+    """Compare every project with Label Studio; return those that could be."""
+    with reading(context.engine) as connection:
+        projects = list_projects(connection)
+    swept: list[Project] = []
+    for project in projects:
+        try:
+            swept.append(sweep_project(context, project))
+        except NotFoundError:
+            log.warning(
+                "project %s is gone from Label Studio; to forget it: relabel detach --project %s",
+                project.id,
+                project.id,
+            )
+        except RelabelError as error:
+            log.warning("project %s: %s", project.id, error)
+    return swept
+
+
+def sweep_project(context: Context, project: Project, *, full: bool = False) -> Project:
+    """Repair one project; return it as it is now."""
+    with queue_lock(context.engine, context.settings.data_dir, project.id):
+        project = read_project(context, project)
+        counted = int(context.label_studio.project(project.id).get("task_number", -1))
+        with reading(context.engine) as connection:
+            known = len(list_tasks(connection, project.id))
+        if assert_settings(context, project).get("maximum_annotations") or full or counted != known:
+            reconcile_all(context, project)
+        else:
+            reconcile_recent(context, project)
+        refresh_queue(context, project)
+    carry_out(context, project.id)
+    return project

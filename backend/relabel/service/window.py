@@ -1,0 +1,76 @@
+"""Which tasks stand open in Label Studio's queue, and the changes that bring it there. Pure.
+
+Label Studio serves a task while fewer people have annotated it than its overlap asks for. A task is
+opened by asking for one person more than there are; it closes by itself with the next annotation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.storage.tasks import Task
+from relabel.types import BoolArray, FloatArray, IntArray
+
+SURPLUS = 2
+"""Tasks that fell out of the window are closed only beyond this many times its size: closing costs
+a request each, and an open task of low priority does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One task whose overlap or is_labeled must change."""
+
+    task_id: int
+    overlap: int
+    is_labeled: bool
+
+
+def choose_open(
+    task_ids: IntArray,
+    priority: FloatArray,
+    *,
+    candidates: BoolArray,
+    begun: BoolArray,
+    is_open: BoolArray,
+    window: int,
+) -> IntArray:
+    """Return the ids of the tasks that should stand open, most urgent first.
+
+    Args:
+        task_ids: (N,) increasing.
+        priority: (N,), higher = relabel sooner.
+        candidates: (N,) tasks that may be relabelled at all.
+        begun: (N,) tasks with new votes and no majority: always open, in addition to the window.
+        is_open: (N,) tasks that stand open now.
+        window: number of untouched tasks to keep open.
+
+    """
+    order = np.argsort(-priority, kind="stable")
+    order = order[candidates[order]]
+    untouched = order[~begun[order]]
+    wanted = np.zeros(len(task_ids), dtype=np.bool_)
+    wanted[order[begun[order]]] = True
+    wanted[untouched[:window]] = True
+    still_open = untouched[window:][is_open[untouched[window:]]]
+    wanted[still_open[: (SURPLUS - 1) * window]] = True
+    return task_ids[order[wanted[order]]]
+
+
+def plan_changes(
+    tasks: Mapping[int, Task], occupied: Mapping[int, int], open_ids: IntArray
+) -> list[Change]:
+    """Return what must change so that exactly `open_ids` are open, the most urgent first.
+
+    Tasks that this backend never touched are only ever opened, never closed.
+    """
+    changes: list[Change] = []
+    wanted = set(open_ids.tolist())
+    for task_id in open_ids.tolist():
+        task, overlap = tasks[task_id], occupied[task_id] + 1
+        if task.overlap != overlap or task.is_labeled:
+            changes.append(Change(task_id, overlap, is_labeled=False))
+    for task_id, task in tasks.items():
+        if task.touched and not task.is_labeled and task_id not in wanted:
+            changes.append(Change(task_id, max(occupied[task_id], 1), is_labeled=True))
+    return changes

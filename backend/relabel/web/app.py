@@ -1,0 +1,111 @@
+"""The web process: the ML-backend protocol, status and metrics. It never imports torch.
+
+Written in the subset of Flask that runs on 1.1.2 and on 3.x.
+"""
+
+import hmac
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException
+
+from relabel.errors import (
+    ConfigurationError,
+    LabelConfigError,
+    NotReadyError,
+    PayloadError,
+    RelabelError,
+)
+from relabel.service.context import open_context
+from relabel.service.jobs import Jobs, open_queue, register_jobs
+from relabel.service.status import project_status
+from relabel.settings import Settings
+from relabel.storage.database import open_database
+from relabel.web.metrics import metrics_text
+from relabel.web.protocol import Protocol
+
+log = logging.getLogger("relabel.web")
+
+OPEN_PATHS = ("/health",)
+"""Answered without user and password; everything else asks for them if they are set."""
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the web application; opens the store and the queue, sends nothing."""
+    engine = open_database(settings.database())
+    jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
+    app = Flask("relabel", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.before_request(_guard(settings))
+    app.register_error_handler(Exception, _answer_error)
+    _add_protocol(app, Protocol(engine, settings, jobs))
+    _add_status(app, engine, settings, jobs)
+    return app
+
+
+def _add_protocol(app: Flask, protocol: Protocol) -> None:
+    routes = {
+        "/": (protocol.health, ["GET"]),
+        "/health": (protocol.health, ["GET"]),
+        "/setup": (protocol.setup, ["POST"]),
+        "/predict": (protocol.predict, ["POST"]),
+        "/webhook": (protocol.webhook, ["POST"]),
+        "/train": (protocol.train, ["POST"]),
+        "/versions": (protocol.versions, ["GET", "POST"]),
+    }
+    for path, (view, methods) in routes.items():
+        app.add_url_rule(path, f"{view.__name__}{path}", view, methods=methods)
+
+
+def _add_status(app: Flask, engine: Engine, settings: Settings, jobs: Jobs) -> None:
+    def status(number: int) -> Response:
+        return jsonify(project_status(engine, settings, number))
+
+    def metrics() -> Response:
+        text = metrics_text(engine, settings, waiting=jobs.queue.pending_count())
+        return Response(text, mimetype="text/plain; version=0.0.4")
+
+    app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])
+    app.add_url_rule("/metrics", "metrics", metrics, methods=["GET"])
+
+
+def _guard(settings: Settings) -> Any:
+    wanted = settings.basic_auth()
+
+    def guard() -> Response | None:
+        if wanted is None or request.path in OPEN_PATHS:
+            return None
+        given = request.authorization
+        pair = ("", "") if given is None else (given.username or "", given.password or "")
+        # Both are always compared, in constant time.
+        right = [
+            hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(pair, wanted, strict=True)
+        ]
+        if all(right):
+            return None
+        response = jsonify({"error": "user and password are needed"})
+        response.status_code = 401
+        response.headers["WWW-Authenticate"] = 'Basic realm="relabel"'
+        return response
+
+    return guard
+
+
+def _answer_error(error: Exception) -> Response:
+    """Answer every error as JSON without a traceback."""
+    if isinstance(error, HTTPException):
+        code, text = error.code or 500, error.description or error.name
+    elif isinstance(error, PayloadError | ConfigurationError | LabelConfigError):
+        code, text = 400, str(error)
+    elif isinstance(error, NotReadyError):
+        code, text = 404, str(error)
+    elif isinstance(error, RelabelError):
+        code, text = 503, str(error)
+    else:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        code, text = 500, "internal error; the log has the details"
+    response = jsonify({"error": text})
+    response.status_code = code
+    return response

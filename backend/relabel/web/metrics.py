@@ -1,0 +1,54 @@
+"""Figures for Prometheus, computed from the store at each request."""
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import Engine
+
+from relabel.errors import RelabelError
+from relabel.service.status import project_status
+from relabel.settings import Settings
+from relabel.storage.database import reading
+from relabel.storage.projects import list_projects
+
+FIGURES = {
+    "tasks": "tasks in the project",
+    "votes": "votes spent",
+    "settled": "tasks settled by new votes",
+    "corrected": "settled tasks whose label changed",
+    "ambiguous": "tasks that reached the cap on votes without a majority",
+    "in_progress": "tasks that wait for another vote",
+    "open_tasks": "tasks open in Label Studio's queue",
+    "rounds": "published rounds",
+    "events": "webhook events journalled",
+    "pending_jobs": "events not yet carried out",
+    "left_out": "tasks whose image cannot be used",
+}
+
+
+def metrics_text(engine: Engine, settings: Settings, *, waiting: int) -> str:
+    """Return the metrics page."""
+    registry = CollectorRegistry()
+    Gauge("relabel_jobs_waiting", "jobs in the queue", registry=registry).set(waiting)
+    gauges = {
+        name: Gauge(f"relabel_{name}", text, ["project"], registry=registry)
+        for name, text in FIGURES.items()
+    }
+    done = Gauge(
+        "relabel_round_progress_ratio",
+        "share of the running round's stage that is done",
+        ["project", "stage"],
+        registry=registry,
+    )
+    with reading(engine) as connection:
+        numbers = [project.id for project in list_projects(connection)]
+    for number in numbers:
+        try:
+            status = project_status(engine, settings, number)
+        except RelabelError:
+            continue  # a broken labelling config: `relabel doctor` explains it
+        for name, gauge in gauges.items():
+            gauge.labels(str(number)).set(status[name])
+        running = status["round_running"]
+        if running:
+            share = running["done"] / max(running["total"], 1)
+            done.labels(str(number), running["stage"]).set(share)
+    return generate_latest(registry).decode()

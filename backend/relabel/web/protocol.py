@@ -1,0 +1,148 @@
+"""The routes that Label Studio calls on an ML backend."""
+
+import html
+import json
+import logging
+from typing import Any
+
+from flask import Response, jsonify, request
+from sqlalchemy import Engine, select
+
+from relabel import __version__
+from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
+from relabel.labelstudio.labels import parse_label_config
+from relabel.labelstudio.payloads import field, project_id
+from relabel.service.context import policy_of
+from relabel.service.ingest import receive
+from relabel.service.jobs import Jobs
+from relabel.service.scores import LAST
+from relabel.settings import Settings
+from relabel.storage.database import reading
+from relabel.storage.events import journal
+from relabel.storage.projects import find_project, set_project
+from relabel.storage.rounds import list_rounds, published_round
+from relabel.storage.tables import tasks
+
+log = logging.getLogger("relabel.web")
+
+UNTRAINED = "relabel-0"
+"""Model version before the first round."""
+MAX_REASON = 400
+"""Characters of a refusal: it travels in one header line."""
+
+
+class Protocol:
+    """Views over store and queue; each is a plain method that Flask calls."""
+
+    def __init__(self, engine: Engine, settings: Settings, jobs: Jobs) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._jobs = jobs
+
+    def health(self) -> Response:
+        """Say that the process is up; touches neither store nor model."""
+        return jsonify({"status": "UP", "model_class": "relabel", "version": __version__})
+
+    def setup(self) -> Response:
+        """Check labelling config and extra params; a refusal stands in the reason phrase.
+
+        The reason phrase is the only part of the answer that Label Studio shows to people.
+        """
+        body = _json()
+        number = project_id(body)
+        schema = field(body, "schema", str, where="body")
+        params = body.get("extra_params")
+        try:
+            policy = policy_of(self._settings, params)
+            parse_label_config(schema, policy.choices, policy.image)
+        except (ConfigurationError, LabelConfigError) as error:
+            return refusal(str(error))
+        return jsonify({"model_version": self._take_over(number, schema, params)})
+
+    def predict(self) -> Response:
+        """Answer from the stored scores of the last round; nothing is computed here."""
+        body = _json()
+        wanted = [
+            field(t, "id", int, where="tasks") for t in field(body, "tasks", list, where="body")
+        ]
+        scores: dict[int, float | None] = {}
+        version = UNTRAINED
+        if body.get("project"):
+            number = project_id(body)
+            with reading(self._engine) as connection:
+                last = published_round(connection, number)
+                version = last.model_version if last else UNTRAINED
+                query = select(tasks.c.task_id, tasks.c.score).where(tasks.c.project_id == number)
+                scores = {row.task_id: row.score for row in connection.execute(query)}
+        results = []
+        for task_id in wanted:
+            score = scores.get(task_id)
+            results.append(
+                {
+                    "result": [],
+                    "score": LAST if score is None else score,
+                    "model_version": version,
+                }
+            )
+        return jsonify({"results": results})
+
+    def webhook(self) -> Response:
+        """Journal the event and answer at once."""
+        number, work = receive(self._engine, self._settings, _json())
+        if work:
+            self._jobs.ingest(number)
+        response = jsonify({"status": "ok", "project": number, "accepted": work})
+        response.status_code = 201
+        return response
+
+    def train(self) -> Response:
+        """Ask for a round (the older name of Label Studio's Start Training)."""
+        number = project_id(_json())
+        with self._engine.begin() as connection:
+            if find_project(connection, number) is None:
+                raise PayloadError(f"Project {number} is not connected.")
+            set_project(connection, number, train_requested=True)
+            journal(connection, number, "START_TRAINING")
+        self._jobs.ingest(number)
+        response = jsonify({"status": "ok", "project": number})
+        response.status_code = 201
+        return response
+
+    def versions(self) -> Response:
+        """List the model versions of a project's rounds, the newest first."""
+        text = request.args.get("project", "")
+        found: list[str] = []
+        if text:
+            with reading(self._engine) as connection:
+                rounds = list_rounds(connection, project_id({"project": text}))
+                found = [r.model_version for r in reversed(rounds) if r.artifact]
+        return jsonify({"versions": found or [UNTRAINED]})
+
+    def _take_over(self, number: int, schema: str, params: Any) -> str:
+        """Remember changed settings of a connected project; return its model version."""
+        text = params if isinstance(params, str) else json.dumps(params) if params else ""
+        with reading(self._engine) as connection:
+            project = find_project(connection, number)
+            last = published_round(connection, number)
+        if project is not None and (project.label_config, project.extra_params) != (schema, text):
+            with self._engine.begin() as connection:
+                set_project(connection, number, label_config=schema, extra_params=text)
+                journal(connection, number, "RECONCILE")
+            self._jobs.ingest(number)
+        return last.model_version if last else UNTRAINED
+
+
+def refusal(text: str) -> Response:
+    """Return 400 with the text as reason phrase: one line, Latin-1, HTML-escaped."""
+    line = html.escape(" ".join(text.split()), quote=False)[:MAX_REASON]
+    phrase = line.encode("latin-1", "replace").decode("latin-1")
+    response = jsonify({"error": text})
+    response.status = f"400 {phrase}"
+    return response
+
+
+def _json() -> Any:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise PayloadError("The request body must be a JSON object.")
+    return body
