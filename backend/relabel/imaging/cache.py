@@ -3,7 +3,6 @@
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 _SCHEMA = """
@@ -28,16 +27,16 @@ class ImageCache:
         self._index.execute("PRAGMA journal_mode=WAL")
         self._index.execute(_SCHEMA)
 
-    def digest(self, project_id: int, reference: str, fetch: Callable[[], bytes]) -> str:
-        """Return the SHA-256 of the image, fetching it when it is not here; raises as `fetch`."""
+    def known(self, project_id: int) -> dict[str, str]:
+        """Return the digest of every image of a project that is here, by reference."""
         with self._guard:
-            row = self._index.execute(
-                "SELECT digest FROM images WHERE project_id = ? AND reference = ?",
-                (project_id, reference),
-            ).fetchone()
-        if row is not None and self._path(row[0]).exists():
-            return str(row[0])
-        content = fetch()
+            rows = self._index.execute(
+                "SELECT reference, digest FROM images WHERE project_id = ?", (project_id,)
+            ).fetchall()
+        return {reference: digest for reference, digest in rows if self._path(digest).exists()}
+
+    def add(self, project_id: int, reference: str, content: bytes) -> str:
+        """Keep an image's bytes; return their SHA-256."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         if not path.exists():

@@ -29,24 +29,26 @@ def collect_images(
 
     """
     failures: dict[int, str] = {}
+    known = cache.known(project_id)
+    digests = [known.get(reference, "") for reference in references]
+    missing = [row for row, digest in enumerate(digests) if not digest]
 
     def one(row: int) -> str:
         task_id, reference = task_ids[row], references[row]
         reason = ""
         for _ in range(TRIES):
             try:
-                return cache.digest(
-                    project_id, reference, lambda: fetcher.fetch(task_id, reference)
-                )
+                return cache.add(project_id, reference, fetcher.fetch(task_id, reference))
             except BadImageError as error:
                 reason = str(error)
         failures[task_id] = reason
         return ""
 
-    digests: list[str] = []
+    progress("images", len(task_ids) - len(missing), len(task_ids))
     with ThreadPoolExecutor(CONCURRENT, thread_name_prefix="images") as pool:
-        for done, digest in enumerate(pool.map(one, range(len(task_ids))), start=1):
-            digests.append(digest)
-            progress("images", done, len(task_ids))
-    cache.trim()
+        for done, (row, digest) in enumerate(zip(missing, pool.map(one, missing), strict=True)):
+            digests[row] = digest
+            progress("images", len(task_ids) - len(missing) + done + 1, len(task_ids))
+    if missing:
+        cache.trim()
     return digests, failures

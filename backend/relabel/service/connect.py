@@ -23,7 +23,6 @@ from relabel.service.reconcile import reconcile_all
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.events import journal
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
     Project,
@@ -132,7 +131,6 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
                 webhook_id=webhook_id,
                 view_id=view_id,
             )
-            journal(connection, number, "RECONCILE")
             return get_project(connection, number)
 
 

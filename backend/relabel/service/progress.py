@@ -38,5 +38,5 @@ class RoundProgress:
                 stage=stage,
                 done=done,
                 total=total,
-                record={"stage_started_at": self._stage_started_at},
+                stage_started_at=self._stage_started_at,
             )

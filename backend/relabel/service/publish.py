@@ -5,7 +5,7 @@ from typing import Any
 
 from relabel.errors import LabelStudioError
 from relabel.service.context import Context, policy_of
-from relabel.service.queue import apply_changes, assert_settings, open_ids
+from relabel.service.queue import apply_changes, open_ids, switch_queue
 from relabel.service.scores import RoundResult, scores_now
 from relabel.service.state import read_state
 from relabel.storage.database import reading
@@ -44,25 +44,17 @@ def publish(
         scores, _ = scores_now(state, result)
         by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
         write_predictions(context, number, current.model_version, by_task, progress)
-        first = not any(task.touched for task in state.tasks.values())
         wanted = open_ids(state, scores)
-        if not first:
-            progress("opening tasks", 0, len(wanted))
-            apply_changes(context, state, wanted)
+        if not any(task.touched for task in state.tasks.values()):
+            # Nothing is open yet: the order comes into force before the first task opens.
+            switch_queue(context, project, current.model_version)
+        apply_changes(context, state, wanted, progress=progress)
         with context.engine.begin() as connection:
             set_scores(connection, number, by_task)
             finish_round(
-                connection,
-                current.id,
-                RoundState.PUBLISHED,
-                record=record,
-                stage="published",
+                connection, current.id, RoundState.PUBLISHED, record=record, stage="published"
             )
-        assert_settings(context, project)
-        if first:
-            # Nothing is open yet: open only after the order is in force, never before.
-            progress("opening tasks", 0, len(wanted))
-            apply_changes(context, state, wanted)
+        switch_queue(context, project, current.model_version)
     log.info("project %s: round %s is published", number, current.number)
 
 

@@ -15,7 +15,7 @@ from relabel.storage.database import reading
 from relabel.storage.projects import Project
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import drop_tasks, set_task
-from relabel.types import FloatArray, IntArray
+from relabel.types import FloatArray, IntArray, Progress, silent
 
 log = logging.getLogger("relabel.queue")
 
@@ -80,12 +80,15 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
     )
 
 
-def apply_changes(context: Context, state: ProjectState, wanted: IntArray) -> int:
+def apply_changes(
+    context: Context, state: ProjectState, wanted: IntArray, *, progress: Progress = silent
+) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
     occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
     changes = plan_changes(state.tasks, occupied, wanted)
-    for change in changes:
+    for done, change in enumerate(changes, start=1):
         change_task(context, state.project.id, change)
+        progress("opening tasks", done, len(changes))
     return len(changes)
 
 
@@ -115,9 +118,16 @@ def assert_settings(context: Context, project: Project) -> dict[str, object]:
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
     version = "" if last is None else last.model_version
+    changes = switch_queue(context, project, version)
+    if changes:
+        log.warning("project %s: set back %s", project.id, sorted(changes))
+    return changes
+
+
+def switch_queue(context: Context, project: Project, version: str) -> dict[str, object]:
+    """Put the order of one model version in force, "" = none yet; return what had to change."""
     changes = settings_to_change(context.label_studio.project(project.id), version)
     if changes:
-        log.warning("project %s: setting back %s", project.id, sorted(changes))
         context.label_studio.update_project(project.id, **changes)
     return changes
 

@@ -42,6 +42,7 @@ class Round:
     host: str
     pid: int
     stage: str
+    stage_started_at: float
     done: int
     total: int
     artifact: str
@@ -56,7 +57,7 @@ class Round:
 
     def seconds_left(self) -> float | None:
         """Time left in the current stage by its pace so far; None if it cannot be told."""
-        elapsed = self.heartbeat_at - self.record.get("stage_started_at", self.heartbeat_at)
+        elapsed = self.heartbeat_at - self.stage_started_at
         if not 0 < self.done <= self.total or elapsed <= 0:
             return None
         return float(elapsed * (self.total - self.done) / self.done)
@@ -94,6 +95,7 @@ def start_round(
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "stage": "starting",
+        "stage_started_at": now,
         "done": 0,
         "total": 0,
         "artifact": "",

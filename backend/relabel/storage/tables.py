@@ -88,6 +88,7 @@ rounds = Table(
     Column("host", String, nullable=False, default=""),
     Column("pid", Integer, nullable=False, default=0),
     Column("stage", String, nullable=False, default=""),
+    Column("stage_started_at", Float, nullable=False, default=0.0),
     Column("done", Integer, nullable=False, default=0),
     Column("total", Integer, nullable=False, default=0),
     Column("artifact", String, nullable=False, default=""),

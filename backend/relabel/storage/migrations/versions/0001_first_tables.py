@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("host", sa.String, nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),
         sa.Column("stage", sa.String, nullable=False),
+        sa.Column("stage_started_at", sa.Float, nullable=False),
         sa.Column("done", sa.Integer, nullable=False),
         sa.Column("total", sa.Integer, nullable=False),
         sa.Column("artifact", sa.String, nullable=False),
