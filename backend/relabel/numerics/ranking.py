@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.numerics.diffusion import by_diffusion
+from relabel.numerics.diversity import by_class, by_coverage
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
 BEGUN, UNTOUCHED, UNLABELLED = 2.0, 0.0, -2.0
@@ -138,7 +140,12 @@ def by_score(score: FloatArray, order: IntArray, n: int) -> IntArray:  # noqa: A
 
 Diversity = Callable[..., IntArray]
 
-DIVERSITY: dict[str, Diversity] = {"none": by_score}
+DIVERSITY: dict[str, Diversity] = {
+    "none": by_score,
+    "diffusion": by_diffusion,
+    "k_centre": by_coverage,
+    "quotas": by_class,
+}
 
 
 @dataclass(frozen=True, slots=True)
