@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.diffusion import by_diffusion
+from relabel.numerics.diffusion_modes import by_diffusion
 from relabel.numerics.diversity import by_class, by_coverage
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
