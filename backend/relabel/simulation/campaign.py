@@ -92,14 +92,15 @@ def run_campaign(
     *,
     audit_seed: int = 0,
     log: VoteLog | None = None,
+    on_round: Callable[[VoteLog], None] = lambda _: None,
 ) -> VoteLog:
     """Run a campaign to the end of its budget and return all its votes.
 
     counts: (N, K) before the campaign. log: an earlier, interrupted run of the same campaign, from
     which it goes on; with a `prioritise` that depends on its arguments alone the result equals that
-    of a run without interruption.
+    of a run without interruption. on_round: told the log so far before every new ranking.
     """
-    campaign = _Campaign(counts, rules, audit_seed)
+    campaign = _Campaign(counts, rules, audit_seed, on_round)
     if log is not None:
         campaign.restore(log)
     campaign.run(prioritise, annotators)
@@ -109,8 +110,11 @@ def run_campaign(
 class _Campaign:
     """Everything that changes while votes come in; the log alone is enough to rebuild it."""
 
-    def __init__(self, counts: IntArray, rules: Rules, audit_seed: int) -> None:
+    def __init__(
+        self, counts: IntArray, rules: Rules, audit_seed: int, on_round: Callable[[VoteLog], None]
+    ) -> None:
         self.log = VoteLog()
+        self.on_round = on_round
         self.rules = rules
         self.counts: list[list[int]] = counts.tolist()
         self.given: list[int] = counts.sum(1).tolist()
@@ -130,12 +134,12 @@ class _Campaign:
         while len(self.log) < self.rules.budget:
             if self.open is None:
                 if self.is_due():
-                    queue = prioritise(*self.start_round())
+                    queue = self.rank(prioritise)
                 self.open = self.pick(queue)
             if self.open is None:
                 if self.rules.closing != "vote" or len(self.log) == self.log.rounds[-1]:
                     return
-                queue = prioritise(*self.start_round())
+                queue = self.rank(prioritise)
                 continue
             task = self.open
             label, annotator = annotators(task, self.answers[task])
@@ -145,6 +149,11 @@ class _Campaign:
             self.cast(task, label, annotator)
             if self.open is None:
                 queue.closed(task, self.counts[task])
+
+    def rank(self, prioritise: Prioritise) -> Queue:
+        """Rank the tasks anew."""
+        self.on_round(self.log)
+        return prioritise(*self.start_round())
 
     def restore(self, log: VoteLog) -> None:
         """Repeat the votes of an earlier run."""

@@ -1,0 +1,50 @@
+"""Every data set by name. A loader takes the folder of --data-dir and returns a `Dataset`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from relabel.errors import ConfigurationError
+from relabel.simulation.dataset import Dataset
+from relabel.simulation.datasets.arrays import (
+    cifar10h,
+    cifar10h_subset,
+    cifar10n,
+    cifar10n_worse,
+    digits,
+    fashion_mnist,
+    medmnist,
+)
+from relabel.simulation.datasets.downloads import caltech256, cifar10, cifar100
+from relabel.simulation.datasets.folders import csv_file, image_folder, isic2019, nct_crc
+from relabel.simulation.datasets.noisy_cxr import noisy_cxr
+from relabel.simulation.datasets.projects import label_studio
+
+DATASETS: dict[str, Callable[[Path], Dataset]] = {
+    "digits": digits,
+    "cifar10h": cifar10h,
+    "cifar10h_subset": cifar10h_subset,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar10n": cifar10n,
+    "cifar10n_worse": cifar10n_worse,
+    "fashion_mnist": fashion_mnist,
+    "caltech256": caltech256,
+    "medmnist": medmnist,
+    "isic2019": isic2019,
+    "nct_crc": nct_crc,
+    "noisy_cxr": noisy_cxr,
+    "image_folder": image_folder,
+    "csv": csv_file,
+    "label_studio": label_studio,
+}
+
+
+def load_dataset(name: str, folder: Path) -> Dataset:
+    """Return the named data set, read from `folder`.
+
+    Raises:
+        ConfigurationError: no such data set, or a file is missing (the message says which one).
+    """
+    if name not in DATASETS:
+        raise ConfigurationError(f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.")
+    return DATASETS[name](folder)

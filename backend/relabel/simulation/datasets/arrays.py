@@ -1,0 +1,171 @@
+"""Data sets that are a few arrays: digits, CIFAR-10H, CIFAR-10N, Fashion-MNIST, MedMNIST."""
+
+import io
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from relabel.errors import ConfigurationError
+from relabel.simulation.dataset import Dataset, HeldOut, ImageArray, certain
+from relabel.simulation.datasets.downloads import downloaded
+from relabel.simulation.datasets.files import Arrays, check_sha256, find, load_arrays
+from relabel.simulation.sampling import keep_ambiguous
+from relabel.types import Float32Array, IntArray
+
+CIFAR10 = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+FASHION = (
+    "top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+)
+
+CIFAR10H_COUNTS = "9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff"
+"""sha256 of cifar10h-counts.npy as published by its authors."""
+
+SUBSET = 5000
+"""Images in the CIFAR-10H experiments of Bernhardt et al. 2022."""
+
+
+def digits(folder: Path) -> Dataset:
+    """1,797 handwritten digits, 8 x 8 grey; bundled with scikit-learn, `folder` is not read."""
+    del folder
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - heavy, and most data sets need none
+
+    bunch = load_digits()
+    pixels = bunch.images * (255 / 16)
+    return Dataset(
+        name="digits",
+        classes=tuple(str(c) for c in range(10)),
+        distributions=certain(bunch.target.astype(np.int64), 10),
+        images=pixels.round().astype(np.uint8),
+    )
+
+
+def cifar10h(folder: Path) -> Dataset:
+    """10,000 CIFAR-10 test images with the answers of about 51 people each (Peterson 2019).
+
+    The true class is the answer given most often, not CIFAR-10's own label.
+    """
+    source = "https://github.com/jcpeterson/cifar-10h (data/cifar10h-counts.npy)"
+    names = ("cifar10h_test.npz", "cifar10h-counts.npy")
+    path = find(folder, names, "cifar10h", source)
+    if path.suffix == ".npz":
+        saved = load_arrays(path)
+        counts, images = saved["counts"].astype(np.int64), _images(saved["x"])
+        features = saved["features"].astype(np.float32) if "features" in saved else None
+    else:
+        counts = np.load(path, allow_pickle=False).astype(np.int64)
+        images, features = downloaded("CIFAR10", folder, train=False)[0], None
+    content = io.BytesIO()
+    np.save(content, counts)
+    check_sha256(content.getvalue(), CIFAR10H_COUNTS, path)
+    shares = counts / counts.sum(1, keepdims=True)
+    return Dataset("cifar10h", CIFAR10, shares, features=features, images=images)
+
+
+def cifar10h_subset(folder: Path) -> Dataset:
+    """5,000 of CIFAR-10H with all 454 ambiguous ones, as in Bernhardt et al. 2022."""
+    return keep_ambiguous(cifar10h(folder), SUBSET)
+
+
+def cifar10n(folder: Path) -> Dataset:
+    """50,000 CIFAR-10 images with real human errors, three people's majority: 9 % wrong."""
+    return _cifar10n(folder, "aggre_label")
+
+
+def cifar10n_worse(folder: Path) -> Dataset:
+    """50,000 CIFAR-10 images with the worst of three people's labels: 40 % wrong (Wei 2022)."""
+    return _cifar10n(folder, "worse_label")
+
+
+def fashion_mnist(folder: Path) -> Dataset:
+    """Fashion-MNIST: 28 x 28 grey images of 10 kinds of clothing."""
+    if (folder / "fashion_mnist_subset.npz").exists():
+        saved = load_arrays(folder / "fashion_mnist_subset.npz")
+        images, labels = _images(saved["x"]), saved["y"].astype(np.int64)
+    else:
+        images, labels = downloaded("FashionMNIST", folder)
+    return Dataset("fashion_mnist", FASHION, certain(labels, 10), images=images)
+
+
+def medmnist(folder: Path) -> Dataset:
+    """Any one MedMNIST file: its training split; the test split is kept apart."""
+    found = sorted(folder.glob("*mnist*.npz"))
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"dataset='medmnist' needs exactly one file such as pathmnist.npz in --data-dir "
+            f"{folder}; found {len(found)}. Get it from: https://medmnist.com"
+        )
+    saved = load_arrays(found[0])
+    labels = saved["train_labels"].astype(np.int64)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise ConfigurationError(f"{found[0]} has several labels per image; one is supported.")
+    labels = labels.reshape(-1)
+    k = int(labels.max()) + 1
+    images = _images(saved["train_images"])
+    return Dataset(
+        found[0].stem, tuple(str(c) for c in range(k)), certain(labels, k), images=images
+    )
+
+
+def cifar10_training_features(folder: Path) -> HeldOut:
+    """Return features and true labels of the 50,000 CIFAR-10 training images."""
+    source = "the same encoder as the features in cifar10h_test.npz"
+    path = find(folder, ("cifar10_train_features.npz",), "cifar10n", source)
+    labels = find(folder, ("cifar10_train_jpeg.npz",), "cifar10n", source)
+    with np.load(labels, allow_pickle=False) as saved:
+        truth = saved["y"].astype(np.int64)
+    return HeldOut(_features(load_arrays(path)), truth)
+
+
+def _cifar10n(folder: Path, labels: str) -> Dataset:
+    source = "https://github.com/UCSC-REAL/cifar-10-100n, packed with the images as one npz file"
+    path = find(folder, ("cifar10_train_jpeg.npz",), "cifar10n", source)
+    with np.load(path, allow_pickle=False) as saved:
+        truth: IntArray = saved["y"].astype(np.int64)
+        given: IntArray = saved[labels].astype(np.int64)
+    packed = folder / "cifar10_train_features.npz"
+    features = _features(load_arrays(packed)) if packed.exists() else None
+    images = None if features is not None else cifar10_training_images(folder)
+    name = "cifar10n_" + labels.removesuffix("_label")
+    return Dataset(name, CIFAR10, certain(truth, 10), features=features, images=images, given=given)
+
+
+def cifar10_training_images(folder: Path) -> ImageArray:
+    """Return (50000, 32, 32, 3) images, decoded from the packed JPEGs."""
+    saved = load_arrays(folder / "cifar10_train_jpeg.npz")
+    blob, ends = saved["jpeg"], saved["offsets"].astype(np.int64)
+    pictures = (
+        Image.open(io.BytesIO(blob[a:b].tobytes())).convert("RGB") for a, b in pairwise(ends)
+    )
+    return np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures])
+
+
+def _features(saved: Arrays) -> Float32Array:
+    packed, scale = saved["features_int8"], saved["scale"]
+    return packed.astype(np.float32) * scale.astype(np.float32)
+
+
+def _images(array: object) -> ImageArray:
+    return np.asarray(array, dtype=np.uint8)

@@ -1,0 +1,257 @@
+"""Campaigns of several methods over several seeds, on the same noise and the same answers."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from relabel.numerics.scoring import SCORES
+from relabel.simulation.annotators import Annotators, PanelSpec, make_annotators
+from relabel.simulation.campaign import (
+    Closing,
+    Prioritise,
+    Rules,
+    initial_counts,
+    run_campaign,
+)
+from relabel.simulation.curves import Curve, curve_of, final_labels, visits_of
+from relabel.simulation.dataset import Dataset
+from relabel.simulation.evaluation import auroc, remaining, selection_precision
+from relabel.simulation.noise_models import make_noise
+from relabel.simulation.queues import oracle_order, random_order
+from relabel.simulation.rankings import BATCH, Method, Select, model_order, selector_of
+from relabel.simulation.seeds import generator, seed_of
+from relabel.simulation.store import Figures, Kept, Store, store_of
+from relabel.simulation.votelog import VoteLog, replay
+from relabel.types import FloatArray, IntArray, Progress, silent
+
+RANDOM, ORACLE, REPEATING = "random", "oracle", "oracle with repeats"
+BASELINES = (RANDOM, ORACLE)
+
+TO_THE_END = 4
+"""Random order may spend this many votes per task, so that its votes to a target are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything but the method and the seed.
+
+    labels: (N,) initial labels of all seeds; None = drawn anew for each seed by the noise model.
+    budget: votes; None = one per task. retrain_every: votes; None = the first model ranks all.
+    repeating_oracle: also run the oracle that may ask a task again, as in the reference code.
+    """
+
+    data: Dataset
+    noise: str
+    noise_rate: float | None
+    budget: int | None = None
+    retrain_every: int | None = None
+    panel: PanelSpec | None = None
+    closing: Closing = "majority"
+    max_votes: int | None = 10
+    labels: IntArray | None = None
+    repeating_oracle: bool = False
+    device: str = "cpu"
+
+    @property
+    def votes(self) -> int:
+        """The budget in votes."""
+        return self.budget or len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One campaign: of which method and seed, its curve and its figures."""
+
+    method: str
+    seed: int
+    curve: Curve
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What all campaigns of one seed share."""
+
+    setting: Setting
+    seed: int
+    initial: IntArray
+    counts: IntArray
+    annotators: Annotators
+    store: Store | None
+
+
+def run_experiment(
+    setting: Setting,
+    methods: tuple[Method, ...],
+    seeds: tuple[int, ...],
+    *,
+    folder: Path | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> list[Run]:
+    """Run the baselines and all methods for every seed.
+
+    Args:
+        setting: data, noise, budget and rules.
+        methods: what to compare.
+        seeds: run numbers; noise, annotators, ties and models get their own seeds from each.
+        folder: where votes and figures are kept, so that a run that was stopped goes on; None =
+            nowhere.
+        workers: processes, one seed each at a time.
+        progress: told how many campaigns of all are done.
+    """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    total = len(seeds) * (len(methods) + len(BASELINES) + setting.repeating_oracle)
+    runs: list[Run] = []
+    for run in _all_runs(setting, methods, seeds, folder, workers):
+        runs.append(run)
+        progress("campaigns", len(runs), total)
+    return sorted(runs, key=lambda run: run.seed)
+
+
+def _all_runs(
+    setting: Setting,
+    methods: tuple[Method, ...],
+    seeds: tuple[int, ...],
+    folder: Path | None,
+    workers: int,
+) -> Iterator[Run]:
+    if workers == 1:
+        for seed in seeds:
+            yield from run_seed(setting, methods, seed, folder)
+        return
+    # torch does not survive a fork.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_limited, setting, methods, seed, folder) for seed in seeds]
+        for job in as_completed(jobs):
+            yield from job.result()
+
+
+def _limited(
+    setting: Setting, methods: tuple[Method, ...], seed: int, folder: Path | None
+) -> list[Run]:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    with threadpool_limits(1):
+        return list(run_seed(setting, methods, seed, folder))
+
+
+def run_seed(
+    setting: Setting, methods: tuple[Method, ...], seed: int, folder: Path | None = None
+) -> Iterator[Run]:
+    """Run the baselines and all methods of one seed, on the same first labels and answers."""
+    data = setting.data
+    initial = setting.labels
+    if initial is None:
+        noise = generator(seed, "noise")
+        initial = make_noise(setting.noise, data, noise, rate=setting.noise_rate)
+    stage = _Stage(
+        setting=setting,
+        seed=seed,
+        initial=initial,
+        counts=initial_counts(initial, len(data.classes)),
+        annotators=make_annotators(data.distributions, setting.panel, seed_of(seed, "annotators")),
+        store=None if folder is None else _store(folder, setting, initial, seed),
+    )
+    yield from _baselines(stage)
+    for selector in dict.fromkeys(method.selector for method in methods):
+        select = selector_of(selector, data, seed_of(seed, "model"), setting.device)
+        for method in methods:
+            if method.selector == selector:
+                yield _model_run(stage, method, select)
+
+
+def _store(folder: Path, setting: Setting, initial: IntArray, seed: int) -> Store:
+    return store_of(folder, setting.data, initial, seed, setting.panel, setting.device)
+
+
+def _baselines(stage: _Stage) -> Iterator[Run]:
+    setting, ties = stage.setting, seed_of(stage.seed, "ties")
+    rules = _rules(setting)
+    once = Rules(
+        TO_THE_END * len(setting.data), closing=setting.closing, max_votes=setting.max_votes
+    )
+    shuffled = random_order(seed_of(stage.seed, "random order"))
+    yield _run(stage, RANDOM, lambda _: shuffled, once)
+    knowing = oracle_order(setting.data.distributions, SCORES["ratio"], ties)
+    yield _run(stage, ORACLE, lambda _: knowing, replace(once, budget=rules.budget))
+    if setting.repeating_oracle:
+        again = replace(rules, repeats=True, max_votes=None)
+        yield _run(stage, REPEATING, lambda _: knowing, again)
+
+
+def _model_run(stage: _Stage, method: Method, select: Select) -> Run:
+    setting = stage.setting
+    rules = _rules(setting)
+    if method.diversity != "none" and rules.update_every is None:
+        rules = replace(rules, update_every=BATCH)
+
+    def order(kept: Kept) -> Prioritise:
+        return model_order(
+            method,
+            select,
+            seed=seed_of(stage.seed, "ties"),
+            learn_from=None if setting.retrain_every else stage.counts,
+            batch=rules.update_every,
+            on_scores=kept.save_scores,
+        )
+
+    return _run(stage, str(method), order, rules)
+
+
+def _rules(setting: Setting) -> Rules:
+    return Rules(
+        budget=setting.votes,
+        closing=setting.closing,
+        max_votes=setting.max_votes,
+        update_every=setting.retrain_every,
+    )
+
+
+def _run(
+    stage: _Stage,
+    name: str,
+    order: Callable[[Kept], Prioritise],
+    rules: Rules,
+) -> Run:
+    """Run one campaign, or go on with, or read, what an earlier run left in the folder."""
+    kept = stage.store.campaign(name, rules) if stage.store else Kept()
+    log, figures = kept.load()
+    if log is None or figures is None:
+        start = time.perf_counter()
+        log = run_campaign(
+            stage.counts, order(kept), stage.annotators, rules, log=log, on_round=kept.save
+        )
+        kept.save(log)
+        figures = _figures(stage, log, rules, kept.scores(), time.perf_counter() - start)
+        kept.finish(figures)
+    visits = visits_of(log, stage.counts, rules)
+    curve = curve_of(visits, stage.setting.data.truth, stage.initial)
+    return Run(name, stage.seed, curve, figures)
+
+
+def _figures(
+    stage: _Stage, log: VoteLog, rules: Rules, scores: FloatArray | None, seconds: float
+) -> Figures:
+    data, budget = stage.setting.data, stage.setting.votes
+    visits = visits_of(log, stage.counts, rules)
+    curve = curve_of(visits, data.truth, stage.initial)
+    wrong = stage.initial != data.truth
+    left = remaining(data, final_labels(visits, stage.initial), replay(log, stage.counts))
+    return Figures(
+        noise_rate=float(wrong.mean()),
+        final_correct=float(curve.at(np.array([budget]))[0]),
+        area=curve.area(budget),
+        auroc=float("nan") if scores is None else auroc(scores, wrong),
+        precision_at_noise=selection_precision(visits, data.truth, int(wrong.sum())),
+        remaining_clear=left.clear,
+        remaining_ambiguous=left.ambiguous,
+        total_variation=left.total_variation,
+        seconds=seconds,
+    )

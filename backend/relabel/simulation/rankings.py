@@ -1,0 +1,147 @@
+"""Rankings by a selector and a score: the production path from votes to an order of tasks."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.errors import ConfigurationError
+from relabel.learning.selection import Selection, TrainingData
+from relabel.learning.selectors import SELECTORS, select
+from relabel.numerics.consensus.majority import majority
+from relabel.numerics.ranking import DIVERSITY, prioritise, reorder, select_batch
+from relabel.numerics.scoring import SCORES
+from relabel.simulation.campaign import Prioritise, Queue
+from relabel.simulation.dataset import Dataset
+from relabel.simulation.peers import PEERS
+from relabel.simulation.queues import OrderedQueue
+from relabel.types import BoolArray, FloatArray, IntArray, Posteriors
+
+TRUTH = "truth"
+"""The selector whose posteriors are the true distributions: what a perfect model could do."""
+
+BATCH = 100
+"""Tasks picked together by a diversity rule when the model is not retrained."""
+
+KEPT = 2
+"""Selections kept in memory: all scores of one selector share the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to rank tasks, by the names of its parts."""
+
+    selector: str
+    score: str
+    diversity: str = "none"
+
+    def __post_init__(self) -> None:
+        known = {
+            "selector": [*SELECTORS, TRUTH],
+            "score": [*SCORES, *PEERS],
+            "diversity": [*DIVERSITY],
+        }
+        for name, allowed in known.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"{name}={value!r} is unknown; known: {', '.join(allowed)}."
+                )
+
+    def __str__(self) -> str:
+        parts = [self.selector, self.score]
+        return " ".join(parts if self.diversity == "none" else [*parts, self.diversity])
+
+
+Select = Callable[[IntArray], Selection]
+"""select(counts (N, K)) -> what the selector learns from them."""
+
+
+def selector_of(name: str, data: Dataset, seed: int, device: str = "cpu") -> Select:
+    """Return the named selector on the data set; its last results are remembered."""
+    ids = np.arange(len(data), dtype=np.int64)
+    if name == TRUTH:
+        known = Posteriors(ids, data.distributions.astype(np.float32))
+        return lambda _: Selection(known, out_of_sample=True)
+    remembered: OrderedDict[bytes, Selection] = OrderedDict()
+    images = data.images
+    if images is not None and images.ndim == 3:
+        images = images[..., None]
+
+    def selected(counts: IntArray) -> Selection:
+        key = counts.tobytes()
+        if key not in remembered:
+            training = TrainingData(ids, counts, data.features, images)
+            remembered[key] = select(name, training, {}, seed=seed, device=device)
+            while len(remembered) > KEPT:
+                remembered.popitem(last=False)
+        return remembered[key]
+
+    return selected
+
+
+def scores_of(
+    name: str, counts: IntArray, selection: Selection, rng: np.random.Generator
+) -> FloatArray:
+    """Return (N,) scores, higher = relabel sooner, of a production score or of a peer."""
+    probs = selection.posteriors.probs
+    if name in PEERS:
+        return PEERS[name](counts, probs)
+    if name == "random":
+        return SCORES[name](counts, probs, rng=rng)
+    if name == "bald" and selection.members is not None:
+        return SCORES[name](counts, selection.members)
+    return SCORES[name](counts, probs)
+
+
+def model_order(
+    method: Method,
+    select: Select,
+    *,
+    seed: int,
+    learn_from: IntArray | None = None,
+    batch: int | None = None,
+    on_scores: Callable[[FloatArray], None] = lambda _: None,
+) -> Prioritise:
+    """Return the ranking by a model's score, as a round of a live project computes it.
+
+    Args:
+        method: which score and diversity.
+        select: the selector.
+        seed: orders ties.
+        learn_from: (N, K) counts that one model learns from and then ranks all batches; None =
+            it is trained at each ranking on the votes so far.
+        batch: how many tasks a diversity rule picks per ranking.
+        on_scores: told the (N,) scores of each ranking.
+    """
+
+    def rank(counts: IntArray, pool: BoolArray) -> Queue:
+        selection = select(counts if learn_from is None else learn_from)
+        rng = np.random.default_rng([seed, int(counts.sum())])
+        score = scores_of(method.score, counts, selection, rng)
+        on_scores(score)
+        spread = method.diversity
+        return OrderedQueue(order_of(score, counts, pool, diversity=spread, rng=rng, batch=batch))
+
+    return rank
+
+
+def order_of(
+    score: FloatArray,
+    counts: IntArray,
+    pool: BoolArray,
+    *,
+    diversity: str,
+    rng: np.random.Generator,
+    batch: int | None,
+) -> IntArray:
+    """Return the rows of the pool, the one to ask first at the front."""
+    spread = diversity != "none"
+    n = (batch or BATCH) if spread else len(score)
+    chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng)
+    # A visit is always finished before the next ranking, so no task counts as begun.
+    begun_from = counts.sum(1)
+    priority = prioritise(score, counts, begun_from, majority(counts).states)
+    order = np.argsort(-reorder(priority, chosen), kind="stable")
+    return order[pool[order]]
