@@ -28,6 +28,18 @@ class Policy(BaseModel):
     image: str = Field(
         default="", description="Name of the <Image> tag, where the labelling config has several."
     )
+    preset: Literal["", "quick", "careful", "medical"] = Field(
+        default="", description="Starting point for the other keys; what you set yourself wins."
+    )
+    initial: str = Field(
+        default="annotations",
+        pattern=r"^(annotations|predictions:.+|data:.+)$",
+        description="Where the labels to clean are besides annotations: annotations (nowhere "
+        "else), predictions:VERSION, or data:FIELD of the tasks.",
+    )
+    cannot_tell: str = Field(
+        default="", description="Choice that means no class can be told: an abstention, no label."
+    )
     encoder: str = Field(
         default="resnet18", description="What turns an image into a vector (tiny needs no weights)."
     )
@@ -55,6 +67,32 @@ class Policy(BaseModel):
         ge=2,
         le=100,
         description="Votes after which a task without a majority is ambiguous.",
+    )
+    solo: bool = Field(
+        default=False,
+        description="One person works alone: one vote confirms or replaces the label at once, "
+        "and the export says that there was no second opinion.",
+    )
+    overwritten: Literal["editor", "author", "ignore"] = Field(
+        default="editor",
+        description="Whose vote an annotation is that somebody else has changed.",
+    )
+    queue: Literal["window", "view"] = Field(
+        default="window",
+        description="window: open tasks one by one for the plain label button; view: leave all "
+        "overlaps alone and order the Data Manager tab only.",
+    )
+    audit_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.5,
+        description="Share of served tasks drawn at random: what unbiased figures rest on.",
+    )
+    stop_yield: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Stop once fewer than this share of the last 50 finished tasks were wrong.",
     )
     budget: int | None = Field(
         default=None, ge=1, description="Votes to spend in all; none = no limit."
@@ -111,6 +149,15 @@ def read_policy_file(path: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"RELABEL_POLICY_FILE = {path}: {error}.") from error
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"encoder": "mobilenet_v3_small", "max_votes": 3, "window": 30, "retrain_after": 100},
+    "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50},
+    "medical": {"score": "ce", "max_votes": 7, "audit_share": 0.1, "cannot_tell": "cannot tell"},
+}
+"""What each preset sets: quick saves votes on hopeless tasks, careful measures more, medical suits
+few classes, where the entropy term hardly matters (Bernhardt et al. 2022), and offers abstaining."""
+
+
 def build_policy(*layers: Mapping[str, Any]) -> Policy:
     """Merge the layers, later ones winning, and check every key and value.
 
@@ -118,9 +165,10 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
         ConfigurationError: naming key, value, what is allowed, and the known keys.
 
     """
-    merged: dict[str, Any] = {}
+    explicit: dict[str, Any] = {}
     for layer in layers:
-        merged.update(layer)
+        explicit.update(layer)
+    merged = dict(PRESETS.get(str(explicit.get("preset", "")), {})) | explicit
     unknown = sorted(set(merged) - set(Policy.model_fields))
     if unknown:
         known = ", ".join(sorted(Policy.model_fields))

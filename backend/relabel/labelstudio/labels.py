@@ -26,8 +26,16 @@ class LabelSchema:
 
 
 @lru_cache(maxsize=64)
-def parse_label_config(config: str, choices: str = "", image: str = "") -> LabelSchema:
-    """Find the image and its classes; `choices` and `image` name the tags where there are several.
+def parse_label_config(
+    config: str, choices: str = "", image: str = "", cannot_tell: str = ""
+) -> LabelSchema:
+    """Find the image and its classes.
+
+    Args:
+        config: XML of the labelling config.
+        choices: name of the Choices tag, where there are several.
+        image: name of the Image tag, where there are several.
+        cannot_tell: choice that is an abstention and no class, "" = none.
 
     Raises:
         LabelConfigError: says what is supported and what to change.
@@ -47,6 +55,7 @@ def parse_label_config(config: str, choices: str = "", image: str = "") -> Label
     )
     picture = _pick([o for o in interface.objects if o.tag == "Image"], image, "Image", "image")
     value = picture.value or ""
+    classes = tuple(name for name in control.labels if name != cannot_tell)
     problems = [
         text
         for wrong, text in (
@@ -55,7 +64,7 @@ def parse_label_config(config: str, choices: str = "", image: str = "") -> Label
             (control.attr.get("perRegion") == "true", "perRegion is not supported"),
             (bool(control.dynamic_value), "write the classes as <Choice> tags, not from task data"),
             (not value.startswith("$") or len(value) < 2, 'the Image needs value="$field"'),
-            (len(control.labels) < 2, "at least two classes are needed"),
+            (len(classes) < 2, "at least two classes are needed"),
         )
         if wrong
     ]
@@ -64,7 +73,7 @@ def parse_label_config(config: str, choices: str = "", image: str = "") -> Label
             f'<Choices name="{control.name}">: {"; ".join(problems)}. {SUPPORTED}.'
         )
     return LabelSchema(
-        classes=tuple(control.labels),
+        classes=classes,
         from_name=control.name,
         to_name=picture.name,
         image_key=value.removeprefix("$"),

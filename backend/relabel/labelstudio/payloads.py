@@ -25,6 +25,7 @@ class TaskReading:
     is_labeled: bool | None
     annotations: tuple[Mapping[str, Any], ...]
     predictions: tuple[Mapping[str, Any], ...]
+    data: Mapping[str, Any]
 
 
 def field(body: Any, name: str, kind: type, *, where: str) -> Any:
@@ -77,7 +78,31 @@ def read_task(body: Any, image_key: str) -> TaskReading:
         is_labeled=is_labeled if isinstance(is_labeled, bool) else None,
         annotations=_mappings(body.get("annotations")),
         predictions=_mappings(body.get("predictions")),
+        data=data if isinstance(data, Mapping) else {},
     )
+
+
+def given_label(reading: TaskReading, schema: LabelSchema, initial: str) -> str:
+    """Return the initial label that is no annotation, "" = none.
+
+    Args:
+        reading: the task.
+        schema: the tags of its project.
+        initial: "annotations" (there is no other label), "predictions:VERSION" or "data:FIELD".
+
+    """
+    source, _, name = initial.partition(":")
+    if source == "data":
+        value = reading.data.get(name, "")
+        return value if isinstance(value, str) else str(value)
+    if source == "predictions":
+        said = [
+            _choice(prediction.get("result"), schema)
+            for prediction in reading.predictions
+            if prediction.get("model_version") == name
+        ]
+        return said[-1][1] if said else ""
+    return ""
 
 
 def read_annotation(
@@ -109,9 +134,11 @@ def _what_it_says(body: Any, schema: LabelSchema) -> tuple[Kind, str]:
         raise PayloadError("annotation: expected an object.")
     if body.get("was_cancelled"):
         return Kind.CANCELLED, ""
-    items = [
-        item for item in _mappings(body.get("result")) if item.get("from_name") == schema.from_name
-    ]
+    return _choice(body.get("result"), schema)
+
+
+def _choice(result: Any, schema: LabelSchema) -> tuple[Kind, str]:
+    items = [item for item in _mappings(result) if item.get("from_name") == schema.from_name]
     if not items:
         return Kind.EMPTY, ""
     value = items[-1].get("value")

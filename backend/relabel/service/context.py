@@ -59,4 +59,6 @@ def policy_of(settings: Settings, extra_params: object) -> Policy:
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:
     """Return the classes of a project under its policy."""
-    return parse_label_config(project.label_config, policy.choices, policy.image)
+    return parse_label_config(
+        project.label_config, policy.choices, policy.image, policy.cannot_tell
+    )

@@ -83,7 +83,8 @@ def carry_out(context: Context, number: int) -> int:
 
 def read_one_task(context: Context, project: Project, task_id: int) -> None:
     """Take over one task as Label Studio has it now."""
-    schema = schema_of(project, policy_of(context.settings, project.extra_params))
+    policy = policy_of(context.settings, project.extra_params)
+    image_key = schema_of(project, policy).image_key
     read_at = time.time()
     try:
         body = context.label_studio.task(task_id)
@@ -92,7 +93,7 @@ def read_one_task(context: Context, project: Project, task_id: int) -> None:
             drop_tasks(connection, project.id, [task_id])
         return
     with context.engine.begin() as connection:
-        store(connection, project, schema, [read_task(body, schema.image_key)], read_at=read_at)
+        store(connection, project, policy, [read_task(body, image_key)], read_at=read_at)
 
 
 def read_project(context: Context, project: Project) -> Project:

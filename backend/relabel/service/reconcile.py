@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from relabel.labelstudio.labels import LabelSchema
-from relabel.labelstudio.payloads import TaskReading, read_annotation, read_task
+from relabel.labelstudio.payloads import TaskReading, given_label, read_annotation, read_task
+from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.annotations import record_truth
 from relabel.storage.projects import Project, get_project, set_project
@@ -24,26 +25,48 @@ BATCH = 500
 def reconcile_all(context: Context, project: Project) -> int:
     """Read the whole project; return how many tasks it has."""
     read_at = time.time()
+    policy = policy_of(context.settings, project.extra_params)
+    readings = _read_everything(context, project, policy)
+    _store_batches(context, project, policy, readings, read_at)
+    present = {reading.task_id for reading in readings}
+    with context.engine.begin() as connection:
+        known = list_tasks(connection, project.id)
+        drop_tasks(connection, project.id, [i for i in known if i not in present])
+    return len(readings)
+
+
+def _read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
+    image_key = schema_of(project, policy).image_key
+    if policy.initial.startswith("predictions:"):
+        # Only this slower listing holds what predictions say.
+        return [read_task(b, image_key) for b in context.label_studio.all_tasks(project.id)]
     states = {
         body["id"]: (int(body["overlap"]), bool(body["is_labeled"]))
         for body in context.label_studio.task_states(project.id)
     }
-    schema = schema_of(project, policy_of(context.settings, project.extra_params))
     readings = []
     for body in context.label_studio.export(project.id):
-        reading = read_task(body, schema.image_key)
+        reading = read_task(body, image_key)
         # A task made between the two readings belongs to the next one.
         if reading.task_id in states:
             overlap, is_labeled = states[reading.task_id]
             readings.append(replace(reading, overlap=overlap, is_labeled=is_labeled))
+    return readings
+
+
+def _store_batches(
+    context: Context,
+    project: Project,
+    policy: Policy,
+    readings: Sequence[TaskReading],
+    read_at: float,
+) -> None:
     for start in range(0, len(readings), BATCH):
+        part = readings[start : start + BATCH]
         with context.engine.begin() as connection:
-            store(connection, project, schema, readings[start : start + BATCH], read_at=read_at)
+            store(connection, project, policy, part, read_at=read_at)
     with context.engine.begin() as connection:
-        known = list_tasks(connection, project.id)
-        drop_tasks(connection, project.id, [i for i in known if i not in states])
         _advance(connection, project, readings)
-    return len(readings)
 
 
 def reconcile_recent(context: Context, project: Project) -> list[int]:
@@ -52,31 +75,26 @@ def reconcile_recent(context: Context, project: Project) -> list[int]:
         reconcile_all(context, project)
         return []
     read_at = time.time()
-    schema = schema_of(project, policy_of(context.settings, project.extra_params))
+    policy = policy_of(context.settings, project.extra_params)
+    image_key = schema_of(project, policy).image_key
     since = datetime.fromisoformat(project.high_water) - timedelta(seconds=OVERLAP_SECONDS)
     text = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    readings = [
-        read_task(body, schema.image_key)
-        for body in context.label_studio.tasks_since(project.id, text)
-    ]
-    for start in range(0, len(readings), BATCH):
-        with context.engine.begin() as connection:
-            store(connection, project, schema, readings[start : start + BATCH], read_at=read_at)
-    with context.engine.begin() as connection:
-        _advance(connection, project, readings)
+    readings = [read_task(b, image_key) for b in context.label_studio.tasks_since(project.id, text)]
+    _store_batches(context, project, policy, readings, read_at)
     return [reading.task_id for reading in readings]
 
 
 def store(
     connection: Connection,
     project: Project,
-    schema: LabelSchema,
+    policy: Policy,
     readings: Sequence[TaskReading],
     *,
     read_at: float,
 ) -> None:
     """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
-    save_tasks(connection, project.id, [_task(reading) for reading in readings])
+    schema = schema_of(project, policy)
+    save_tasks(connection, project.id, [_task(r, schema, policy.initial) for r in readings])
     found = [
         read_annotation(
             body,
@@ -92,7 +110,7 @@ def store(
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
 
 
-def _task(reading: TaskReading) -> Task:
+def _task(reading: TaskReading, schema: LabelSchema, initial: str) -> Task:
     overlap = 1 if reading.overlap is None else reading.overlap
     is_labeled = bool(reading.is_labeled)
     return Task(
@@ -103,6 +121,7 @@ def _task(reading: TaskReading) -> Task:
         updated_at=reading.updated_at,
         overlap_before=overlap,
         is_labeled_before=is_labeled,
+        given=given_label(reading, schema, initial),
     )
 
 

@@ -17,6 +17,7 @@ from relabel.service.progress import RoundProgress
 from relabel.service.publish import publish
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.state import ProjectState, read_state
+from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.rounds import (
@@ -108,7 +109,7 @@ def _snapshot(context: Context, project: Project, current: Round) -> ProjectStat
     policy = policy_of(context.settings, project.extra_params)
     with context.engine.begin() as connection:
         state = read_state(connection, get_project(connection, project.id), policy)
-        set_round(connection, current.id, votes=state.spent)
+        set_round(connection, current.id, votes=count_new_votes(connection, project.id))
     if not state.tasks:
         raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
     return state

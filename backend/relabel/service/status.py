@@ -53,13 +53,15 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
 
 
 def _labels(state: ProjectState) -> dict[str, Any]:
-    new = state.counts.votes.sum(1) > state.initial
+    new = state.touched()
     settled = (state.consensus.states == State.SETTLED) & new
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
     return {
         "tasks": len(state.tasks),
         "unlabelled": int((~state.counts.votes.any(1)).sum()),
         "votes": state.spent,
+        "abstained": int(state.abstains.sum()),
+        "overwritten": len(state.overwritten),
         "tasks_relabelled": int(new.sum()),
         "settled": int(settled.sum()),
         "corrected": int(corrected.sum()),

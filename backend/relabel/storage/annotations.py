@@ -45,6 +45,11 @@ class Annotation:
     updated_by: str = ""
     initial: bool = False
 
+    @property
+    def overwritten(self) -> bool:
+        """Whether somebody else than its author changed it last."""
+        return bool(self.updated_by) and self.updated_by != self.annotator
+
 
 _UPDATED = (
     "task_id",
@@ -137,15 +142,36 @@ def list_annotations(
     return [Annotation(r[0], r[1], r[2], Kind(r[3]), *r[4:]) for r in connection.execute(query)]
 
 
-def votes_of(found: Iterable[Annotation], classes: Sequence[str]) -> list[Vote]:
-    """Return one vote per (task, annotator), the newest; choices that are no class are no votes."""
-    index = {name: number for number, name in enumerate(classes)}
-    latest = {
-        (a.task_id, a.annotator): a for a in found if a.kind is Kind.LABEL and a.choice in index
-    }
+def votes_of(
+    found: Iterable[Annotation],
+    classes: Sequence[str],
+    *,
+    cannot_tell: str = "",
+    overwritten: str = "editor",
+) -> list[Vote]:
+    """Return one vote per (task, person), the newest; choices that are no class are no votes.
+
+    Args:
+        found: live annotations, each person's in order of time.
+        classes: (K,) names.
+        cannot_tell: choice that is an abstention.
+        overwritten: whose vote an annotation is that another person changed: "editor", "author",
+            or nobody's ("ignore").
+
+    """
+    index: dict[str, int | None] = {name: number for number, name in enumerate(classes)}
+    if cannot_tell:
+        index[cannot_tell] = None
+    latest: dict[tuple[int, str], Annotation] = {}
+    for a in sorted(found, key=lambda a: (a.task_id, a.updated_at, a.annotation_id)):
+        person = a.updated_by if a.overwritten and overwritten == "editor" else a.annotator
+        if a.kind is not Kind.LABEL or a.choice not in index:
+            continue
+        if not (a.overwritten and overwritten == "ignore"):
+            latest[a.task_id, person] = a
     return [
-        Vote(a.task_id, a.annotator, index[a.choice], _time(a.created_at), a.annotation_id)
-        for a in latest.values()
+        Vote(task_id, person, index[a.choice], _time(a.created_at), a.annotation_id)
+        for (task_id, person), a in latest.items()
     ]
 
 

@@ -15,7 +15,11 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task as Label Studio last reported it; `touched` = this backend changed its overlap."""
+    """One task as Label Studio last reported it.
+
+    touched: this backend changed its overlap; given: initial label that is no annotation, "" =
+    none; audit: drawn at random for unbiased figures; problem: why its image cannot be used.
+    """
 
     task_id: int
     image: str
@@ -25,6 +29,8 @@ class Task:
     overlap_before: int
     is_labeled_before: bool
     touched: bool = False
+    given: str = ""
+    audit: bool = False
     score: float | None = None
     problem: str = ""
 
@@ -38,7 +44,9 @@ def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) ->
     The state before this backend's first touch is only taken from the first sight of a task.
     """
     rows = [{"project_id": project_id} | {n: getattr(t, n) for n in _COLUMNS} for t in seen]
-    upsert(connection, tasks, rows, update=("image", "overlap", "is_labeled", "updated_at"))
+    upsert(
+        connection, tasks, rows, update=("image", "overlap", "is_labeled", "updated_at", "given")
+    )
 
 
 def list_tasks(
@@ -77,6 +85,12 @@ def set_problems(connection: Connection, project_id: int, problems: dict[int, st
     connection.execute(update(tasks).where(tasks.c.project_id == project_id).values(problem=""))
     for task_id, problem in problems.items():
         set_task(connection, project_id, task_id, problem=problem)
+
+
+def set_audit(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
+    """Remember which tasks were drawn at random; a drawn task stays one."""
+    for task_id in task_ids:
+        set_task(connection, project_id, task_id, audit=True)
 
 
 def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:

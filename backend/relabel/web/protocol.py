@@ -54,7 +54,7 @@ class Protocol:
         params = body.get("extra_params")
         try:
             policy = policy_of(self._settings, params)
-            parse_label_config(schema, policy.choices, policy.image)
+            parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
         except (ConfigurationError, LabelConfigError) as error:
             return refusal(str(error))
         return jsonify({"model_version": self._take_over(number, schema, params)})

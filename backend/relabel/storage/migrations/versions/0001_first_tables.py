@@ -39,6 +39,8 @@ def upgrade() -> None:
         sa.Column("overlap_before", sa.Integer, nullable=False),
         sa.Column("is_labeled_before", sa.Boolean, nullable=False),
         sa.Column("touched", sa.Boolean, nullable=False),
+        sa.Column("given", sa.String, nullable=False),
+        sa.Column("audit", sa.Boolean, nullable=False),
         sa.Column("score", sa.Float),
         sa.Column("problem", sa.Text, nullable=False),
     )
