@@ -1,12 +1,13 @@
 """Server processes that live as long as the demo or one test session, and not longer."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,23 @@ def free_port(wanted: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise NotReadyError("No free port on 127.0.0.1; close some programs and try again.")
+
+
+@contextlib.contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Hold a lock file, which ends with this process however it ends.
+
+    Raises:
+        NotReadyError: Another process holds it.
+    """
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotReadyError(
+                f"Another process already uses {lock.parent}: stop it, or take another folder."
+            ) from None
+        yield
 
 
 def stop_leftover(pid_file: Path, mark: str) -> None:

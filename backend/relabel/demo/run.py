@@ -58,9 +58,10 @@ def run_demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)  # the terminal was closed
     home.mkdir(parents=True, exist_ok=True)
-    state = DemoState.open(home / "state.json", label_studio_port, backend_port)
     try:
         with ExitStack() as running:
+            running.enter_context(processes.only_one(home / "lock"))
+            state = DemoState.open(home / "state.json", label_studio_port, backend_port)
             demo = _Demo(home.resolve(), state, running)
             demo.prepare(label_studio_bin, annotators)
             if not headless:
