@@ -154,8 +154,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50},
     "medical": {"score": "ce", "max_votes": 7, "audit_share": 0.1, "cannot_tell": "cannot tell"},
 }
-"""What each preset sets: quick saves votes on hopeless tasks, careful measures more, medical suits
-few classes, where the entropy term hardly matters (Bernhardt et al. 2022), and offers abstaining."""
+"""What each preset sets: quick saves votes on hopeless tasks, careful measures more; medical suits
+few classes, where the entropy term hardly matters (Bernhardt et al. 2022), with abstaining."""
 
 
 def build_policy(*layers: Mapping[str, Any]) -> Policy:

@@ -26,7 +26,7 @@ from relabel.service.status import project_status
 from relabel.service.sweep import sweep_project
 from relabel.settings import Settings
 from relabel.storage.database import open_database, reading
-from relabel.storage.projects import get_project, list_projects
+from relabel.storage.projects import forget_project, get_project, list_projects
 
 app = typer.Typer(
     help="Find and fix the wrong labels of a Label Studio project, the most valuable first.",
@@ -135,6 +135,20 @@ def detach(project: ProjectOption, yes: YesOption = False) -> None:
             raise typer.Exit(1)
         for line in detach_project(context, project):
             console.print(f"  - {line}", highlight=False)
+
+
+@app.command()
+def forget(project: ProjectOption, yes: YesOption = False) -> None:
+    """Forget a project that no longer exists in Label Studio.
+
+    Example: relabel forget --project 3
+    """
+    with _opened() as context:
+        if not yes and not typer.confirm(f"Forget all that is stored about project {project}?"):
+            raise typer.Exit(1)
+        with context.engine.begin() as connection:
+            get_project(connection, project)
+            forget_project(connection, project)
 
 
 @app.command()

@@ -213,6 +213,10 @@ class LabelStudio:
         """Create a Data Manager tab; return its id."""
         return int(self._post("/api/dm/views/", {"project": project_id, "data": data})["id"])
 
+    def update_view(self, project_id: int, view_id: int, data: dict[str, Any]) -> None:
+        """Replace the settings of a Data Manager tab."""
+        self._patch(f"/api/dm/views/{view_id}/", {"project": project_id, "data": data})
+
     def delete_view(self, view_id: int) -> None:
         """Delete a Data Manager tab."""
         self._delete(f"/api/dm/views/{view_id}/")

@@ -28,32 +28,38 @@ SHOWN_COLUMNS = (
 RESTORED = ("sampling", "maximum_annotations", "show_collab_predictions", "model_version")
 
 
-def required_settings(model_version: str) -> dict[str, Any]:
-    """Return the project settings of the queue; the version only once there are predictions."""
-    settings: dict[str, Any] = {
-        "sampling": SAMPLING,
-        "maximum_annotations": 1,
-        "show_collab_predictions": True,
-    }
+def required_settings(model_version: str, queue: str = "window") -> dict[str, Any]:
+    """Return the project settings that a kind of queue needs, see `Policy.queue`.
+
+    The version is only set once there are predictions. The queue "view" orders nothing but the
+    Data Manager tab, and leaves sampling and overlap to the project's admin.
+    """
+    settings: dict[str, Any] = {"show_collab_predictions": True}
+    if queue == "window":
+        settings |= {"sampling": SAMPLING, "maximum_annotations": 1}
     if model_version:
         settings["model_version"] = model_version
     return settings
 
 
-def settings_to_change(project: dict[str, Any], model_version: str) -> dict[str, Any]:
+def settings_to_change(
+    project: dict[str, Any], model_version: str, queue: str = "window"
+) -> dict[str, Any]:
     """Return the settings to send, {} when all are right: a needless write would echo for ever.
 
     Version and visibility always travel together: alone, the latter wipes the former.
     """
-    wanted = required_settings(model_version)
+    wanted = required_settings(model_version, queue)
     wrong = {key: value for key, value in wanted.items() if project.get(key) != value}
     if wrong and model_version:
         wrong |= {"model_version": model_version, "show_collab_predictions": True}
     return wrong
 
 
-def tab(columns: list[dict[str, Any]], image_key: str) -> dict[str, Any]:
-    """Return the Data Manager tab that shows the open tasks in the order of the queue."""
+def tab(
+    columns: list[dict[str, Any]], image_key: str, *, queue: str = "window", note: str = ""
+) -> dict[str, Any]:
+    """Return the Data Manager tab in the order of the queue; its title says why nothing is open."""
     shown = {f"tasks:{name}" for name in SHOWN_COLUMNS} | {f"tasks:data.{image_key}"}
     names = [_column_name(column) for column in columns]
     hidden = [name for name in names if name not in shown and name != "tasks:data"]
@@ -64,11 +70,11 @@ def tab(columns: list[dict[str, Any]], image_key: str) -> dict[str, Any]:
         "value": "true",
     }
     return {
-        "title": TAB_TITLE,
+        "title": f"{TAB_TITLE} ({note})" if note else TAB_TITLE,
         "type": "list",
         "target": "tasks",
         "ordering": ["tasks:predictions_score"],
-        "filters": {"conjunction": "and", "items": [still_open]},
+        "filters": {"conjunction": "and", "items": [still_open] if queue == "window" else []},
         "hiddenColumns": {"explore": hidden, "labeling": hidden},
         "columnsWidth": {},
         "columnsDisplayType": {},

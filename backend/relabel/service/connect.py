@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from relabel.errors import LabelStudioError
+from relabel.errors import ConfigurationError, LabelStudioError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import (
     RESTORED,
@@ -81,7 +81,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)
-    changes = settings_to_change(body, "")
+    changes = settings_to_change(body, "", policy.queue)
     url = context.settings.public_url()
     tasks_text = (
         f"read {body.get('task_number', 0)} tasks with {len(schema.classes)} classes "
@@ -107,13 +107,14 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
     """Carry out the plan; may be repeated after a failure and then goes on where it stopped."""
     number = plan.project.id
     server, settings = context.label_studio, context.settings
+    _refuse_second_backend(server, settings, plan.project)
     with queue_lock(context.engine, settings.data_dir, number):
         with context.engine.begin() as connection:
             save_project(connection, plan.project)
         reconcile_all(context, plan.project)
         if plan.project.connected_at == FAR_FUTURE:
             _fix_beginning(context, number)
-        changes = settings_to_change(server.project(number), "")
+        changes = settings_to_change(server.project(number), "", plan.policy.queue)
         if changes:
             server.update_project(number, **changes)
         with reading(context.engine) as connection:
@@ -121,8 +122,8 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
         if "maximum_annotations" in changes:
             reconcile_all(context, project)
         backend_id = _add_backend(server, settings, project)
-        webhook_id = _add_webhook(server, settings, number)
-        view_id = _add_tab(server, number, plan.schema)
+        webhook_id = _add_webhook(server, settings, project)
+        view_id = _add_tab(server, number, plan)
         with context.engine.begin() as connection:
             set_project(
                 connection,
@@ -167,6 +168,27 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
     )
 
 
+def _refuse_second_backend(server: LabelStudio, settings: Settings, project: Project) -> None:
+    """Two backends would open, close and score against each other."""
+    strange = [
+        backend
+        for backend in server.backends(project.id)
+        if backend.get("title") == BACKEND_TITLE and not _is_own(backend, settings, project)
+    ]
+    if strange:
+        raise ConfigurationError(
+            f"Project {project.id} is already connected to another backend at "
+            f"{strange[0].get('url')}. Detach it there first "
+            f"(relabel detach --project {project.id}), or, if that one is gone for good, delete "
+            f"it in Label Studio under Settings, Model."
+        )
+
+
+def _is_own(backend: dict[str, Any], settings: Settings, project: Project) -> bool:
+    """By address, or by id: this backend may have moved to another address."""
+    return backend.get("url") == settings.public_url() or backend.get("id") == project.backend_id
+
+
 def _fix_beginning(context: Context, number: int) -> None:
     """Everything read so far is initial; from Label Studio's own clock on, votes are new."""
     with context.engine.begin() as connection:
@@ -175,7 +197,7 @@ def _fix_beginning(context: Context, number: int) -> None:
 
 
 def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> int:
-    mine = [b for b in server.backends(project.id) if b.get("url") == settings.public_url()]
+    mine = [b for b in server.backends(project.id) if _is_own(b, settings, project)]
     auth = settings.basic_auth()
     values: dict[str, Any] = {
         "project": project.id,
@@ -201,16 +223,16 @@ def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> i
         ) from error
 
 
-def _add_webhook(server: LabelStudio, settings: Settings, number: int) -> int:
+def _add_webhook(server: LabelStudio, settings: Settings, project: Project) -> int:
     """Replace the webhook that Label Studio made itself: it carries no password."""
     url = f"{settings.public_url()}/webhook"
-    for hook in server.webhooks(number):
-        if hook.get("url") == url:
+    for hook in server.webhooks(project.id):
+        if hook.get("url") == url or hook.get("id") == project.webhook_id:
             server.delete_webhook(hook["id"])
     answer = server.add_webhook(
         {
             "url": url,
-            "project": number,
+            "project": project.id,
             "send_payload": True,
             "send_for_all_actions": False,
             "actions": list(WEBHOOK_ACTIONS),
@@ -230,15 +252,17 @@ def webhook_headers(settings: Settings) -> dict[str, str]:
     return {"Authorization": f"Basic {coded}"}
 
 
-def _add_tab(server: LabelStudio, number: int, schema: LabelSchema) -> int:
+def _add_tab(server: LabelStudio, number: int, plan: ConnectPlan) -> int:
     for view in server.views(number):
-        if view.get("data", {}).get("title") == TAB_TITLE:
+        if _is_own_tab(view, plan.project):
             return int(view["id"])
-    return server.add_view(number, tab(server.columns(number), schema.image_key))
+    data = tab(server.columns(number), plan.schema.image_key, queue=plan.policy.queue)
+    return server.add_view(number, data)
 
 
 def _is_own_tab(view: dict[str, Any], project: Project) -> bool:
-    return bool(view["id"] == project.view_id or view.get("data", {}).get("title") == TAB_TITLE)
+    title = str(view.get("data", {}).get("title", ""))
+    return view["id"] == project.view_id or title.startswith(TAB_TITLE)
 
 
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:

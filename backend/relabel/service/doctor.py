@@ -185,7 +185,8 @@ def _order(context: Context, project: Project) -> Finding:
     if last is None:
         return Finding("queue order", ok=False, text="no round has been published yet")
     body = context.label_studio.project(project.id)
-    wrong = settings_to_change(body, last.model_version)
+    queue = policy_of(context.settings, project.extra_params).queue
+    wrong = settings_to_change(body, last.model_version, queue)
     if wrong:
         keys = ", ".join(f"{key} = {body.get(key)!r}" for key in sorted(wrong))
         return Finding(

@@ -99,6 +99,11 @@ def read_one_task(context: Context, project: Project, task_id: int) -> None:
 def read_project(context: Context, project: Project) -> Project:
     """Take over the project's title and labelling config."""
     body = context.label_studio.project(project.id)
+    if project.created_at and str(body.get("created_at", "")) != project.created_at:
+        raise NotFoundError(
+            f"Project {project.id} was deleted and its number given to another project "
+            f"({body.get('title')!r}). Run: relabel forget --project {project.id}"
+        )
     with context.engine.begin() as connection:
         set_project(
             connection,

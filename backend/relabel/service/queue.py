@@ -6,13 +6,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from relabel.errors import NotFoundError
-from relabel.labelstudio.contract import settings_to_change
+from relabel.labelstudio.contract import settings_to_change, tab
 from relabel.service.context import Context, policy_of
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
+from relabel.service.stopping import stop_reason
 from relabel.service.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
-from relabel.storage.projects import Project
+from relabel.storage.projects import Project, set_project
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import drop_tasks, set_task
 from relabel.types import FloatArray, IntArray, Progress, silent
@@ -38,7 +39,21 @@ def refresh_queue(context: Context, project: Project) -> int:
     scores, changed = scores_now(state, result)
     written = rewrite_scores(context, state, last, scores, changed)
     shown = shown_scores(state, scores, changed)
-    return written + apply_changes(context, state, open_ids(state, shown))
+    written += apply_changes(context, state, open_ids(state, shown))
+    tell_reason(context, state)
+    return written
+
+
+def tell_reason(context: Context, state: ProjectState) -> None:
+    """Write into the tab's title why nothing is open, or take the reason away again."""
+    reason, project = stop_reason(state), state.project
+    if reason == project.note or project.view_id is None:
+        return
+    columns = context.label_studio.columns(project.id)
+    data = tab(columns, state.schema.image_key, queue=state.policy.queue, note=reason)
+    context.label_studio.update_view(project.id, project.view_id, data)
+    with context.engine.begin() as connection:
+        set_project(connection, project.id, note=reason)
 
 
 def rewrite_scores(
@@ -64,11 +79,11 @@ def shown_scores(state: ProjectState, scores: FloatArray, changed: IntArray) -> 
 
 
 def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
-    """Return the tasks that should stand open, most urgent first; none once the budget is spent."""
+    """Return the tasks that should stand open, most urgent first; none once work should stop."""
     policy = state.policy
     usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
     labelled = state.counts.votes.any(1)
-    if state.project.paused or (policy.budget is not None and state.spent >= policy.budget):
+    if stop_reason(state):
         return np.zeros(0, dtype=np.int64)
     return choose_open(
         state.counts.task_ids,
@@ -85,6 +100,8 @@ def apply_changes(
 ) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
     occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
+    if state.policy.queue == "view":
+        return 0
     changes = plan_changes(state.tasks, occupied, wanted)
     for done, change in enumerate(changes, start=1):
         change_task(context, state.project.id, change)
@@ -126,7 +143,8 @@ def assert_settings(context: Context, project: Project) -> dict[str, object]:
 
 def switch_queue(context: Context, project: Project, version: str) -> dict[str, object]:
     """Put the order of one model version in force, "" = none yet; return what had to change."""
-    changes = settings_to_change(context.label_studio.project(project.id), version)
+    queue = policy_of(context.settings, project.extra_params).queue
+    changes = settings_to_change(context.label_studio.project(project.id), version, queue)
     if changes:
         context.label_studio.update_project(project.id, **changes)
     return changes

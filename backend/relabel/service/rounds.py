@@ -28,7 +28,7 @@ from relabel.storage.rounds import (
     set_round,
     start_round,
 )
-from relabel.storage.tasks import set_problems
+from relabel.storage.tasks import set_audit, set_problems
 
 log = logging.getLogger("relabel.round")
 
@@ -96,6 +96,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
     artifact = trained.result.save(context.folder(project.id), f"round-{current.number}")
     with context.engine.begin() as connection:
         set_problems(connection, project.id, problems)
+        set_audit(connection, project.id, trained.audit)
         set_round(connection, current.id, artifact=artifact)
     record = trained.record | {
         "tasks": len(state.tasks),

@@ -15,7 +15,7 @@ from relabel.numerics.ranking import QualityMap, reorder, select_batch
 from relabel.policy import Policy
 from relabel.service.scores import RoundResult, priority_of
 from relabel.service.state import ProjectState
-from relabel.types import BoolArray, FloatArray, Progress
+from relabel.types import BoolArray, Float32Array, FloatArray, IntArray, Progress
 
 MIN_PER_CLASS = 2
 """Labelled tasks that each of at least two classes needs before anything can be learnt."""
@@ -23,11 +23,12 @@ MIN_PER_CLASS = 2
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A round's result, what was measured, and the tasks whose images could not be used."""
+    """A round's result, what was measured, unusable images by task, and the tasks to audit."""
 
     result: RoundResult
     record: dict[str, float | int | str]
     problems: dict[int, str]
+    audit: tuple[int, ...]
 
 
 def train_round(
@@ -90,35 +91,64 @@ def train_round(
         state.initial[rows],
         state.consensus.states[rows],
     )
-    priority = _spread(policy, priority, state.unsettled()[rows], embedded.vectors[good])
+    head = _head(policy, priority, state.unsettled()[rows], embedded.vectors[good])
+    audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
+    priority = reorder(priority, interleave(head, audit, policy.audit_share))
     rng = np.random.default_rng([policy.seed, 1])
     result = RoundResult(selection.posteriors, counts, priority, QualityMap.fit(priority, rng))
-    return Trained(result, dict(selection.record), problems)
+    return Trained(result, dict(selection.record), problems, tuple(data.task_ids[audit].tolist()))
 
 
-def _spread(
-    policy: Policy,
-    priority: FloatArray,
-    eligible: BoolArray,
-    vectors: "np.typing.NDArray[np.float32]",
-) -> FloatArray:
-    """Spread the head of the ranking, as many tasks as a round will serve, over the data."""
-    if policy.diversity == "none":
-        return priority
+def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) -> IntArray:
+    """Return positions within `rows` of the tasks to audit: waiting ones first, then new ones.
+
+    Every untouched task is equally likely, whatever its score: what is found among these tasks is
+    true of all of them.
+    """
+    policy = state.policy
+    wanted = round(policy.audit_share * _head_size(policy))
+    tasks = list(state.tasks.values())
+    untouched = (state.unsettled() & ~state.touched() & state.counts.votes.any(1))[rows]
+    drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
+    waiting = np.flatnonzero(drawn & untouched)
+    pool = np.flatnonzero(~drawn & untouched)
+    fresh = rng.permutation(pool)[: max(wanted - len(waiting), 0)]
+    return np.concatenate([waiting, fresh]).astype(np.int64)
+
+
+def interleave(head: IntArray, audit: IntArray, share: float) -> IntArray:
+    """Put the audited rows between the others, evenly, so that they make up `share` of the head."""
+    if not share or not len(audit):
+        return head
+    rest = head[~np.isin(head, audit)]
+    places = ((np.arange(len(audit)) + 0.5) / share).astype(np.int64) - np.arange(len(audit))
+    mixed: IntArray = np.insert(rest, places.clip(max=len(rest)), audit)
+    return mixed
+
+
+def _head_size(policy: Policy) -> int:
+    """Tasks that are likely to be served before the next round."""
+    return policy.window + policy.retrain_after
+
+
+def _head(
+    policy: Policy, priority: FloatArray, eligible: BoolArray, vectors: Float32Array
+) -> IntArray:
+    """Return the rows of the head of the ranking, spread over the data as the policy says."""
     options = dict(policy.diversity_options)
-    batch = select_batch(
+    if policy.diversity != "none":
+        options["vectors"] = vectors
+    return select_batch(
         priority,
-        max(policy.window, policy.retrain_after),
+        _head_size(policy),
         diversity=policy.diversity,
         eligible=eligible,
         rng=np.random.default_rng([policy.seed, 2]),
-        vectors=vectors,
         **options,
     )
-    return reorder(priority, batch)
 
 
-def _check_enough(per_class: "np.typing.NDArray[np.int64]", classes: tuple[str, ...]) -> None:
+def _check_enough(per_class: IntArray, classes: tuple[str, ...]) -> None:
     if (per_class >= MIN_PER_CLASS).sum() < 2:
         found = ", ".join(f"{name}: {n}" for name, n in zip(classes, per_class, strict=True))
         raise NotReadyError(
