@@ -1,0 +1,113 @@
+"""How well annotators agree, with the number of votes behind each figure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.numerics.consensus.table import VoteTable
+from relabel.types import Consensus, FloatArray, IntArray, State
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorStats:
+    """Figures about people: show them with the counts behind them. Letters: A annotators.
+
+    votes: (A,) given, abstentions left out; abstained: (A,).
+    judged: (A,) votes on settled tasks; agreement: (A,) share of them equal to the consensus, in
+    [0, 1], NaN without any; confusion: (A, K, K) their number at [a, consensus, given].
+    compared: (A,) votes of others on the same tasks; peer_agreement: (A,) share of them that say
+    the same, which unlike `agreement` leaves the annotator's own vote out; NaN without any.
+    """
+
+    votes: IntArray
+    abstained: IntArray
+    judged: IntArray
+    agreement: FloatArray
+    confusion: IntArray
+    compared: IntArray
+    peer_agreement: FloatArray
+
+
+def annotator_stats(votes: VoteTable, consensus: Consensus) -> AnnotatorStats:
+    """Compare every annotator with the consensus of settled tasks and with the others' votes."""
+    people, classes = votes.n_annotators, votes.n_classes
+    given = votes.given()
+    settled = consensus.states[given.tasks] == State.SETTLED
+    agreed = consensus.labels[given.tasks[settled]]
+    confusion = np.zeros((people, classes, classes), dtype=np.int64)
+    np.add.at(confusion, (given.annotators[settled], agreed, given.labels[settled]), 1)
+    judged = confusion.sum((1, 2))
+    counts = given.counts()
+    others = counts.sum(1)[given.tasks] - 1
+    same = counts[given.tasks, given.labels] - 1
+    compared = _per_annotator(given, others)
+    return AnnotatorStats(
+        votes=_per_annotator(given, np.ones(len(given.tasks))),
+        abstained=np.bincount(votes.annotators[votes.labels < 0], minlength=people),
+        judged=judged,
+        agreement=_share(np.trace(confusion, axis1=1, axis2=2), judged),
+        confusion=confusion,
+        compared=compared,
+        peer_agreement=_share(_per_annotator(given, same), compared),
+    )
+
+
+def cohen_kappa(votes: VoteTable, first: int, second: int) -> tuple[float, int]:
+    """Return Cohen's kappa of two annotators, and the number of tasks that both labelled.
+
+    In [-1, 1], 1 = always agree, 0 = as by chance; NaN without common tasks or where both always
+    give the same single class.
+    """
+    labels = votes.matrix()[:, [first, second]].T
+    a, b = labels[:, ~np.isnan(labels).any(0)].astype(np.int64)
+    table = np.zeros((votes.n_classes, votes.n_classes))
+    np.add.at(table, (a, b), 1)
+    shares = table / max(len(a), 1)
+    chance = float(shares.sum(0) @ shares.sum(1))
+    return _beyond_chance(float(np.trace(shares)), chance, len(a)), len(a)
+
+
+def fleiss_kappa(counts: IntArray) -> tuple[float, int]:
+    """Return Fleiss' kappa of all votes, and the number of tasks with at least two.
+
+    Tasks may have different numbers of votes: each counts by its own share of agreeing pairs.
+
+    Args:
+        counts: (N, K) votes.
+    """
+    several = counts[counts.sum(1) >= 2]
+    totals = several.sum(1)
+    pairs = (several * (several - 1)).sum(1) / np.maximum(totals * (totals - 1), 1)
+    shares = several.sum(0) / max(several.sum(), 1)
+    observed = float(pairs.mean()) if len(several) else 0.0
+    return _beyond_chance(observed, float(shares @ shares), len(several)), len(several)
+
+
+def krippendorff_alpha(counts: IntArray) -> tuple[float, int]:
+    """Return Krippendorff's nominal alpha of all votes, and the number of tasks with at least two.
+
+    Chance is drawn without replacement from the votes that can be compared, so that small projects
+    are not flattered.
+
+    Args:
+        counts: (N, K) votes.
+    """
+    several = counts[counts.sum(1) >= 2]
+    votes = int(several.sum())
+    pairs = (several * (several - 1)).sum(1) / np.maximum(several.sum(1) - 1, 1)
+    classes = several.sum(0)
+    chance = float(classes @ (classes - 1)) / max(votes * (votes - 1), 1)
+    return _beyond_chance(float(pairs.sum()) / max(votes, 1), chance, votes), len(several)
+
+
+def _beyond_chance(observed: float, chance: float, support: int) -> float:
+    return (observed - chance) / (1 - chance) if support and chance < 1 else float("nan")
+
+
+def _per_annotator(votes: VoteTable, weights: FloatArray | IntArray) -> IntArray:
+    summed = np.bincount(votes.annotators, weights=weights, minlength=votes.n_annotators)
+    return np.rint(summed).astype(np.int64)
+
+
+def _share(part: IntArray, whole: IntArray) -> FloatArray:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
