@@ -1,0 +1,170 @@
+"""How many labels are wrong, and which class is taken for which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv, ndtri
+
+from relabel.errors import InvalidValuesError, NotReadyError
+from relabel.numerics.posteriors import marginalise, normalise
+from relabel.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its central interval: `level` is the chance that low <= truth <= high."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+
+
+def doubt(counts: IntArray, probs: FloatArray) -> FloatArray:
+    """Return (N,) 1 - p[label] in [0, 1], how improbable the label is; NaN without votes.
+
+    Args:
+        counts: (N, K) votes; the class with most is the label, the lowest index of a tie.
+        probs: (N, K) out-of-fold probabilities.
+    """
+    p = marginalise(probs)
+    normalise(counts)
+    mine = np.take_along_axis(p, counts.argmax(1)[:, None], axis=1)[:, 0]
+    return np.where(counts.any(axis=1), 1 - mine, np.nan)
+
+
+def confident_joint(given: IntArray, probs: FloatArray) -> IntArray:
+    """Return (K, K) how many tasks labelled g are confidently of class t, at [t, g].
+
+    A task belongs to the likeliest class whose probability reaches that class' average over the
+    tasks that carry its label (Northcutt et al. 2021, Eq. 1); tasks that reach none are left out.
+
+    Args:
+        given: (N,) labels, -1 = none.
+        probs: (N, K) out-of-fold probabilities.
+    """
+    labelled = given >= 0
+    labels, p = given[labelled], marginalise(probs)[labelled]
+    classes = probs.shape[-1]
+    sizes = np.bincount(labels, minlength=classes)
+    own = np.bincount(labels, weights=p[np.arange(len(p)), labels], minlength=classes)
+    thresholds = np.where(sizes > 0, own / np.maximum(sizes, 1), np.inf)
+    # The published method compares within a rounding error of the threshold.
+    confident = p >= thresholds - 1e-6
+    counted = confident.any(axis=1)
+    true = np.where(confident, p, -1.0).argmax(1)
+    joint = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(joint, (true[counted], labels[counted]), 1)
+    return joint
+
+
+def noise_matrix(given: IntArray, probs: FloatArray) -> FloatArray:
+    """Return T (K, K) = P(given | true), rows (true classes) sum to 1.
+
+    The confident joint, scaled so that every label keeps its share of the tasks (Northcutt et al.
+    2021, Eq. 3). A class that no task is confidently of keeps its labels: its row is the identity.
+    """
+    joint = _calibrated(given, confident_joint(given, probs))
+    totals = joint.sum(1, keepdims=True)
+    return np.where(totals > 0, joint / np.where(totals > 0, totals, 1), np.eye(len(joint)))
+
+
+def noise_rate(given: IntArray, probs: FloatArray, *, level: float = 0.95) -> Estimate:
+    """Estimate the share of wrong labels from out-of-fold probabilities alone.
+
+    The interval covers the sampling of tasks, not the mistakes of the model: on hard data only an
+    audit (`audited_noise_rate`) gives an unbiased figure.
+
+    Args:
+        given: (N,) labels, -1 = none.
+        probs: (N, K) out-of-fold probabilities.
+        level: Of the interval.
+
+    Raises:
+        NotReadyError: No task is labelled.
+    """
+    sizes = np.bincount(given[given >= 0], minlength=probs.shape[-1])
+    if not sizes.any():
+        raise NotReadyError("No task is labelled yet: there is no noise rate to estimate.")
+    joint = confident_joint(given, probs)
+    confident = joint.sum(0)
+    wrong = confident - np.diagonal(joint)
+    rates = np.where(confident > 0, wrong / np.maximum(confident, 1), 0.0)
+    shares = sizes / sizes.sum()
+    # Half a task is added on either side, or a class without visible errors would seem certain.
+    smooth = (wrong + 0.5) / (confident + 1)
+    spread = np.sqrt((shares**2 * smooth * (1 - smooth) / (confident + 1)).sum())
+    return _interval(float(shares @ rates), float(spread), level)
+
+
+def audited_noise_rate(wrong: BoolArray, *, level: float = 0.95) -> Estimate:
+    """Estimate the share of wrong labels from tasks drawn at random and settled by people.
+
+    Unbiased whatever the model thinks; the interval is Jeffreys'.
+
+    Args:
+        wrong: (m,) whether the label of each audited task was wrong.
+        level: Of the interval.
+
+    Raises:
+        NotReadyError: Nothing was audited.
+    """
+    m, found = len(wrong), int(wrong.sum())
+    if m == 0:
+        raise NotReadyError("No task was audited yet: set a random audit share above 0.")
+    tail = (1 - level) / 2
+    low = 0.0 if found == 0 else float(betaincinv(found + 0.5, m - found + 0.5, tail))
+    high = 1.0 if found == m else float(betaincinv(found + 0.5, m - found + 0.5, 1 - tail))
+    return Estimate(found / m, low, high, level)
+
+
+def combined_noise_rate(
+    doubts: FloatArray, audited: IntArray, wrong: BoolArray, *, level: float = 0.95
+) -> Estimate:
+    """Estimate the share of wrong labels from a random audit, sharpened by the model.
+
+    The audit's mean is moved by how much the model doubts all tasks more than the audited ones, in
+    proportion to how well doubt explains the audit's outcomes (Angelopoulos et al. 2023, PPI++). It
+    stays unbiased, and is narrower than the audit alone the better the model is.
+
+    Args:
+        doubts: (N,) of `doubt`; NaN (unlabelled) is left out.
+        audited: (m,) distinct rows of labelled tasks, drawn at random.
+        wrong: (m,) whether the label of each was wrong.
+        level: Of the interval.
+
+    Raises:
+        NotReadyError: Nothing was audited.
+        InvalidValuesError: An audited task has no label.
+    """
+    if np.isnan(doubts[audited]).any():
+        raise InvalidValuesError("audited names tasks without a label; audit labelled tasks only.")
+    alone = audited_noise_rate(wrong, level=level)
+    m, seen = len(wrong), doubts[audited]
+    if m < 3 or seen.std() == 0 or wrong.all() or not wrong.any():
+        return alone
+    everyone = doubts[~np.isnan(doubts)]
+    slope = float(np.cov(seen, wrong)[0, 1] / seen.var(ddof=1))
+    slope = min(max(slope, 0.0), 1.0)
+    value = alone.value + slope * float(everyone.mean() - seen.mean())
+    left = float(np.var(wrong - slope * seen, ddof=2) / np.var(wrong))
+    smooth = (wrong.sum() + 0.5) / (m + 1)
+    unseen = 1 - m / len(everyone)
+    spread = np.sqrt(smooth * (1 - smooth) / m * min(left, 1.0) * unseen)
+    return _interval(value, float(spread), level)
+
+
+def _calibrated(given: IntArray, joint: IntArray) -> FloatArray:
+    """Scale the columns (labels) of a confident joint to the number of tasks that carry them."""
+    sizes = np.bincount(given[given >= 0], minlength=len(joint)).astype(np.float64)
+    confident = joint.sum(0)
+    scaled = joint * (sizes / np.maximum(confident, 1))
+    # Labels that no class claims confidently are taken at their word.
+    return np.asarray(scaled + np.diag(np.where(confident == 0, sizes, 0.0)))
+
+
+def _interval(value: float, spread: float, level: float) -> Estimate:
+    """A normal interval, kept within [0, 1]."""
+    value = min(max(value, 0.0), 1.0)
+    reach = float(ndtri((1 + level) / 2)) * spread
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0), level)

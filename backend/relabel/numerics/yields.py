@@ -1,0 +1,142 @@
+"""What the next votes will find, and whether to go on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv, expit, logit
+
+from relabel.errors import InvalidValuesError
+from relabel.numerics.estimates import Estimate
+from relabel.types import BoolArray, FloatArray
+
+PRIOR_MEAN = np.array([0.0, 1.0])
+PRIOR_SPREAD = np.array([1.0, 0.5])
+"""Before any outcome the model's doubt is believed, give or take a factor of e in the odds."""
+
+DRAWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtModel:
+    """P(wrong) = expit(a + b logit(doubt)), with what is not yet known about a and b.
+
+    coefficients: (2,) a and b; covariance: (2, 2).
+    """
+
+    coefficients: FloatArray
+    covariance: FloatArray
+
+    def probability(self, doubts: FloatArray) -> FloatArray:
+        """Return (n,) P(wrong) in (0, 1) of tasks with these doubts in [0, 1]."""
+        return np.asarray(expit(_design(doubts) @ self.coefficients))
+
+
+def fit_doubt(doubts: FloatArray, wrong: BoolArray) -> DoubtModel:
+    """Learn from relabelled tasks how much of the model's doubt to believe.
+
+    Penalised logistic regression by Newton's method; with few outcomes the prior (believe it as it
+    is) decides.
+
+    Args:
+        doubts: (m,) of the tasks settled so far, as `estimates.doubt` gave before relabelling; m
+            may be 0.
+        wrong: (m,) whether their labels were wrong.
+
+    Raises:
+        InvalidValuesError: Lengths differ, or a doubt is outside [0, 1].
+    """
+    if doubts.shape != wrong.shape or not ((doubts >= 0) & (doubts <= 1)).all():
+        raise InvalidValuesError(
+            f"doubts {doubts.shape} and wrong {wrong.shape} must be as long as each other, and "
+            "doubts in [0, 1]."
+        )
+    x, precision = _design(doubts), np.diag(PRIOR_SPREAD**-2.0)
+    beta = PRIOR_MEAN.copy()
+    for _ in range(50):
+        p = expit(x @ beta)
+        gradient = x.T @ (wrong - p) - precision @ (beta - PRIOR_MEAN)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + precision
+        step = np.linalg.solve(curvature, gradient)
+        # Long steps overshoot where outcomes are separable; the optimum is unique all the same.
+        beta = beta + step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-10:
+            break
+    return DoubtModel(beta, np.linalg.inv(curvature))
+
+
+def predicted_yield(
+    doubts: FloatArray,
+    votes_each: FloatArray,
+    votes: int,
+    model: DoubtModel,
+    rng: np.random.Generator,
+    *,
+    level: float = 0.8,
+) -> Estimate:
+    """Predict how many wrong labels the next votes will find.
+
+    Args:
+        doubts: (n,) of the open tasks in the order of relabelling.
+        votes_each: (n,) expected votes per task, of `expected_votes`, each > 0.
+        votes: How many votes will be given.
+        model: Of `fit_doubt`.
+        rng: Draws the model's coefficients and the outcomes.
+        level: Of the interval.
+
+    Returns:
+        Wrong labels found, >= 0, with an interval that covers chance and what is not known about
+        the model.
+    """
+    before = np.cumsum(votes_each) - votes_each
+    covered = np.clip((votes - before) / votes_each, 0, 1)
+    reached = covered > 0
+    x, weight = _design(doubts[reached]), covered[reached]
+    value = float(weight @ model.probability(doubts[reached]))
+    drawn = rng.multivariate_normal(model.coefficients, model.covariance, size=DRAWS)
+    p = expit(drawn @ x.T) * weight
+    # The sum of many unequal coin tosses is close to normal.
+    found = p.sum(1) + rng.standard_normal(DRAWS) * np.sqrt((p * (1 - p)).sum(1))
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    most = float(weight.sum())
+    return Estimate(value, float(np.clip(low, 0, value)), float(np.clip(high, value, most)), level)
+
+
+def stopping_reason(
+    predicted: Estimate,
+    votes: int,
+    *,
+    least_yield: float = 0.05,
+    recent_wrong: BoolArray | None = None,
+    noise_left: Estimate | None = None,
+) -> str | None:
+    """Say why relabelling should stop, or None while it is worth going on.
+
+    Args:
+        predicted: Of `predicted_yield` for the next `votes` votes.
+        votes: How many.
+        least_yield: Stop when not even the upper end of the interval promises so many corrections
+            per vote.
+        recent_wrong: (w,) whether the labels of the last settled tasks were wrong.
+        noise_left: Noise rate of the tasks still open. Stop when the recent tasks were wrong less
+            often than a random order would find them, beyond doubt (95 %).
+    """
+    if votes > 0 and predicted.high < least_yield * votes:
+        return (
+            f"The next {votes} votes should correct at most {predicted.high:.1f} labels, "
+            f"fewer than {least_yield:g} per vote."
+        )
+    if recent_wrong is not None and noise_left is not None and len(recent_wrong):
+        w, found = len(recent_wrong), int(recent_wrong.sum())
+        at_most = 1.0 if found == w else float(betaincinv(found + 0.5, w - found + 0.5, 0.95))
+        if at_most < noise_left.low:
+            return (
+                f"{found} of the last {w} tasks were wrong, fewer than a random order would find "
+                f"({noise_left.value:.0%} of the labels left are wrong)."
+            )
+    return None
+
+
+def _design(doubts: FloatArray) -> FloatArray:
+    """(n, 2) a constant, and the log-odds of doubts kept off 0 and 1."""
+    odds = logit(np.clip(doubts, 1e-6, 1 - 1e-6))
+    return np.column_stack([np.ones(len(doubts)), odds])
