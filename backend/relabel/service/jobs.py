@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from huey import Huey, RedisHuey, SqliteHuey
+from huey import Huey, PriorityRedisHuey, SqliteHuey
 
 from relabel.errors import RelabelError
 from relabel.service.context import Context
@@ -40,7 +40,7 @@ class Jobs:
 def open_queue(settings: Settings) -> Huey:
     """Open the queue: Redis by address, else a file in the data folder."""
     if settings.queue_url:
-        return RedisHuey("relabel", url=settings.queue_url, results=False)
+        return PriorityRedisHuey("relabel", url=settings.queue_url, results=False)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / "jobs.sqlite3"
     return SqliteHuey("relabel", filename=str(path), results=False, timeout=30)
