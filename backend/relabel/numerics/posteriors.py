@@ -56,7 +56,8 @@ def marginalise(probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
     Raises:
         InvalidValuesError: See `check_probs`; or another number of dimensions.
     """
-    return np.asarray(members(probs).mean(0)) if np.ndim(probs) > 2 else check_probs(probs)
+    each = members(probs)
+    return each[0] if len(each) == 1 else np.asarray(each.mean(0))
 
 
 def members(probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
@@ -66,7 +67,8 @@ def members(probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
             f"probs has shape {np.shape(probs)}; expected (N, K), (T, N, K) or (T, M, N, K)."
         )
     checked = check_probs(probs)
-    return checked.reshape(-1, *checked.shape[-2:])
+    passes = int(np.prod(checked.shape[:-2]))
+    return checked.reshape(passes, *checked.shape[-2:])
 
 
 def normalise(counts: IntArray) -> FloatArray:
