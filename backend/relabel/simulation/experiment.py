@@ -42,6 +42,7 @@ class Setting:
 
     labels: (N,) initial labels of all seeds; None = drawn anew for each seed by the noise model.
     budget: votes; None = one per task. retrain_every: votes; None = the first model ranks all.
+    rank_every: votes after which one model ranks anew, by what has been said since; None = never.
     repeating_oracle: also run the oracle that may ask a task again, as in the reference code.
     """
 
@@ -50,6 +51,7 @@ class Setting:
     noise_rate: float | None
     budget: int | None = None
     retrain_every: int | None = None
+    rank_every: int | None = None
     panel: PanelSpec | None = None
     closing: Closing = "majority"
     max_votes: int | None = 10
@@ -210,7 +212,7 @@ def _rules(setting: Setting) -> Rules:
         budget=setting.votes,
         closing=setting.closing,
         max_votes=setting.max_votes,
-        update_every=setting.retrain_every,
+        update_every=setting.retrain_every or setting.rank_every,
     )
 
 

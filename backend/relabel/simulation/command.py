@@ -1,0 +1,155 @@
+"""What `relabel simulate` does."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from relabel.errors import ConfigurationError
+from relabel.simulation.annotators import parse_panel
+from relabel.simulation.campaign import initial_counts
+from relabel.simulation.dataset import Dataset
+from relabel.simulation.datasets import load_dataset
+from relabel.simulation.encoding import with_features
+from relabel.simulation.experiment import Run, Setting, run_experiment
+from relabel.simulation.noise_models import make_noise
+from relabel.simulation.presets import run_preset
+from relabel.simulation.rankings import Method, scores_of, selector_of
+from relabel.simulation.report import (
+    public_options,
+    table_of,
+    write_ranking,
+    write_report,
+)
+from relabel.simulation.seeds import generator, seed_of
+from relabel.simulation.summary import summarise
+
+DEFAULT_RATE = 0.20
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationOptions:
+    """The options of `relabel simulate`.
+
+    noise None = the labels that the data set brings, else temperature where annotators disagree,
+    else symmetric. noise_rate None = 0.20 where the noise model takes one. budget None = one vote
+    per task. retrain_every in votes, None = one model ranks all. annotators: "crowd" or accuracies
+    such as "0.95,0.9@0.5". workers None = one per processor, at most one per seed.
+    """
+
+    dataset: str = "digits"
+    data_dir: Path = Path("data")
+    noise: str | None = None
+    noise_rate: float | None = None
+    selector: tuple[str, ...] = ("linear",)
+    score: tuple[str, ...] = ("phi", "ce", "tiered_phi")
+    diversity: tuple[str, ...] = ("none",)
+    seeds: int = 5
+    budget: int | None = None
+    retrain_every: int | None = None
+    annotators: str = "crowd"
+    out: Path = Path("simulation")
+    preset: str | None = None
+    encoder: str = "tiny"
+    device: str = "cpu"
+    workers: int | None = None
+
+
+def run_simulation(options: SimulationOptions, console: Console) -> int:
+    """Run the campaigns, write the files into options.out, show the table; 0 = done.
+
+    Raises:
+        ConfigurationError: an option is wrong, or a file is missing.
+    """
+    if options.seeds < 1:
+        raise ConfigurationError(f"seeds={options.seeds} must be at least 1.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.preset is not None:
+        return run_preset(options.preset, options.data_dir, options.out, options.seeds, console)
+    setting, methods = plan(options)
+    runs = run_with_progress(setting, methods, options, console)
+    rows = summarise(setting, methods, runs)
+    show_ranking(setting, methods[0], options.out, console)
+    title = f"Relabelling {setting.data.name} with {setting.noise} noise"
+    write_report(options.out, title, setting, rows, runs, public_options(options))
+    console.print(table_of(rows, title))
+    console.print(f"Report: {options.out / 'report.html'}")
+    return 0
+
+
+def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
+    """Return the setting and the methods that the options ask for."""
+    methods = tuple(
+        Method(selector, score, diversity)
+        for selector in options.selector
+        for score in options.score
+        for diversity in options.diversity
+    )
+    if not methods:
+        raise ConfigurationError("Name at least one selector, one score and one diversity.")
+    data = load_dataset(options.dataset, options.data_dir)
+    data = with_features(data, options.encoder, options.out / "embeddings")
+    noise = options.noise or usual_noise(data)
+    rate = options.noise_rate
+    if rate is None and noise != "given":
+        rate = DEFAULT_RATE
+    setting = Setting(
+        data=data,
+        noise=noise,
+        noise_rate=rate,
+        budget=options.budget,
+        retrain_every=options.retrain_every,
+        panel=parse_panel(options.annotators),
+        device=options.device,
+    )
+    return setting, methods
+
+
+def usual_noise(data: Dataset) -> str:
+    """Return the noise model that suits the data when none is named."""
+    if data.given is not None:
+        return "given"
+    return "symmetric" if data.distributions.max(1).min() == 1 else "temperature"
+
+
+def run_with_progress(
+    setting: Setting, methods: tuple[Method, ...], options: SimulationOptions, console: Console
+) -> list[Run]:
+    """Run the experiment under a progress bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    workers = options.workers or min(options.seeds, os.cpu_count() or 1)
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("campaigns", total=None)
+
+        def progress(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
+
+        return run_experiment(
+            setting,
+            methods,
+            tuple(range(options.seeds)),
+            folder=options.out / "runs",
+            workers=workers,
+            progress=progress,
+        )
+
+
+def show_ranking(setting: Setting, method: Method, out: Path, console: Console) -> None:
+    """Draw the first method's ranking of the first seed, if there are images to show."""
+    data = setting.data
+    initial = setting.labels
+    if initial is None:
+        initial = make_noise(setting.noise, data, generator(0, "noise"), rate=setting.noise_rate)
+    counts = initial_counts(initial, len(data.classes))
+    selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
+    score = scores_of(method.score, counts, selection, np.random.default_rng(0))
+    if not write_ranking(out, data, counts, selection, score):
+        console.print(f"No ranking.png: {data.name} has no images in memory or on disk.")

@@ -1,0 +1,187 @@
+"""Our scores beside cleanlab's, in the same campaigns and at equal votes.
+
+    python benchmarks/peers.py [--data FOLDER] [--seeds 3] [--sets digits,cifar10h_15] [--samples N]
+
+Part 1 gives every score the same posteriors. Part 2 gives each its best way of working: ours
+retrains on the votes and finishes each task; ActiveLab asks one vote at a time of whatever task it
+likes best, answered ones included. Writes benchmarks/results/peers.md.
+"""
+
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from relabel.errors import ConfigurationError
+from relabel.simulation.command import usual_noise
+from relabel.simulation.datasets import load_dataset
+from relabel.simulation.encoding import with_features
+from relabel.simulation.experiment import BASELINES, Run, Setting, run_experiment
+from relabel.simulation.rankings import Method
+from relabel.simulation.summary import summarise
+
+HERE = Path(__file__).resolve().parent
+OURS = ("phi", "ce", "tiered_phi")
+THEIRS = (
+    "cleanlab_self_confidence",
+    "cleanlab_normalized_margin",
+    "cleanlab_crowdlab",
+    "cleanlab_activelab",
+)
+TARGETS = ("0.90", "0.95")
+
+
+RETRAINED = ("tiered_phi", "ce")
+BATCH = 50
+"""Votes between two rankings of ActiveLab's own way of working."""
+
+ROUNDS = 5
+"""How often the models of part 2 are trained over the budget of one vote per task."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Campaigns under one setting."""
+
+    setting: Setting
+    methods: tuple[Method, ...]
+    runs: list[Run]
+
+
+@dataclass(frozen=True)
+class Set:
+    """One data set of the table; rate None = the labels that come with it."""
+
+    dataset: str
+    rate: float | None
+
+
+SETS = {
+    "digits": Set("digits", 0.20),
+    "cifar10h_15": Set("cifar10h", 0.15),
+    "cifar10h_30": Set("cifar10h", 0.30),
+    "cifar10n_aggre": Set("cifar10n", None),
+    "cifar10n_worse": Set("cifar10n_worse", None),
+}
+
+
+def main() -> None:
+    """Run the sets that are at hand and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the workers: one core each
+    command = "python benchmarks/peers.py " + " ".join(sys.argv[1:])
+    lines = ["# Our scores beside cleanlab's", "", f"    {command}"]
+    out = HERE / "results" / "peers.md"
+    out.parent.mkdir(exist_ok=True)
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        waiting = {
+            name: [
+                pool.submit(measure, SETS[name], seed, args.data, args.samples)
+                for seed in range(args.seeds)
+            ]
+            for name in args.sets.split(",")
+        }
+        for name, jobs in waiting.items():
+            try:
+                lines += section(name, [job.result() for job in jobs])
+            except ConfigurationError as error:
+                lines += ["", f"## {name}", "", f"Skipped: {error}"]
+            out.write_text("\n".join([*lines, ""]))
+    print(out.read_text())
+
+
+Measured = tuple[Part, Part, Part]
+
+
+def measure(which: Set, seed: int, folder: Path, samples: int) -> Measured:
+    """Run all campaigns of one data set and seed; large sets are sampled, anew for each seed."""
+    data = with_features(load_dataset(which.dataset, folder), "tiny", HERE / ".cache")
+    if len(data) > samples:
+        rng = np.random.default_rng(seed)
+        data = data.rows(np.sort(rng.permutation(len(data))[:samples]))
+    setting = Setting(data, usual_noise(data), which.rate)
+    retrained = replace(setting, retrain_every=len(data) // ROUNDS)
+    parts = (
+        (setting, tuple(Method("linear", score) for score in (*OURS, *THEIRS))),
+        (retrained, tuple(Method("linear", score) for score in RETRAINED)),
+        (replace(setting, closing="vote", rank_every=BATCH), (Method("linear", THEIRS[-1]),)),
+    )
+    first, second, third = (
+        Part(setting, methods, run_experiment(setting, methods, (seed,)))
+        for setting, methods in parts
+    )
+    return first, second, third
+
+
+def section(name: str, measured: list[Measured]) -> list[str]:
+    """Return the section of one data set, all seeds together."""
+    same, retrained, single = (
+        Part(parts[0].setting, parts[0].methods, [run for part in parts for run in part.runs])
+        for parts in zip(*measured, strict=True)
+    )
+    baselines = [run for run in same.runs if run.method in BASELINES]
+    asked_again = [run for run in single.runs if run.method not in BASELINES]
+    single = replace(single, runs=baselines + asked_again)
+    rows = [summarise(p.setting, p.methods, p.runs) for p in (same, retrained, single)]
+    every = retrained.setting.retrain_every
+    finished = f"Retraining every {every} votes, a task is finished before the next"
+    one_by_one = f"Ranked anew every {BATCH} votes, one vote at a time, tasks may come again"
+    return [
+        *heading(name, same.setting, rows[0][0]),
+        *table("Same posteriors", rows[0]),
+        *table(finished, rows[1][2:]),
+        *table(one_by_one, rows[2][2:]),
+    ]
+
+
+def heading(name: str, setting: Setting, row: dict) -> list[str]:
+    """Return the title and the size of a set."""
+    noise = f"{row['noise_rate']:.1%} of the labels wrong ({setting.noise})"
+    return ["", f"## {name}", "", f"{len(setting.data):,} samples, {noise}, {row['seeds']} seeds."]
+
+
+def table(title: str, rows: list[dict]) -> list[str]:
+    """Return a table of the figures that decide."""
+    head = [
+        "ranking",
+        *[f"{kind} {t}" for t in TARGETS for kind in ("votes to", "x random")],
+        "relative area",
+        "AUROC",
+        "precision",
+    ]
+    lines = ["", f"**{title}**", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        cells = [row["method"]]
+        for target in TARGETS:
+            cells += [
+                number(row["votes_to"][target], row["votes_to_sd"][target], 0),
+                number(row["ratio_to_random"][target], None, 2),
+            ]
+        cells += [
+            number(row[key], row[f"{key}_sd"], 3)
+            for key in ("relative_area", "auroc", "precision_at_noise")
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def number(value: float | None, spread: float | None, digits: int) -> str:
+    """Return mean and sd as text."""
+    if value is None:
+        return "-"
+    text = f"{value:,.{digits}f}"
+    return text if spread is None else f"{text} ± {spread:,.{digits}f}"
+
+
+if __name__ == "__main__":
+    main()
