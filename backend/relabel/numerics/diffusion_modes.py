@@ -164,6 +164,8 @@ def _ball(walk: sp.csr_array, centre: int, reach: int, place: IntArray) -> IntAr
     ball = frontier = np.array([centre])
     place[ball] = 0
     for _ in range(reach):
+        if not len(frontier):
+            break
         around = walk.indices[_entries(walk, frontier)]
         around = around[place[around] < 0]
         # Of several writers to one place the last stays: a set difference without sorting.
