@@ -1,11 +1,13 @@
 """The state of an unfinished training on disk."""
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -76,6 +78,29 @@ def read_state(path: Path) -> Mapping[str, Any] | None:
     except (OSError, RuntimeError, EOFError, ValueError):
         return None
     return state if isinstance(state, dict) and "objective" in state else None
+
+
+def weights_in(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the networks' weights in a checkpoint, whatever the objective was."""
+    marker = "network."
+    return {
+        name.split(marker, 1)[1]: value
+        for name, value in state["objective"].items()
+        if name.startswith((marker, f"objective.{marker}"))
+    }
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a digest of arrays, tensors and anything whose text says all about it."""
+    digest = hashlib.sha256()
+    for part in parts:
+        array = part.numpy() if isinstance(part, torch.Tensor) else part
+        if isinstance(array, np.ndarray):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        else:
+            digest.update(str(array).encode() + b"\0")
+    return digest.hexdigest()
 
 
 def load_matching(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> bool:

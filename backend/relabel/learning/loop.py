@@ -28,6 +28,11 @@ class Objective(nn.Module):
     def after_epoch(self, epoch: int) -> None:
         """Follow the given epoch, counted from 0 (Kim: update the contributions)."""
 
+    @property
+    def finished(self) -> bool:
+        """Whether training may end before its last epoch."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -50,7 +55,6 @@ def fit(
     *,
     epochs: int,
     schedule: Schedule = constant,
-    stop: Callable[[int, float], bool] | None = None,
     checkpoint: Checkpoint | None = None,
     autocast: torch.dtype | None = None,
     progress: Progress = silent,
@@ -68,7 +72,6 @@ def fit(
         optimizer: over the objective's parameters.
         epochs: how many passes over the batches.
         schedule: factor of the learning rate at each step.
-        stop: asked after each epoch with (epoch, mean loss); True ends training.
         checkpoint: continues a training that was interrupted, to the same weights.
         autocast: run the forward pass in this type (bfloat16) where it is faster.
         progress: told the stage and the epochs done.
@@ -91,7 +94,7 @@ def fit(
         objective.after_epoch(epoch)
         first, loss = epoch + 1, total / steps
         progress(stage, first, epochs)
-        done = first == epochs or (stop is not None and stop(epoch, loss))
+        done = first == epochs or objective.finished
         if checkpoint:
             checkpoint.save(objective, optimizer, epochs=first, loss=loss, finished=done)
         if done:

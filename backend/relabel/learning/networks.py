@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from relabel.learning.augment import as_float
+
 
 class Output(NamedTuple):
     """What M networks say. logits: (M, B, K); features: (M, B, F), the inputs of the last layer."""
@@ -14,13 +16,24 @@ class Output(NamedTuple):
     features: Tensor
 
 
-class Classifier(nn.Module):
-    """A body that gives features and a linear head on them."""
+class AsFloat(nn.Module):
+    """Bytes to float in [0, 1]; vectors stay as they are."""
 
-    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return float inputs."""
+        return as_float(inputs)
+
+
+class Classifier(nn.Module):
+    """A body that gives features (B, F) and a linear head on them, which may drop some out."""
+
+    def __init__(
+        self, body: nn.Module, features: int, classes: int, *, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.body = body
-        self.head = head
+        self.features = features
+        self.body = nn.Sequential(AsFloat(), body)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (B, K) and features (B, F)."""
@@ -34,6 +47,11 @@ class Peers(nn.Module):
     def __init__(self, classifiers: list[Classifier]) -> None:
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
+        self.features = classifiers[0].features
+
+    def bodies(self) -> list[nn.Module]:
+        """Return what stands before the heads."""
+        return [net.get_submodule("body.1") for net in self.classifiers]
 
     def forward(self, inputs: Tensor) -> Output:
         """Return every classifier's logits and features for inputs (B, ...)."""

@@ -1,7 +1,7 @@
 """What a selector is given and what it returns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from relabel.errors import InvalidValuesError
 from relabel.types import (
+    BoolArray,
     Float32Array,
     FloatArray,
     IntArray,
@@ -30,18 +31,24 @@ class TrainingData:
     task_ids: (N,) int, increasing. counts: (N, K) votes; a row of zeros is unlabelled and is not
     trained on. vectors: (N, D) float32 frozen embeddings. images: (N, H, W, C) uint8, for the
     selectors that train a network on pixels. Each selector says which of the two it needs.
+    given: (N,) the label that the task came with, -1 = none; `auto` measures with it.
+    trusted: (N,) bool, tasks whose label is known to be right; None = those with a strict majority
+    of at least two votes.
     """
 
     task_ids: IntArray
     counts: IntArray
     vectors: Float32Array | None = None
     images: ImageArray | None = None
+    given: IntArray | None = None
+    trusted: BoolArray | None = None
 
     def __post_init__(self) -> None:
         LabelCounts(self.task_ids, self.counts)
         if self.counts.shape[1] < 2:
             raise InvalidValuesError("TrainingData.counts needs at least two classes (columns).")
-        for name, values in (("vectors", self.vectors), ("images", self.images)):
+        for name in ("vectors", "images", "given", "trusted"):
+            values = getattr(self, name)
             if values is not None and len(values) != len(self.task_ids):
                 raise InvalidValuesError(
                     f"TrainingData.{name} has {len(values)} rows; expected {len(self.task_ids)}."
@@ -64,9 +71,18 @@ class TrainingData:
         """The class with most votes (N,), the lowest of several; -1 where unlabelled."""
         return np.where(self.counts.any(1), self.counts.argmax(1), -1).astype(np.int64)
 
+    @property
+    def settled(self) -> BoolArray:
+        """Tasks (N,) whose label is trusted."""
+        if self.trusted is not None:
+            return self.trusted
+        votes = np.sort(self.counts, axis=1)
+        settled: BoolArray = (votes[:, -1] > votes[:, -2]) & (votes.sum(1) > 1)
+        return settled
+
     def with_counts(self, counts: IntArray) -> "TrainingData":
         """Return the same tasks with other votes (N, K)."""
-        return TrainingData(self.task_ids, counts, self.vectors, self.images)
+        return replace(self, counts=counts)
 
 
 @dataclass(frozen=True, slots=True)

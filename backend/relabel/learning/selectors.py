@@ -8,24 +8,40 @@ from types import UnionType
 from typing import Any, Union, Unpack, get_args, get_origin, get_type_hints
 
 from relabel.errors import ConfigurationError
-from relabel.learning.recipes.linear import linear
+from relabel.learning.recipes.automatic import auto
+from relabel.learning.recipes.combined import cross_fit, ensemble
+from relabel.learning.recipes.single import SINGLE
 from relabel.learning.selection import RunArguments, Selection, Selector, TrainingData
 
 SELECTORS: dict[str, Selector] = {
-    "linear": linear,
+    **SINGLE,
+    "ensemble": ensemble,
+    "cross_fit": cross_fit,
+    "auto": auto,
 }
 
 
-def options_of(name: str) -> dict[str, inspect.Parameter]:
-    """Return the options of a selector: its recipe's keyword parameters with their defaults.
+def options_of(name: str) -> dict[str, Any]:
+    """Return the options of a selector with their types: its recipe's keyword parameters.
 
     Raises:
         ConfigurationError: there is no such selector.
     """
     if name not in SELECTORS:
         raise ConfigurationError(f"Unknown selector '{name}'; known: {', '.join(SELECTORS)}.")
-    parameters = inspect.signature(SELECTORS[name]).parameters.values()
-    return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    recipe = SELECTORS[name]
+    hints = get_type_hints(recipe)
+    options = {}
+    for parameter in inspect.signature(recipe).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            options[parameter.name] = hints[parameter.name]
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            shared = get_type_hints(get_args(hints[parameter.name])[0])
+            options |= {key: hint for key, hint in shared.items() if key not in RUN}
+    return options
+
+
+RUN = frozenset(RunArguments.__annotations__)
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
@@ -35,15 +51,14 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         ConfigurationError: names the key and what is allowed.
     """
     known = options_of(name)
-    hints = get_type_hints(SELECTORS[name])
     for key, value in options.items():
         if key not in known:
             listed = ", ".join(known) or "none"
             raise ConfigurationError(
                 f"Selector '{name}' has no option '{key}'; its options: {listed}."
             )
-        if not _fits(value, hints[key]):
-            wanted = getattr(hints[key], "__name__", str(hints[key]))
+        if not _fits(value, known[key]):
+            wanted = known[key].__name__ if isinstance(known[key], type) else str(known[key])
             raise ConfigurationError(
                 f"Option '{key}' of selector '{name}' is {value!r}; it must be {wanted}."
             )

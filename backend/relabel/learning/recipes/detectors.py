@@ -1,0 +1,105 @@
+"""Detectors of wrong labels that Kim 2022 (Fig. 4) compares with."""
+
+from typing import Unpack
+
+import numpy as np
+
+from relabel.errors import ConfigurationError, NotReadyError
+from relabel.learning.cycles import CycleTrace, falling
+from relabel.learning.objectives import Supervised
+from relabel.learning.recipes.linear import need_vectors
+from relabel.learning.selection import Run, RunArguments, Selection, TrainingData
+from relabel.learning.training import Training, TrainingArguments
+from relabel.numerics.knn import build_index, find_neighbours
+from relabel.types import Float32Array, FloatArray, Posteriors
+
+
+def o2u(
+    data: TrainingData, *, cycle: int = 10, skip: int = 10, **arguments: Unpack[TrainingArguments]
+) -> Selection:
+    """Train one network whose learning rate cycles between over- and underfitting.
+
+    A label that is forgotten whenever the rate jumps up has a large mean loss (O2U-Net, Huang et
+    al. 2019). The contribution is minus that mean; the posterior is the mean over the cycles.
+
+    Args:
+        data: votes with embeddings or images.
+        cycle: epochs from one jump of the learning rate to the next, at least 1.
+        skip: epochs of constant rate before the first cycle.
+        **arguments: see `TrainingArguments`.
+    """
+    if cycle < 1:
+        raise ConfigurationError(f"o2u: cycle = {cycle}; it is at least 1 epoch.")
+    training = Training.of(data, arguments)
+    skip = min(skip, training.epochs // 2)
+    trace = CycleTrace(tasks=training.tasks, classes=training.classes, skip=skip)
+    peers = training.peers()
+    record = training.fit(
+        Supervised(peers, trace), peers, schedule=falling(cycle, skip, training.epochs)
+    )
+    last = training.selection(peers, record, -trace.mean_losses().cpu().numpy())
+    traced = trace.mean_probs().cpu().numpy()
+    seen = traced.sum(1, keepdims=True) > 0
+    probs = np.where(seen, traced, last.posteriors.probs).astype(np.float32)
+    return Selection(
+        Posteriors(data.task_ids, probs),
+        out_of_sample=False,
+        contribution=last.contribution,
+        record=record,
+    )
+
+
+def simifeat(
+    data: TrainingData, *, neighbours: int = 10, prior: float = 1.0, **run: Unpack[RunArguments]
+) -> Selection:
+    """Let the nearest neighbours vote; nothing is trained (Zhu et al. 2022).
+
+    Neighbours are weighted by their cosine similarity, and count for their votes. The contribution
+    is the paper's rank score, the cosine between the neighbours' votes and the task's own.
+
+    Args:
+        data: needs `vectors`.
+        neighbours: how many vote; a task's own votes are not among them.
+        prior: votes added, spread over the classes as they occur among all tasks.
+        **run: see `Run`.
+    """
+    how = Run(**run)
+    labelled = data.labelled
+    if len(labelled) <= neighbours:
+        raise NotReadyError(
+            f"{len(labelled)} tasks have votes; simifeat with {neighbours} neighbours needs more."
+        )
+    vectors = need_vectors(data, "simifeat")
+    votes = neighbours_votes(vectors, data.targets, neighbours, how.seed)
+    overall = data.targets.sum(0) / len(labelled)
+    probs = votes + prior * overall
+    probs /= probs.sum(1, keepdims=True)
+    return Selection(
+        Posteriors(data.task_ids, probs.astype(np.float32)),
+        out_of_sample=True,
+        contribution=cosine(votes, data.targets),
+        record={"neighbours": neighbours},
+    )
+
+
+def neighbours_votes(
+    vectors: Float32Array, targets: Float32Array, neighbours: int, seed: int
+) -> FloatArray:
+    """Return (N, K) >= 0: the neighbours' votes, each weighted by cosine similarity >= 0.
+
+    Vectors are centred first: what all images have in common says nothing about their class.
+    """
+    centred = vectors - vectors.mean(0)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    rng = np.random.default_rng(seed)
+    found = find_neighbours(build_index(centred, rng), centred, neighbours, rng)
+    similarity = np.maximum(0, 1 - found.squared_distances.astype(np.float64) / 2)
+    weights = np.where(found.rows >= 0, similarity, 0)
+    votes: FloatArray = np.einsum("nk,nkc->nc", weights, targets[found.rows])
+    return votes
+
+
+def cosine(votes: FloatArray, targets: Float32Array) -> FloatArray:
+    """Return the cosine of each row of `votes` (N, K) with that of `targets`, in [0, 1]."""
+    lengths = np.linalg.norm(votes, axis=1) * np.linalg.norm(targets, axis=1)
+    return np.asarray((votes * targets).sum(1) / np.maximum(lengths, 1e-12))

@@ -1,0 +1,115 @@
+"""Two networks that choose tasks for one another."""
+
+from typing import Unpack
+
+import numpy as np
+
+from relabel.errors import ConfigurationError
+from relabel.learning.exchange import SmallLossExchange, ramp
+from relabel.learning.gradients import VarianceOfGradients
+from relabel.learning.networks import Peers
+from relabel.learning.noise_rate import estimated_noise_rate
+from relabel.learning.objectives import Supervised
+from relabel.learning.selection import Selection, TrainingData
+from relabel.learning.training import Training, TrainingArguments
+
+
+def co_teaching(
+    data: TrainingData,
+    *,
+    forget_rate: float | None = None,
+    ramp_epochs: int = 10,
+    warm_up: int = 0,
+    **arguments: Unpack[TrainingArguments],
+) -> Selection:
+    """Train two networks, each on what the other finds easy (Han et al. 2018).
+
+    Args:
+        data: votes with embeddings or images.
+        forget_rate: share of each batch left out at the end; None = the estimated noise rate.
+        ramp_epochs: over which it rises from 0.
+        warm_up: epochs before the rise.
+        **arguments: see `TrainingArguments`.
+    """
+    training = Training.of(data, arguments)
+    return exchange(
+        training,
+        training.peers(2),
+        forget_rate=forget_rate,
+        ramp_epochs=ramp_epochs,
+        warm_up=warm_up,
+    )
+
+
+def co_teaching_vog(
+    data: TrainingData,
+    *,
+    forget_rate: float | None = None,
+    ramp_epochs: int = 10,
+    warm_up: int = 10,
+    mix: float = 0.2,
+    window: int = 5,
+    **arguments: Unpack[TrainingArguments],
+) -> Selection:
+    """Co-teaching that also keeps hard tasks whose gradients have settled (Khanal et al. 2024).
+
+    Args:
+        data: votes with embeddings or images.
+        forget_rate: share of each batch left out at the end; None = the estimated noise rate.
+        ramp_epochs: over which it rises from 0.
+        warm_up: epochs before the rise, and before the variance chooses anything.
+        mix: share in [0, 1] of the kept tasks that the variance of gradients chooses.
+        window: epochs that the variance looks back, at least 2.
+        **arguments: see `TrainingArguments`.
+    """
+    if not 0 <= mix <= 1 or window < 2:
+        raise ConfigurationError(
+            f"co_teaching_vog: mix = {mix} must lie in [0, 1] and window = {window} be at least 2."
+        )
+    training = Training.of(data, arguments)
+    peers = training.peers(2)
+    return exchange(
+        training,
+        peers,
+        forget_rate=forget_rate,
+        ramp_epochs=ramp_epochs,
+        warm_up=warm_up,
+        mix=mix,
+        variance=VarianceOfGradients(
+            tasks=training.tasks, peers=2, features=peers.features, window=window
+        ),
+    )
+
+
+def exchange(
+    training: Training,
+    peers: Peers,
+    *,
+    forget_rate: float | None,
+    ramp_epochs: int,
+    warm_up: int,
+    mix: float = 0.0,
+    variance: VarianceOfGradients | None = None,
+) -> Selection:
+    """Train two peers by exchanging tasks; the contribution is the share of the peers that kept it.
+
+    Raises:
+        ConfigurationError: forget_rate outside [0, 1).
+    """
+    if forget_rate is None:
+        forget_rate = estimated_noise_rate(training.data, training.run)
+    if not 0 <= forget_rate < 1:
+        raise ConfigurationError(f"co-teaching: forget_rate = {forget_rate}; it lies in [0, 1).")
+    weighting = SmallLossExchange(
+        ramp(forget_rate, epochs=training.epochs, over=ramp_epochs, warm_up=warm_up),
+        tasks=training.tasks,
+        mix=mix,
+        variance=variance,
+    )
+    record = training.fit(Supervised(peers, weighting), peers)
+    kept = weighting.chosen.cpu().numpy()
+    return training.selection(
+        peers,
+        record | {"noise_rate": forget_rate, "kept": float(kept[0].mean())},
+        kept.mean(0, dtype=np.float64),
+    )

@@ -1,0 +1,249 @@
+"""Training networks and asking them: what every recipe that trains one has in common."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relabel.errors import ConfigurationError, NotReadyError
+from relabel.learning.architectures import Architecture, architecture_of, build, inputs_of
+from relabel.learning.asking import ask
+from relabel.learning.augment import AUGMENTS
+from relabel.learning.batches import Augment, Batches, balancing_weights
+from relabel.learning.checkpoints import (
+    Checkpoint,
+    fingerprint,
+    load_matching,
+    read_state,
+    weights_in,
+)
+from relabel.learning.loop import Objective, Schedule, constant, fit
+from relabel.learning.networks import Peers, side_by_side
+from relabel.learning.patience import EarlyStopped
+from relabel.learning.selection import Record, Run, RunArguments, Selection, TrainingData
+from relabel.types import FloatArray, Posteriors, silent
+
+HELD_OUT = 0.1  # share of the labelled tasks that early stopping watches
+FINE_TUNING_EPOCHS = (
+    20  # after a warm start (Bernhardt et al. 2022: 20 epochs, rate / 40, constant)
+)
+FINE_TUNING_RATE = 1 / 40
+
+
+class TrainingArguments(RunArguments, total=False):
+    """The options of every recipe that trains a network.
+
+    network: one of `ARCHITECTURES`; None = an MLP on embeddings, or a small CNN on images.
+    epochs, learning_rate, batch_size: None = the network's own.
+    augment: one of `AUGMENTS`; None = the network's own.
+    balanced: show every class equally often.
+    patience: epochs without a better held-out loss after which training ends; 0 = never early.
+    passes: how often each task is asked: through dropout, or augmented (0 = once, as it is).
+    mc_dropout: ask with dropout instead of augmentation (Gal & Ghahramani 2016).
+    """
+
+    network: str | None
+    epochs: int | None
+    learning_rate: float | None
+    batch_size: int | None
+    augment: str | None
+    balanced: bool
+    patience: int
+    passes: int
+    mc_dropout: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    """Data, network and settings of one training."""
+
+    data: TrainingData
+    run: Run
+    architecture: Architecture
+    inputs: Tensor
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    augment: Augment | None
+    balanced: bool = False
+    patience: int = 0
+    passes: int = 0
+    mc_dropout: bool = False
+
+    @classmethod
+    def of(cls, data: TrainingData, arguments: TrainingArguments) -> "Training":
+        """Return the training that a recipe's keyword arguments ask for.
+
+        Raises:
+            ConfigurationError: unknown network or augmentation, or one without its input.
+            NotReadyError: fewer labelled tasks than classes.
+        """
+        classes = data.counts.shape[1]
+        if len(data.labelled) < max(classes, 4):
+            raise NotReadyError(
+                f"{len(data.labelled)} tasks have votes; training a network of {classes} classes "
+                f"needs at least {max(classes, 4)}. Label more tasks first."
+            )
+        own = architecture_of(arguments.get("network"), data)
+        augment = arguments.get("augment") or own.augment
+        if augment not in AUGMENTS:
+            raise ConfigurationError(f"Unknown augment '{augment}'; known: {', '.join(AUGMENTS)}.")
+        return cls(
+            data,
+            run_of(arguments),
+            own,
+            inputs_of(data, own),
+            epochs=arguments.get("epochs") or own.epochs,
+            learning_rate=arguments.get("learning_rate") or own.learning_rate,
+            batch_size=arguments.get("batch_size") or own.batch_size,
+            augment=AUGMENTS[augment] if own.reads == "images" else None,
+            balanced=arguments.get("balanced", False),
+            patience=arguments.get("patience", 0),
+            passes=arguments.get("passes", 0),
+            mc_dropout=arguments.get("mc_dropout", False),
+        )
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.data.counts.shape[1]
+
+    @property
+    def tasks(self) -> int:
+        """N."""
+        return len(self.data.task_ids)
+
+    @property
+    def rows(self) -> Tensor:
+        """Rows (n,) that are trained on: the labelled ones that early stopping does not watch."""
+        return self._split()[0]
+
+    def peers(self, count: int = 1) -> Peers:
+        """Return `count` new networks on the run's device."""
+        peers = side_by_side(
+            lambda: build(self.architecture, self.inputs, self.classes), count, self.run.seed
+        )
+        return peers.to(self.run.device)
+
+    def fit(
+        self,
+        objective: Objective,
+        peers: Peers,
+        *,
+        schedule: Schedule | None = None,
+        stage: str = "train",
+    ) -> Record:
+        """Train `peers` through `objective` and return what to record about it.
+
+        schedule: of the learning rate; None = half a cosine. After a warm start it is constant.
+        """
+        warm = self._warm_start(peers, stage)
+        epochs = min(self.epochs, FINE_TUNING_EPOCHS) if warm else self.epochs
+        rate = self.learning_rate * (FINE_TUNING_RATE if warm else 1)
+        watched = self._watched(objective.to(self.run.device), peers)
+        peers.train()
+        fitted = fit(
+            watched,
+            self._batches(),
+            torch.optim.SGD(
+                objective.parameters(),
+                lr=rate,
+                momentum=0.9,
+                nesterov=True,
+                weight_decay=self.architecture.weight_decay,
+            ),
+            epochs=epochs,
+            schedule=constant if warm else schedule or half_cosine,
+            checkpoint=self._checkpoint(stage, epochs),
+            progress=self.run.progress,
+            stage=stage,
+        )
+        if isinstance(watched, EarlyStopped):
+            peers.load_state_dict(watched.best.state_dict())
+        return {"epochs": fitted.epochs, "loss": fitted.loss, "warm_start": int(warm)}
+
+    def selection(
+        self, peers: Peers, record: Record, contribution: FloatArray | None = None
+    ) -> Selection:
+        """Ask the networks about every task; the posterior is the mean over passes and networks."""
+        members = ask(
+            peers,
+            self.inputs,
+            passes=self.passes,
+            augment=None if self.mc_dropout else self.augment,
+            mc_dropout=self.mc_dropout,
+            seed=self.run.seed,
+            device=self.run.device,
+        )
+        probs = members.mean((0, 1), dtype=np.float64)
+        probs /= probs.sum(1, keepdims=True)
+        return Selection(
+            Posteriors(self.data.task_ids, probs.astype(np.float32)),
+            out_of_sample=False,
+            contribution=contribution,
+            members=members if members.shape[0] * members.shape[1] > 1 else None,
+            record=record,
+        )
+
+    def _split(self) -> tuple[Tensor, Tensor]:
+        labelled = self.data.labelled
+        if not self.patience:
+            return torch.from_numpy(labelled), torch.empty(0, dtype=torch.int64)
+        order = np.random.default_rng([self.run.seed, 1]).permutation(labelled)
+        held = max(1, round(HELD_OUT * len(order)))
+        return torch.from_numpy(np.sort(order[held:])), torch.from_numpy(np.sort(order[:held]))
+
+    def _batches(self) -> Batches:
+        rows = self.rows
+        labels = torch.from_numpy(self.data.labels)
+        return Batches(
+            self.inputs,
+            torch.from_numpy(self.data.targets),
+            rows,
+            self.batch_size,
+            self.run.seed,
+            self.augment,
+            balancing_weights(labels[rows]) if self.balanced else None,
+            self.run.device,
+        )
+
+    def _watched(self, objective: Objective, peers: Peers) -> Objective:
+        if not self.patience:
+            return objective
+        held = self._split()[1]
+        targets = torch.from_numpy(self.data.targets)[held]
+        device = self.run.device
+        return EarlyStopped(
+            objective, peers, self.inputs[held].to(device), targets.to(device), self.patience
+        )
+
+    def _warm_start(self, peers: Peers, stage: str) -> bool:
+        if self.run.warm_start is None:
+            return False
+        state = read_state(self.run.warm_start / f"{stage}.pt")
+        return state is not None and load_matching(peers, weights_in(state))
+
+    def _checkpoint(self, stage: str, epochs: int) -> Checkpoint | None:
+        if self.run.checkpoint is None:
+            return None
+        settings = replace(self, data=None, inputs=None, run=None, architecture=None)  # type: ignore[arg-type]
+        key = fingerprint(self.inputs, self.data.counts, str(settings), self.run.seed, epochs)
+        return Checkpoint(self.run.checkpoint / f"{stage}.pt", key)
+
+
+def run_of(arguments: TrainingArguments) -> Run:
+    """Return the part of the arguments that says how to run."""
+    return Run(
+        arguments.get("seed", 0),
+        arguments.get("device", "cpu"),
+        arguments.get("progress", silent),
+        arguments.get("checkpoint"),
+        arguments.get("warm_start"),
+    )
+
+
+def half_cosine(progress: float) -> float:
+    """Return the factor of the learning rate, from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * progress))

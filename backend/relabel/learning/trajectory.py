@@ -1,0 +1,67 @@
+"""Kim's contribution: tasks whose loss stays small weigh more and more."""
+
+import torch
+from torch import Tensor
+
+from relabel.learning.weighting import Step, Weighting
+
+BANDWIDTHS = ("pairwise", "mean_sq")
+"""How sigma is found: the squared mean difference of two losses, or the squared mean loss."""
+
+
+class LossTrajectory(Weighting):
+    """Weights N * alpha, alpha drawn each epoch towards small losses (Kim 2022, Eqs. 2 to 4).
+
+    alpha starts at 1/N and moves by `delta` towards softmax(-loss^2 / sigma). The paper's step uses
+    alpha itself, which divides the learning rate by N; N * alpha keeps 1 as the ordinary weight.
+    Losses are those of the training pass, which saves a second pass over all tasks.
+
+    Args:
+        tasks: N, all rows.
+        rows: (n,) the rows that are trained on.
+        delta: in (0, 1], how fast alpha moves.
+        bandwidth: one of `BANDWIDTHS`.
+    """
+
+    alpha: Tensor
+    losses: Tensor
+    rows: Tensor
+
+    def __init__(
+        self, tasks: int, rows: Tensor, *, delta: float = 0.1, bandwidth: str = "pairwise"
+    ) -> None:
+        super().__init__()
+        self.delta = delta
+        self.bandwidth = bandwidth
+        alpha = torch.zeros(tasks, dtype=torch.float64)
+        alpha[rows] = 1 / len(rows)
+        self.register_buffer("alpha", alpha)
+        self.register_buffer("losses", torch.zeros(tasks, dtype=torch.float64))
+        self.register_buffer("rows", rows)
+
+    def weigh(self, step: Step) -> Tensor:
+        """Return n * alpha (1, B), the same for every network, and note the losses."""
+        self.losses[step.rows] = step.losses.double().mean(0)
+        weights = self.alpha[step.rows] * len(self.rows)
+        return weights.to(step.losses.dtype).expand_as(step.losses)
+
+    def after_epoch(self, epoch: int) -> None:
+        """Move alpha towards the tasks of small loss."""
+        del epoch
+        losses = self.losses[self.rows]
+        towards = torch.softmax(-losses.square() / squared_bandwidth(losses, self.bandwidth), 0)
+        self.alpha[self.rows] = (1 - self.delta) * self.alpha[self.rows] + self.delta * towards
+
+
+def squared_bandwidth(losses: Tensor, bandwidth: str) -> Tensor:
+    """Return sigma, at least 1e-12.
+
+    The mean of |l_i - l_j| over all pairs comes from sorting: the i-th smallest of n losses is the
+    larger one of i pairs and the smaller one of n - 1 - i.
+    """
+    if bandwidth == "mean_sq":
+        return losses.mean().square().clamp_min(1e-12)
+    count = len(losses)
+    signs = 2 * torch.arange(count, dtype=losses.dtype, device=losses.device) - (count - 1)
+    pairs = max(1, count * (count - 1) // 2)
+    return ((signs * losses.sort().values).sum() / pairs).square().clamp_min(1e-12)
