@@ -1,0 +1,189 @@
+"""Write the tables of the documentation from the code: settings, policy keys, registries, commands.
+
+A table stands between two comment lines, `table: NAME` and `end of table`. Run
+`.venv/bin/python docs/make_tables.py` after changing what a table lists; a test compares.
+"""  # noqa: INP001  a script, no package
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+from relabel.cli.app import app
+from relabel.learning.encoders import ENCODERS
+from relabel.learning.selectors import SELECTORS, options_of
+from relabel.numerics.consensus import RULES
+from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.scoring import SCORES
+from relabel.policy import PRESETS, Policy
+from relabel.service.doctor import CHECKS
+from relabel.settings import Settings
+from relabel.simulation.datasets import DATASETS
+from relabel.simulation.noise_models import NOISE_MODELS
+from relabel.web.metrics import FIGURES
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite every table in README and docs; say which files changed."""
+    for path in documents():
+        before = path.read_text()
+        after = with_tables(before)
+        if after != before:
+            path.write_text(after)
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+def documents() -> list[Path]:
+    """Return the files that may hold tables."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def with_tables(text: str) -> str:
+    """Return the text with each of its tables as the code now says."""
+    return BLOCK.sub(lambda m: f"{m[1]}\n{TABLES[m[2]]()}\n\n{m[3]}", text)
+
+
+def settings_table() -> str:
+    """List every setting: the names it is read from, its default, what it means."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        names = " or ".join(f"`{n}`" for n in environment_names(name, field))
+        rows.append((names, _default(field).replace('"', ""), field.description or ""))
+    return _table(("Variable", "Default", "Meaning"), rows)
+
+
+def environment_names(name: str, field: FieldInfo) -> list[str]:
+    """Return the variables that a setting is read from."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return [str(choice) for choice in field.validation_alias.choices]
+    return [f"RELABEL_{name.upper()}"]
+
+
+def policy_table() -> str:
+    """List every policy key, its default, what it means."""
+    rows = [
+        (f"`{name}`", _default(field), field.description or "")
+        for name, field in Policy.model_fields.items()
+    ]
+    return _table(("Key", "Default", "Meaning"), rows)
+
+
+def presets_table() -> str:
+    """List what each preset sets."""
+    rows = [
+        (f"`{name}`", ", ".join(f"`{key} = {_toml(value)}`" for key, value in keys.items()))
+        for name, keys in PRESETS.items()
+    ]
+    return _table(("Preset", "Sets"), rows)
+
+
+def commands_table() -> str:
+    """List every command with the first line of its help."""
+    group = typer.main.get_command(app)
+    rows = [
+        (f"`relabel {name}`", _first_line(command.help or ""))
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+        if not command.hidden
+    ]
+    return _table(("Command", "Does"), rows)
+
+
+def selectors_table() -> str:
+    """List every selector with the options that are its own."""
+    rows = []
+    for name, selector in SELECTORS.items():
+        own = [o for o in options_of(name) if o in inspect.signature(selector).parameters]
+        shared = ["*training options*"] if len(own) < len(options_of(name)) else []
+        options = ", ".join([*(f"`{option}`" for option in own), *shared])
+        rows.append((f"`{name}`", _first_line(inspect.getdoc(selector) or ""), options or "none"))
+    return _table(("Selector", "What it is", "Options"), rows)
+
+
+def training_options() -> str:
+    """List the options that all selectors which train networks share."""
+    names = {
+        option: None
+        for name, selector in SELECTORS.items()
+        for option in options_of(name)
+        if option not in inspect.signature(selector).parameters
+    }
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def registry_table(kind: str, registry: Mapping[str, Callable[..., Any]]) -> str:
+    """List a registry with the first line of each docstring."""
+    rows = [(f"`{n}`", _first_line(inspect.getdoc(f) or "")) for n, f in registry.items()]
+    return _table((kind, "What it is"), rows)
+
+
+def checks_table() -> str:
+    """List what the doctor looks at."""
+    names = ("label studio", "token", *CHECKS)
+    return "\n".join(f"- [`{name}`](#{name.replace(' ', '-')})" for name in names)
+
+
+def metrics_table() -> str:
+    """List the figures of /metrics."""
+    return _table(
+        ("Metric", "Meaning"), [(f"`relabel_{name}`", text) for name, text in FIGURES.items()]
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "policy": policy_table,
+    "presets": presets_table,
+    "commands": commands_table,
+    "selectors": selectors_table,
+    "training-options": training_options,
+    "encoders": lambda: registry_table("Encoder", ENCODERS),
+    "scores": lambda: registry_table("Score", SCORES),
+    "diversity": lambda: registry_table("Diversity", DIVERSITY),
+    "rules": lambda: registry_table("Rule", RULES),
+    "noise-models": lambda: registry_table("Noise model", NOISE_MODELS),
+    "datasets": lambda: registry_table("Data set", DATASETS),
+    "checks": checks_table,
+    "metrics": metrics_table,
+}
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    # Outside of code, a tag such as <Image> would be taken for HTML.
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _first_line(docstring: str) -> str:
+    return docstring.split("\n\n", 1)[0].strip()
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is None or value in ("", (), {}):
+        return "none"
+    return f"`{_toml(value)}`"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+if __name__ == "__main__":
+    main()
