@@ -145,7 +145,7 @@ def read_policy_file(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"RELABEL_POLICY_FILE = {path}: {error}.") from error
 
 

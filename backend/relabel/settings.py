@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from relabel.errors import ConfigurationError
 
@@ -114,11 +115,12 @@ class Settings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}"
-                for e in error.errors()
-            )
+            problems = "; ".join(map(_problem, error.errors()))
             raise ConfigurationError(f"Settings: {problems}.") from error
+        except SettingsError as error:
+            raise ConfigurationError(
+                f"Settings: {error}; lists are JSON: RELABEL_IMAGE_HOSTS='[\"a.org\"]'."
+            ) from error
 
     @model_validator(mode="after")
     def _auth_is_whole(self) -> Self:
@@ -157,6 +159,15 @@ class Settings(BaseSettings):
     def hostname(self) -> str:
         """Name of this machine in the rounds' records."""
         return socket.gethostname()
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Name variable, value and what is allowed; of all settings together show no value: secrets."""
+    if not error["loc"]:
+        return error["msg"]
+    name = ".".join(map(str, error["loc"]))
+    variable = name if name.isupper() else f"RELABEL_{name.upper()}"
+    return f"{variable} = {error['input']!r}: {error['msg']}"
 
 
 def _read_secret(path: Path) -> str:

@@ -1,0 +1,174 @@
+import os
+
+import pytest
+from relabel.errors import ConfigurationError
+from relabel.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """Only the variables of a test are set."""
+    names = set(os.environ)
+    for name in names:
+        if (
+            name.startswith(("RELABEL_", "LABEL_STUDIO_", "BASIC_AUTH_"))
+            or name in ALIASES.values()
+        ):
+            monkeypatch.delenv(name)
+
+
+VALUES = {
+    "label_studio_url": "https://ls.example.org/studio",
+    "label_studio_api_key": "k" * 40,
+    "label_studio_api_key_file": "/run/secrets/key",
+    "url": "http://me:9090",
+    "host": "0.0.0.0",
+    "port": "9191",
+    "basic_auth_user": "anna",
+    "basic_auth_pass": "secret",
+    "data_dir": "/data",
+    "database_url": "postgresql+psycopg://u@h/d",
+    "queue_url": "redis://h/0",
+    "policy_file": "/etc/policy.toml",
+    "device": "cuda",
+    "log_level": "DEBUG",
+    "sweep_seconds": "5.5",
+    "request_timeout_seconds": "7",
+    "max_request_bytes": "1000",
+    "max_image_bytes": "2000",
+    "max_image_pixels": "3000",
+    "image_timeout_seconds": "4",
+    "image_hosts": '["a.org", "b.org"]',
+    "local_files_root": "/files",
+}
+ALIASES = {
+    "label_studio_url": "LABEL_STUDIO_HOST",
+    "label_studio_api_key": "LABEL_STUDIO_API_KEY",
+    "port": "PORT",
+    "basic_auth_user": "BASIC_AUTH_USER",
+    "basic_auth_pass": "BASIC_AUTH_PASS",
+    "log_level": "LOG_LEVEL",
+    "local_files_root": "LOCAL_FILES_DOCUMENT_ROOT",
+}
+PAIRED = {"basic_auth_user": "basic_auth_pass", "basic_auth_pass": "basic_auth_user"}
+
+
+def read(monkeypatch, field, name):
+    monkeypatch.setenv(name, VALUES[field])
+    if field in PAIRED:
+        monkeypatch.setenv(f"RELABEL_{PAIRED[field]}".upper(), VALUES[PAIRED[field]])
+    value = getattr(Settings.from_env(), field)
+    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
+
+
+def test_every_setting_is_tested():
+    assert set(VALUES) >= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("field", VALUES)
+def test_every_setting_is_read_from_its_own_variable(monkeypatch, field):
+    if field not in Settings.model_fields:
+        pytest.skip(f"{field} is no setting any more")
+    value = read(monkeypatch, field, f"RELABEL_{field}".upper())
+    if field == "image_hosts":
+        assert value == ("a.org", "b.org")
+    else:
+        assert str(value) == str(type(value)(VALUES[field]))
+
+
+@pytest.mark.parametrize("field", ALIASES)
+def test_names_known_from_label_studio_work_too(monkeypatch, field):
+    assert str(read(monkeypatch, field, ALIASES[field])) == VALUES[field]
+
+
+def test_our_own_name_wins_over_the_known_one(monkeypatch):
+    monkeypatch.setenv("PORT", "1000")
+    monkeypatch.setenv("RELABEL_PORT", "2000")
+    assert Settings.from_env().port == 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RELABEL_PORT", "70000"),
+        ("PORT", "many"),
+        ("RELABEL_SWEEP_SECONDS", "0"),
+        ("RELABEL_MAX_IMAGE_BYTES", "-1"),
+        ("RELABEL_REQUEST_TIMEOUT_SECONDS", "soon"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"{name}.*{value}"):
+        Settings.from_env()
+
+
+def test_a_list_that_is_no_json_is_told(monkeypatch):
+    monkeypatch.setenv("RELABEL_IMAGE_HOSTS", "a.org")
+    with pytest.raises(ConfigurationError, match="RELABEL_IMAGE_HOSTS"):
+        Settings.from_env()
+
+
+def test_a_user_without_password_is_refused_without_showing_secrets(monkeypatch):
+    monkeypatch.setenv("BASIC_AUTH_PASS", "the-password")
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "the-token")
+    with pytest.raises(ConfigurationError, match="both BASIC_AUTH_USER and BASIC_AUTH_PASS") as e:
+        Settings.from_env()
+    assert "the-password" not in str(e.value)
+    assert "the-token" not in str(e.value)
+
+
+def test_secrets_do_not_show_in_the_settings_text():
+    settings = Settings(
+        label_studio_api_key="the-token", basic_auth_user="u", basic_auth_pass="pw1"
+    )
+    assert "the-token" not in repr(settings)
+    assert "pw1" not in repr(settings)
+
+
+def test_a_missing_token_says_where_to_get_one():
+    with pytest.raises(ConfigurationError, match="LABEL_STUDIO_API_KEY is empty: copy a token"):
+        Settings().api_key()
+
+
+def test_the_token_may_stand_in_a_file_of_its_owner(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("the-token\n")
+    file.chmod(0o600)
+    settings = Settings(label_studio_api_key_file=file, label_studio_api_key="other")
+    assert settings.api_key() == "the-token"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_token_file_that_others_can_read_is_refused(tmp_path, mode):
+    file = tmp_path / "key"
+    file.write_text("the-token")
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError, match="can be read by others: run chmod 600") as error:
+        Settings(label_studio_api_key_file=file).api_key()
+    assert "the-token" not in str(error.value)
+
+
+def test_a_missing_token_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"_API_KEY_FILE = .*nowhere: No such file"):
+        Settings(label_studio_api_key_file=tmp_path / "nowhere").api_key()
+
+
+def test_an_empty_token_file_is_no_token(tmp_path):
+    file = tmp_path / "key"
+    file.touch(0o600)
+    with pytest.raises(ConfigurationError, match="is empty"):
+        Settings(label_studio_api_key_file=file).api_key()
+
+
+def test_addresses_have_sensible_defaults(tmp_path):
+    settings = Settings(port=9191, data_dir=tmp_path)
+    assert settings.public_url() == "http://localhost:9191"
+    assert settings.database() == f"sqlite:///{tmp_path}/relabel.sqlite3"
+    assert settings.basic_auth() is None
+
+
+def test_given_addresses_win():
+    settings = Settings(url="http://backend:9090/", database_url="postgresql+psycopg://h/d")
+    assert settings.public_url() == "http://backend:9090"
+    assert settings.database() == "postgresql+psycopg://h/d"
