@@ -2,7 +2,6 @@
 
 import base64
 import logging
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +11,13 @@ from relabel.labelstudio.contract import (
     RESTORED,
     TAB_TITLE,
     WEBHOOK_ACTIONS,
-    required_settings,
     settings_to_change,
     tab,
 )
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, list_annotations
@@ -27,12 +26,11 @@ from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
     Project,
     find_project,
-    forget_project,
     get_project,
     save_project,
     set_project,
 )
-from relabel.storage.tasks import Task, list_tasks
+from relabel.storage.writes import log_write
 
 log = logging.getLogger("relabel.connect")
 
@@ -114,9 +112,7 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
         reconcile_all(context, plan.project)
         if plan.project.connected_at == FAR_FUTURE:
             _fix_beginning(context, number)
-        changes = settings_to_change(server.project(number), "", plan.policy.queue)
-        if changes:
-            server.update_project(number, **changes)
+        changes = switch_queue(context, plan.project, "", run="connect")
         with reading(context.engine) as connection:
             project = get_project(connection, number)
         if "maximum_annotations" in changes:
@@ -132,40 +128,13 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
                 webhook_id=webhook_id,
                 view_id=view_id,
             )
+            for what, target in (
+                ("add backend", backend_id),
+                ("add webhook", webhook_id),
+                ("add tab", view_id),
+            ):
+                log_write(connection, number, "connect", what, target)
             return get_project(connection, number)
-
-
-def detach(context: Context, number: int) -> tuple[str, ...]:
-    """Give the project back as it was, people's annotations aside; return what was done."""
-    server, settings = context.label_studio, context.settings
-    with queue_lock(context.engine, settings.data_dir, number):
-        with reading(context.engine) as connection:
-            project = get_project(connection, number)
-            tasks = list_tasks(connection, number)
-        own = f"{settings.public_url()}/webhook"
-        hooks = [h["id"] for h in server.webhooks(number) if h.get("url") == own]
-        for hook_id in hooks:
-            server.delete_webhook(hook_id)
-        for backend in server.backends(number):
-            if backend.get("url") == settings.public_url():
-                server.delete_backend(backend["id"])
-        views = [v["id"] for v in server.views(number) if _is_own_tab(v, project)]
-        for view_id in views:
-            server.delete_view(view_id)
-        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
-        for version in versions:
-            server.delete_model_version(number, version)
-        server.update_project(number, **_settings_before(server, project))
-        restored = _restore_tasks(server, number, tasks)
-        with context.engine.begin() as connection:
-            forget_project(connection, number)
-        shutil.rmtree(context.folder(number), ignore_errors=True)
-    return (
-        f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
-        f"deleted the predictions of {len(versions)} rounds",
-        f"restored {', '.join(RESTORED)}",
-        f"restored overlap and is_labeled of {restored} tasks",
-    )
 
 
 def _refuse_second_backend(server: LabelStudio, settings: Settings, project: Project) -> None:
@@ -254,34 +223,13 @@ def webhook_headers(settings: Settings) -> dict[str, str]:
 
 def _add_tab(server: LabelStudio, number: int, plan: ConnectPlan) -> int:
     for view in server.views(number):
-        if _is_own_tab(view, plan.project):
+        if is_own_tab(view, plan.project):
             return int(view["id"])
     data = tab(server.columns(number), plan.schema.image_key, queue=plan.policy.queue)
     return server.add_view(number, data)
 
 
-def _is_own_tab(view: dict[str, Any], project: Project) -> bool:
+def is_own_tab(view: dict[str, Any], project: Project) -> bool:
+    """Return whether a Data Manager tab is this backend's, by id or by title."""
     title = str(view.get("data", {}).get("title", ""))
     return view["id"] == project.view_id or title.startswith(TAB_TITLE)
-
-
-def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
-    before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
-    version = before["model_version"] or ""
-    exists = version in server.model_versions(project.id)
-    return before | {"model_version": version if exists else ""}
-
-
-def _restore_tasks(server: LabelStudio, number: int, tasks: dict[int, Task]) -> int:
-    restored = 0
-    for body in server.task_states(number):
-        task = tasks.get(int(body["id"]))
-        if task is None:
-            continue
-        now = (body["overlap"], body["is_labeled"])
-        if now != (task.overlap_before, task.is_labeled_before):
-            server.update_task(
-                task.task_id, overlap=task.overlap_before, is_labeled=task.is_labeled_before
-            )
-            restored += 1
-    return restored

@@ -13,6 +13,7 @@ from relabel.storage.locks import queue_lock
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, RoundState, finish_round
 from relabel.storage.tasks import set_scores
+from relabel.storage.writes import log_write
 from relabel.types import Progress
 
 log = logging.getLogger("relabel.publish")
@@ -35,7 +36,7 @@ def publish(
     that arrived during the round are honoured, since scores are computed from the votes as they are
     now. Killed at any point, the next round starts over with a version of its own.
     """
-    number = current.project_id
+    number, run = current.project_id, f"round-{current.number}"
     with queue_lock(context.engine, context.settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
@@ -47,14 +48,17 @@ def publish(
         wanted = open_ids(state, scores)
         if not any(task.touched for task in state.tasks.values()):
             # Nothing is open yet: the order comes into force before the first task opens.
-            switch_queue(context, project, current.model_version)
-        apply_changes(context, state, wanted, progress=progress)
+            switch_queue(context, project, current.model_version, run=run)
+        apply_changes(context, state, wanted, run=run, progress=progress)
         with context.engine.begin() as connection:
             set_scores(connection, number, by_task)
+            log_write(
+                connection, number, run, "predictions", current.model_version, after=len(by_task)
+            )
             finish_round(
                 connection, current.id, RoundState.PUBLISHED, record=record, stage="published"
             )
-        switch_queue(context, project, current.model_version)
+        switch_queue(context, project, current.model_version, run=run)
     log.info("project %s: round %s is published", number, current.number)
 
 

@@ -15,7 +15,8 @@ from relabel.service.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, set_project
 from relabel.storage.rounds import Round, published_round
-from relabel.storage.tasks import drop_tasks, set_task
+from relabel.storage.tasks import Task, drop_tasks, set_task
+from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
 
 log = logging.getLogger("relabel.queue")
@@ -66,7 +67,8 @@ def rewrite_scores(
         shown = state.tasks[task_id].score
         if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
             continue
-        _write_score(context, state.project.id, task_id, last.model_version, float(scores[row]))
+        new = float(scores[row])
+        _write_score(context, state.project.id, task_id, last.model_version, new, shown)
         written += 1
     return written
 
@@ -96,7 +98,12 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
 
 
 def apply_changes(
-    context: Context, state: ProjectState, wanted: IntArray, *, progress: Progress = silent
+    context: Context,
+    state: ProjectState,
+    wanted: IntArray,
+    *,
+    run: str = LIVE,
+    progress: Progress = silent,
 ) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
     occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
@@ -104,12 +111,14 @@ def apply_changes(
         return 0
     changes = plan_changes(state.tasks, occupied, wanted)
     for done, change in enumerate(changes, start=1):
-        change_task(context, state.project.id, change)
+        change_task(context, state.project.id, state.tasks[change.task_id], change, run)
         progress("opening tasks", done, len(changes))
     return len(changes)
 
 
-def change_task(context: Context, project_id: int, change: Change) -> None:
+def change_task(
+    context: Context, project_id: int, task: Task, change: Change, run: str = LIVE
+) -> None:
     """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
     try:
         context.label_studio.update_task(
@@ -128,6 +137,15 @@ def change_task(context: Context, project_id: int, change: Change) -> None:
             is_labeled=change.is_labeled,
             touched=True,
         )
+        log_write(
+            connection,
+            project_id,
+            run,
+            "close task" if change.is_labeled else "open task",
+            change.task_id,
+            before={"overlap": task.overlap, "is_labeled": task.is_labeled},
+            after={"overlap": change.overlap, "is_labeled": change.is_labeled},
+        )
 
 
 def assert_settings(context: Context, project: Project) -> dict[str, object]:
@@ -141,17 +159,36 @@ def assert_settings(context: Context, project: Project) -> dict[str, object]:
     return changes
 
 
-def switch_queue(context: Context, project: Project, version: str) -> dict[str, object]:
+def switch_queue(
+    context: Context, project: Project, version: str, *, run: str = LIVE
+) -> dict[str, object]:
     """Put the order of one model version in force, "" = none yet; return what had to change."""
     queue = policy_of(context.settings, project.extra_params).queue
-    changes = settings_to_change(context.label_studio.project(project.id), version, queue)
+    body = context.label_studio.project(project.id)
+    changes = settings_to_change(body, version, queue)
     if changes:
         context.label_studio.update_project(project.id, **changes)
+        before = {key: body.get(key) for key in changes}
+        with context.engine.begin() as connection:
+            log_write(
+                connection,
+                project.id,
+                run,
+                "settings",
+                project.id,
+                before=before,
+                after=changes,
+            )
     return changes
 
 
 def _write_score(
-    context: Context, project_id: int, task_id: int, version: str, score: float
+    context: Context,
+    project_id: int,
+    task_id: int,
+    version: str,
+    score: float,
+    shown: float | None,
 ) -> None:
     try:
         body = context.label_studio.task(task_id)
@@ -165,6 +202,7 @@ def _write_score(
         return  # the task is gone: TASKS_DELETED or the sweep will say so
     with context.engine.begin() as connection:
         set_task(connection, project_id, task_id, score=score)
+        log_write(connection, project_id, LIVE, "score", task_id, before=shown, after=score)
 
 
 def _prediction_ids(predictions: Iterable[object], version: str) -> list[int]:

@@ -108,12 +108,14 @@ def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) ->
     policy = state.policy
     wanted = round(policy.audit_share * _head_size(policy))
     tasks = list(state.tasks.values())
-    untouched = (state.unsettled() & ~state.touched() & state.counts.votes.any(1))[rows]
+    labelled = state.counts.votes.any(1)
+    untouched: BoolArray = (state.unsettled() & ~state.touched() & labelled)[rows]
     drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
     waiting = np.flatnonzero(drawn & untouched)
     pool = np.flatnonzero(~drawn & untouched)
     fresh = rng.permutation(pool)[: max(wanted - len(waiting), 0)]
-    return np.concatenate([waiting, fresh]).astype(np.int64)
+    drawn_rows: IntArray = np.concatenate([waiting, fresh]).astype(np.int64)
+    return drawn_rows
 
 
 def interleave(head: IntArray, audit: IntArray, share: float) -> IntArray:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from relabel.errors import NotReadyError
 from relabel.storage.database import upsert
-from relabel.storage.tables import annotations, events, projects, rounds, tasks
+from relabel.storage.tables import annotations, events, projects, rounds, tasks, writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def set_project(connection: Connection, project_id: int, **values: Any) -> None:
 
 def forget_project(connection: Connection, project_id: int) -> None:
     """Remove the project and all that is stored about it."""
-    for table in (annotations, tasks, events, rounds):
+    for table in (annotations, tasks, events, rounds, writes):
         connection.execute(delete(table).where(table.c.project_id == project_id))
     connection.execute(delete(projects).where(projects.c.id == project_id))
 

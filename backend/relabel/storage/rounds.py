@@ -23,6 +23,7 @@ class RoundState(StrEnum):
     PUBLISHED = "published"
     FAILED = "failed"
     KILLED = "killed"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)

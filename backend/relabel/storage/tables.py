@@ -74,6 +74,20 @@ events = Table(
     Index("events_to_handle", "project_id", "handled_at"),
 )
 
+writes = Table(
+    "writes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project_id", Integer, nullable=False),
+    Column("run", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("what", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Index("writes_by_run", "project_id", "run"),
+)
+
 rounds = Table(
     "rounds",
     metadata,

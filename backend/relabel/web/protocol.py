@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from flask import Response, jsonify, request
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from relabel import __version__
 from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
@@ -15,18 +15,15 @@ from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import policy_of
 from relabel.service.ingest import receive
 from relabel.service.jobs import Jobs
-from relabel.service.scores import LAST
+from relabel.service.predictions import UNTRAINED, stored_predictions
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
-from relabel.storage.tables import tasks
 
 log = logging.getLogger("relabel.web")
 
-UNTRAINED = "relabel-0"
-"""Model version before the first round."""
 MAX_REASON = 400
 """Characters of a refusal: it travels in one header line."""
 
@@ -65,26 +62,8 @@ class Protocol:
         wanted = [
             field(t, "id", int, where="tasks") for t in field(body, "tasks", list, where="body")
         ]
-        scores: dict[int, float | None] = {}
-        version = UNTRAINED
-        if body.get("project"):
-            number = project_id(body)
-            with reading(self._engine) as connection:
-                last = published_round(connection, number)
-                version = last.model_version if last else UNTRAINED
-                query = select(tasks.c.task_id, tasks.c.score).where(tasks.c.project_id == number)
-                scores = {row.task_id: row.score for row in connection.execute(query)}
-        results = []
-        for task_id in wanted:
-            score = scores.get(task_id)
-            results.append(
-                {
-                    "result": [],
-                    "score": LAST if score is None else score,
-                    "model_version": version,
-                }
-            )
-        return jsonify({"results": results})
+        number = project_id(body) if body.get("project") else None
+        return jsonify({"results": stored_predictions(self._engine, number, wanted)})
 
     def webhook(self) -> Response:
         """Journal the event and answer at once."""

@@ -1,4 +1,4 @@
-"""First tables: projects, tasks, annotations, events, rounds."""
+"""First tables: projects, tasks, annotations, events, rounds, writes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the five tables."""
+    """Create the six tables."""
     op.create_table(
         "projects",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
@@ -93,9 +93,21 @@ def upgrade() -> None:
         sa.Column("error", sa.Text, nullable=False),
     )
     op.create_index("rounds_by_project", "rounds", ["project_id", "number"])
+    op.create_table(
+        "writes",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("project_id", sa.Integer, nullable=False),
+        sa.Column("run", sa.String, nullable=False),
+        sa.Column("at", sa.Float, nullable=False),
+        sa.Column("what", sa.String, nullable=False),
+        sa.Column("target", sa.String, nullable=False),
+        sa.Column("before", sa.JSON),
+        sa.Column("after", sa.JSON),
+    )
+    op.create_index("writes_by_run", "writes", ["project_id", "run"])
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("rounds", "events", "annotations", "tasks", "projects"):
+    for table in ("writes", "rounds", "events", "annotations", "tasks", "projects"):
         op.drop_table(table)

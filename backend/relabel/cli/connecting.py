@@ -1,0 +1,68 @@
+"""Commands that set a project up or give it back."""
+
+from typing import Annotated
+
+import typer
+
+from relabel.cli.options import ProjectOption, YesOption, console, opened
+from relabel.service.connect import connect as connect_project
+from relabel.service.connect import plan_connect
+from relabel.service.detach import detach as detach_project
+from relabel.service.jobs import open_queue, register_jobs
+from relabel.storage.projects import forget_project, get_project
+
+
+def connect(
+    project: ProjectOption,
+    params: Annotated[
+        str | None, typer.Option(help="Policy keys, e.g. 'encoder = \"tiny\"'.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Connect a project: read it, set its queue up, register backend, webhook and tab.
+
+    Example: relabel connect --project 3 --dry-run
+    """
+    with opened() as context:
+        plan = plan_connect(context, project, params)
+        console.print(f"Connecting project {project} ({plan.project.title}) will", highlight=False)
+        for step in plan.steps:
+            console.print(f"  - {step}", highlight=False, markup=False)
+        if dry_run:
+            return
+        if not yes and not typer.confirm("Go on?"):
+            raise typer.Exit(1)
+        connect_project(context, plan)
+        register_jobs(open_queue(context.settings), lambda: context).ingest(project)
+    console.print(f"Connected. The first round starts by itself; see: relabel status -p {project}")
+
+
+def detach(project: ProjectOption, yes: YesOption = False) -> None:
+    """Give a project back as it was before; people's annotations stay.
+
+    Example: relabel detach --project 3
+    """
+    with opened() as context:
+        if not yes and not typer.confirm(
+            f"Remove backend, webhook, tab and predictions of project {project}, restore its "
+            f"settings and forget its rounds? (Best while nobody labels.)"
+        ):
+            raise typer.Exit(1)
+        for line in detach_project(context, project):
+            console.print(f"  - {line}", highlight=False)
+
+
+def forget(project: ProjectOption, yes: YesOption = False) -> None:
+    """Forget a project that no longer exists in Label Studio.
+
+    Example: relabel forget --project 3
+    """
+    with opened() as context:
+        if not yes and not typer.confirm(f"Forget all that is stored about project {project}?"):
+            raise typer.Exit(1)
+        with context.engine.begin() as connection:
+            get_project(connection, project)
+            forget_project(connection, project)

@@ -1,0 +1,104 @@
+"""Commands that only look, or write files."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from relabel.cli.options import JsonOption, ProjectOption, RunOption, console, opened
+from relabel.errors import ConfigurationError
+from relabel.service.doctor import Finding, examine_project, examine_server
+from relabel.service.export import FORMATS, export_rows, write_back
+from relabel.service.status import project_status
+from relabel.settings import Settings
+from relabel.storage.database import open_database, reading
+from relabel.storage.projects import get_project, list_projects
+from relabel.storage.writes import count_writes, list_writes
+
+
+def doctor(
+    project: Annotated[int | None, typer.Option("--project", "-p", help="Id of a project.")] = None,
+) -> None:
+    """Check everything between Label Studio and this backend, and say what to do.
+
+    Example: relabel doctor --project 3
+    """
+    with opened() as context:
+        findings = examine_server(context)
+        with reading(context.engine) as connection:
+            numbers = [p.id for p in list_projects(connection)] if project is None else [project]
+        _print_findings("server", findings)
+        for number in numbers:
+            found = examine_project(context, number)
+            findings += found
+            _print_findings(f"project {number}", found)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print_findings(title: str, findings: list[Finding]) -> None:
+    console.print(f"[bold]{title}[/bold]")
+    for finding in findings:
+        mark = "[green]ok     [/green]" if finding.ok else "[red]problem[/red]"
+        console.print(f"  {mark} {finding.check}: ", end="")
+        console.print(finding.text, markup=False, highlight=False)
+
+
+def status(project: ProjectOption, as_json: JsonOption = False) -> None:
+    """Say where a project stands.
+
+    Example: relabel status --project 3 --json
+    """
+    settings = Settings.from_env()
+    engine = open_database(settings.database())
+    figures = project_status(engine, settings, project)
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+        return
+    table = Table(title=f"Project {project}: {figures['title']}", show_header=False)
+    for key, value in figures.items():
+        table.add_row(key.replace("_", " "), str(value))
+    console.print(table)
+
+
+def log(project: ProjectOption, run: RunOption = None) -> None:
+    """List what was written into a project, by run.
+
+    Example: relabel log --project 3 --run round-2
+    """
+    with opened() as context, reading(context.engine) as connection:
+        get_project(connection, project)
+        if run is None:
+            for name, counted in count_writes(connection, project).items():
+                parts = ", ".join(f"{what}: {n}" for what, n in counted.items())
+                console.print(f"{name}: {parts}", highlight=False)
+        for write in list_writes(connection, project, run) if run else []:
+            when = datetime.fromtimestamp(write.at, UTC).isoformat(timespec="seconds")
+            text = f"{when} {write.what} {write.target}: {write.before} -> {write.after}"
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def export(
+    project: ProjectOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    form: Annotated[str, typer.Option("--format", "-f", help="csv, json, label-studio.")] = "csv",
+    back: Annotated[
+        bool, typer.Option("--write-back", help="Also write settled labels into task.data.")
+    ] = False,
+) -> None:
+    """Write cleaned labels, soft labels and their provenance to a file.
+
+    Example: relabel export --project 3 --format json --out cleaned.json
+    """
+    if form not in FORMATS:
+        raise ConfigurationError(f"--format {form!r}: choose one of {', '.join(FORMATS)}.")
+    with opened() as context:
+        state, rows = export_rows(context, project)
+        out.write_text(FORMATS[form](state, rows))
+        changed = sum(row.changed for row in rows)
+        console.print(f"{out}: {len(rows)} tasks, {changed} of them corrected.", highlight=False)
+        if back:
+            console.print(f"Wrote {write_back(context, project)} labels into task.data.")

@@ -1,0 +1,37 @@
+"""Commands that run processes: serve and worker."""
+
+from typing import Annotated
+
+import typer
+
+from relabel.cli.logs import configure_logging
+from relabel.settings import Settings
+
+
+def serve(
+    worker: Annotated[bool, typer.Option(help="Also start a worker process.")] = True,
+) -> None:
+    """Serve the ML backend (and, unless told otherwise, a worker).
+
+    Example: relabel serve
+    """
+    from relabel.cli.processes import run_server  # noqa: PLC0415  only this command needs it
+
+    settings = Settings.from_env()
+    configure_logging(settings)
+    settings.api_key()
+    run_server(settings, with_worker=worker)
+
+
+def worker(
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Carry out votes, rounds and sweeps; any number of workers may run.
+
+    Example: relabel worker
+    """
+    from relabel.service.worker import run_worker  # noqa: PLC0415  only this command needs it
+
+    settings = Settings.from_env()
+    configure_logging(settings)
+    run_worker(settings, parent=parent)

@@ -1,0 +1,88 @@
+"""Commands that work on a connected project."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from relabel.cli.options import ProjectOption, console, opened
+from relabel.errors import RoundInProgressError
+from relabel.service.rounds import run_round
+from relabel.service.rounds_due import round_due_now
+from relabel.service.status import project_status
+from relabel.service.sweep import sweep_project
+from relabel.service.undo import undo_run
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project, set_project
+
+
+def round_(
+    project: ProjectOption,
+    due: Annotated[bool, typer.Option(help="Only if one is due.", hidden=True)] = False,
+) -> None:
+    """Train the selector and re-order the queue now.
+
+    Example: relabel round --project 3
+    """
+    with opened() as context:
+        reason = round_due_now(context, project)
+        if due and not reason:
+            return
+        if due:
+            logging.getLogger("relabel.round").info("project %s: %s", project, reason)
+        try:
+            done = run_round(context, project)
+        except RoundInProgressError:
+            if due:
+                return
+            raise
+        console.print(f"Round {done.number} is published as {done.model_version}: {done.record}")
+
+
+def reconcile(project: ProjectOption) -> None:
+    """Read the whole project again and repair whatever was missed.
+
+    Example: relabel reconcile --project 3
+    """
+    with opened() as context:
+        with reading(context.engine) as connection:
+            known = get_project(connection, project)
+        sweep_project(context, known, full=True)
+        figures = project_status(context.engine, context.settings, project)
+        console.print(f"{figures['tasks']} tasks, {figures['votes']} votes since connecting.")
+
+
+def pause(project: ProjectOption) -> None:
+    """Close the queue and start no rounds until resumed.
+
+    Example: relabel pause --project 3
+    """
+    _set_paused(project, paused=True)
+
+
+def resume(project: ProjectOption) -> None:
+    """Open the queue again.
+
+    Example: relabel resume --project 3
+    """
+    _set_paused(project, paused=False)
+
+
+def _set_paused(number: int, *, paused: bool) -> None:
+    with opened() as context:
+        with context.engine.begin() as connection:
+            get_project(connection, number)
+            set_project(connection, number, paused=paused)
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+        sweep_project(context, project)
+
+
+def undo(project: ProjectOption, run: Annotated[str, typer.Option(help="Its name.")]) -> None:
+    """Take back what a run wrote: the last round, or labels written back.
+
+    Example: relabel undo --project 3 --run round-2
+    """
+    with opened() as context:
+        for line in undo_run(context, project, run):
+            console.print(f"  - {line}", highlight=False)

@@ -1,0 +1,60 @@
+"""The same engine as a model class of label-studio-ml, for 1.0.9 from PyPI and for 2.x.
+
+`label-studio-ml start backend` does not need it: backend/_wsgi.py starts the whole application. It
+is for people whose deployment is built around label-studio-ml's own server. 1.0.9 runs `fit` in a
+process of its own for every event and knows no project in `predict`; this class therefore keeps no
+state, imports no torch, and takes the project from the tasks.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from label_studio_ml.model import LabelStudioMLBase
+
+from relabel.errors import RelabelError
+from relabel.labelstudio.payloads import project_id
+from relabel.service.context import open_context
+from relabel.service.ingest import RECEIVERS, receive
+from relabel.service.jobs import Jobs, open_queue, register_jobs
+from relabel.service.predictions import UNTRAINED, stored_predictions
+from relabel.settings import Settings
+from relabel.storage.database import open_database
+
+
+class RelabelBackend(LabelStudioMLBase):  # type: ignore[misc]  # the library has no types
+    """Hands events to the job queue and answers predictions from the store."""
+
+    TRAIN_EVENTS = tuple(RECEIVERS)
+
+    def predict(
+        self, tasks: Sequence[dict[str, Any]], context: Any = None, **_: Any
+    ) -> list[dict[str, Any]]:
+        """Return the stored score of each task."""
+        del context  # of interactive labelling, which has no meaning here
+        engine, _jobs = _opened()
+        number = next((project_id(task) for task in tasks if task.get("project")), None)
+        return stored_predictions(engine, number, [int(task["id"]) for task in tasks])
+
+    def fit(
+        self, *args: Any, event: str | None = None, data: Any = None, **_: Any
+    ) -> dict[str, Any]:
+        """Journal the event and ask for it to be carried out; nothing is trained here."""
+        action = event or (args[0] if args and isinstance(args[0], str) else None)
+        body = dict(data or {}) | ({"action": action} if action else {})
+        engine, jobs = _opened()
+        try:
+            number, work = receive(engine, Settings.from_env(), body)
+        except RelabelError as error:
+            return {"error": str(error)}
+        if work:
+            jobs.ingest(number)
+        return {"project": number, "accepted": work, "model_version": UNTRAINED}
+
+
+@cache
+def _opened() -> tuple[Any, Jobs]:
+    """Open store and queue once per process, at the first request."""
+    settings = Settings.from_env()
+    jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
+    return open_database(settings.database()), jobs

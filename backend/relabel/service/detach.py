@@ -1,0 +1,75 @@
+"""Taking every trace away again: the project as it was, people's annotations aside."""
+
+import shutil
+from typing import Any
+
+from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.contract import (
+    RESTORED,
+    required_settings,
+)
+from relabel.service.connect import is_own_tab
+from relabel.service.context import Context
+from relabel.storage.database import reading
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import (
+    Project,
+    forget_project,
+    get_project,
+)
+from relabel.storage.tasks import Task, list_tasks
+
+
+def detach(context: Context, number: int) -> tuple[str, ...]:
+    """Give the project back as it was, people's annotations aside; return what was done."""
+    server, settings = context.label_studio, context.settings
+    with queue_lock(context.engine, settings.data_dir, number):
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+            tasks = list_tasks(connection, number)
+        own = f"{settings.public_url()}/webhook"
+        hooks = [h["id"] for h in server.webhooks(number) if h.get("url") == own]
+        for hook_id in hooks:
+            server.delete_webhook(hook_id)
+        for backend in server.backends(number):
+            if backend.get("url") == settings.public_url():
+                server.delete_backend(backend["id"])
+        views = [v["id"] for v in server.views(number) if is_own_tab(v, project)]
+        for view_id in views:
+            server.delete_view(view_id)
+        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
+        for version in versions:
+            server.delete_model_version(number, version)
+        server.update_project(number, **_settings_before(server, project))
+        restored = _restore_tasks(server, number, tasks)
+        with context.engine.begin() as connection:
+            forget_project(connection, number)
+        shutil.rmtree(context.folder(number), ignore_errors=True)
+    return (
+        f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
+        f"deleted the predictions of {len(versions)} rounds",
+        f"restored {', '.join(RESTORED)}",
+        f"restored overlap and is_labeled of {restored} tasks",
+    )
+
+
+def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
+    before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
+    version = before["model_version"] or ""
+    exists = version in server.model_versions(project.id)
+    return before | {"model_version": version if exists else ""}
+
+
+def _restore_tasks(server: LabelStudio, number: int, tasks: dict[int, Task]) -> int:
+    restored = 0
+    for body in server.task_states(number):
+        task = tasks.get(int(body["id"]))
+        if task is None:
+            continue
+        now = (body["overlap"], body["is_labeled"])
+        if now != (task.overlap_before, task.is_labeled_before):
+            server.update_task(
+                task.task_id, overlap=task.overlap_before, is_labeled=task.is_labeled_before
+            )
+            restored += 1
+    return restored

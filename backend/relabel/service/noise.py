@@ -1,0 +1,140 @@
+"""How many labels are wrong, which classes are confused, and what the next votes should find."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.numerics.estimates import (
+    Estimate,
+    combined_noise_rate,
+    doubt,
+    noise_matrix,
+    noise_rate,
+)
+from relabel.numerics.expected_votes import expected_votes
+from relabel.numerics.yields import fit_doubt, predicted_yield
+from relabel.service.scores import RoundResult
+from relabel.service.state import ProjectState
+from relabel.types import BoolArray, FloatArray, IntArray, State, match_rows
+
+LEAST_AUDIT = 20
+"""Audited tasks below which the model's estimate is shown instead: the interval would say little."""
+
+NEXT_VOTES = 100
+"""Votes that the forecast looks ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What is known about the wrong labels of a project.
+
+    initial: share of wrong labels when relabelling began; source: "audit" or "model", what that
+    rests on; audited: finished tasks of the random audit; wrong_left: labels still wrong;
+    matrix: (K, K) P(given | true); next_votes and forecast: how many votes ahead, and the wrong
+    labels they should find (80 % interval), None when nothing is left to ask.
+    """
+
+    initial: Estimate
+    source: str
+    audited: int
+    wrong_left: Estimate
+    matrix: FloatArray
+    next_votes: int
+    forecast: Estimate | None
+
+
+def noise_now(state: ProjectState, result: RoundResult, *, corrected: int) -> Noise | None:
+    """Return what the last round and the votes since say; None without labelled tasks.
+
+    Args:
+        state: the project now.
+        result: of the round in force.
+        corrected: labels corrected so far.
+
+    """
+    rows, probs = judged(state, result)
+    given = state.given[rows]
+    if not (given >= 0).any():
+        return None
+    doubts = doubt(_one_hot(given, probs.shape[1]), probs)
+    audited = _audited(state)[rows] & (given >= 0)
+    initial = noise_rate(given, probs)
+    source = "model"
+    if audited.sum() >= LEAST_AUDIT:
+        wrong = state.consensus.labels[rows][audited] != given[audited]
+        initial, source = combined_noise_rate(doubts, np.flatnonzero(audited), wrong), "audit"
+    votes = votes_ahead(state)
+    return Noise(
+        initial=initial,
+        source=source,
+        audited=int(audited.sum()),
+        wrong_left=_left(initial, int((state.given >= 0).sum()), corrected),
+        matrix=noise_matrix(given, probs),
+        next_votes=votes,
+        forecast=_forecast(state, rows, probs, doubts, votes),
+    )
+
+
+def noise_at_round(result: RoundResult) -> Estimate | None:
+    """Return the share of wrong labels that a round saw, by its model; None without labels."""
+    counts = result.counts
+    if not counts.any():
+        return None
+    labels = np.where(counts.any(1), counts.argmax(1), -1)
+    return noise_rate(labels, result.posteriors.probs.astype(np.float64))
+
+
+def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:
+    """Return the rows of the tasks that the round judged, and their posteriors (n, K)."""
+    found = match_rows(state.counts.task_ids, result.posteriors.task_ids)
+    rows = np.flatnonzero(found >= 0)
+    return rows, result.posteriors.probs[found[rows]].astype(np.float64)
+
+
+def votes_ahead(state: ProjectState) -> int:
+    """Return how many votes the forecast looks ahead: as many as the budget still has."""
+    budget = state.policy.budget
+    return NEXT_VOTES if budget is None else max(min(NEXT_VOTES, budget - state.spent), 0)
+
+
+def _forecast(
+    state: ProjectState, rows: IntArray, probs: FloatArray, doubts: FloatArray, votes: int
+) -> Estimate | None:
+    finished = (state.touched() & (state.consensus.states == State.SETTLED))[rows]
+    finished &= ~np.isnan(doubts)
+    wrong = state.consensus.labels[rows] != state.given[rows]
+    waiting = np.flatnonzero(state.unsettled()[rows] & ~np.isnan(doubts))
+    if not len(waiting) or not votes:
+        return None
+    tasks = list(state.tasks.values())
+    shown = np.array([1.0 if (s := tasks[row].score) is None else s for row in rows[waiting]])
+    order = waiting[np.argsort(shown, kind="stable")]
+    return predicted_yield(
+        doubts[order],
+        expected_votes(probs[order], state.counts.votes[rows[order]]),
+        votes,
+        fit_doubt(doubts[finished], wrong[finished]),
+        np.random.default_rng([state.policy.seed, 4, state.spent]),
+    )
+
+
+def _audited(state: ProjectState) -> BoolArray:
+    drawn = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
+    audited: BoolArray = drawn & state.touched() & (state.consensus.states == State.SETTLED)
+    return audited
+
+
+def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:
+    """Wrong labels at the beginning less those corrected since."""
+    value, low, high = (
+        max(share * labelled - corrected, 0.0)
+        for share in (initial.value, initial.low, initial.high)
+    )
+    return Estimate(value, low, high, initial.level)
+
+
+def _one_hot(labels: IntArray, classes: int) -> IntArray:
+    counts = np.zeros((len(labels), classes), dtype=np.int64)
+    known = np.flatnonzero(labels >= 0)
+    counts[known, labels[known]] = 1
+    return counts

@@ -1,0 +1,174 @@
+"""The tasks that people are asked next, and why each of them; and those that votes left undecided.
+
+For administrators: annotators see neither suggestion nor score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.numerics.posteriors import cross_entropy, entropy, normalise
+from relabel.service.explanations import NEAR_DUPLICATE, Nearest
+from relabel.service.scores import LAST, RoundResult
+from relabel.service.state import ProjectState
+from relabel.types import IntArray, State, match_rows
+
+TOP = 3
+"""Classes of the posterior that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A similar task. similarity: cosine in [-1, 1], 1 = the same image."""
+
+    task_id: int
+    label: str
+    similarity: float
+    near_duplicate: bool
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One task with what is known about its label; "" = none, None = not judged by the round.
+
+    votes: class names with their votes, the given label's included; top: likeliest classes with
+    their probabilities; ce, h, phi: in nats (Bernhardt et al. 2022, Eq. 2-4); score: what Label
+    Studio shows, low = relabel first.
+    """
+
+    task_id: int
+    image: str
+    given: str
+    label: str
+    suggested: str
+    state: str
+    audit: bool
+    votes: tuple[tuple[str, int], ...]
+    abstained: int
+    top: tuple[tuple[str, float], ...]
+    ce: float | None
+    h: float | None
+    phi: float | None
+    score: float | None
+    neighbours: tuple[Neighbour, ...]
+
+    @property
+    def disagreeing(self) -> int:
+        """Neighbours with another label."""
+        return sum(not n.agrees for n in self.neighbours)
+
+    @property
+    def conflicting(self) -> tuple[Neighbour, ...]:
+        """Near-duplicates with another label: one of the two must be wrong."""
+        return tuple(n for n in self.neighbours if n.near_duplicate and not n.agrees)
+
+
+def next_rows(state: ProjectState, limit: int) -> IntArray:
+    """Return the rows of the open tasks in the order in which Label Studio serves them."""
+    open_now = [
+        (LAST if task.score is None else task.score, row)
+        for row, task in enumerate(state.tasks.values())
+        if not task.is_labeled
+    ]
+    return np.array([row for _, row in sorted(open_now)[:limit]], dtype=np.int64)
+
+
+def undecided_rows(state: ProjectState, limit: int) -> IntArray:
+    """Return the rows of tasks with new votes that are ambiguous or tied, ambiguous first."""
+    states = state.consensus.states
+    wanted = ((states == State.AMBIGUOUS) | (states == State.TIED)) & state.touched()
+    rows = np.flatnonzero(wanted)
+    return rows[np.argsort(-states[rows], kind="stable")][:limit]
+
+
+def corrected_rows(state: ProjectState) -> IntArray:
+    """Return the rows of settled tasks whose label changed."""
+    settled = (state.consensus.states == State.SETTLED) & state.touched()
+    changed = (state.consensus.labels != state.given) & (state.given >= 0)
+    return np.flatnonzero(settled & changed)
+
+
+def explain(
+    state: ProjectState, rows: IntArray, result: RoundResult | None, nearest: Nearest | None
+) -> list[Explained]:
+    """Return what is known about the tasks in these rows, in their order."""
+    tasks = list(state.tasks.values())
+    task_ids = state.counts.task_ids[rows]
+    judged = _posteriors(task_ids, result)
+    classes = state.schema.classes
+    explained = []
+    for row, task_id, p in zip(rows.tolist(), task_ids.tolist(), judged, strict=True):
+        counts = state.counts.votes[row]
+        order = [] if p is None else np.argsort(-p, kind="stable")[:TOP].tolist()
+        label_loss, h = _figures(counts, p)
+        explained.append(
+            Explained(
+                task_id=task_id,
+                image=tasks[row].image,
+                given=_name(classes, int(state.given[row])),
+                label=_name(classes, int(state.consensus.labels[row])),
+                suggested=_name(classes, order[0]) if order else "",
+                state=State(int(state.consensus.states[row])).name.lower(),
+                audit=tasks[row].audit,
+                votes=tuple((classes[c], int(counts[c])) for c in np.flatnonzero(counts)),
+                abstained=int(state.abstains[row]),
+                top=tuple((classes[c], float(p[c])) for c in order) if p is not None else (),
+                ce=label_loss,
+                h=h,
+                phi=None if label_loss is None or h is None else label_loss - h,
+                score=tasks[row].score,
+                neighbours=_neighbours(state, task_id, int(state.given[row]), nearest),
+            )
+        )
+    return explained
+
+
+def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[np.ndarray | None]:
+    if result is None:
+        return [None] * len(task_ids)
+    found = match_rows(task_ids, result.posteriors.task_ids)
+    probs = result.posteriors.probs.astype(np.float64)
+    return [probs[row] if row >= 0 else None for row in found.tolist()]
+
+
+def _figures(counts: IntArray, p: np.ndarray | None) -> tuple[float | None, float | None]:
+    if p is None:
+        return None, None
+    h = float(entropy(p[None])[0])
+    if not counts.any():
+        return None, h
+    return float(cross_entropy(normalise(counts[None]), p[None])[0]), h
+
+
+def _neighbours(
+    state: ProjectState, task_id: int, given: int, nearest: Nearest | None
+) -> tuple[Neighbour, ...]:
+    if nearest is None:
+        return ()
+    row = int(match_rows(np.array([task_id]), nearest.task_ids)[0])
+    if row < 0:
+        return ()
+    found = []
+    ids, squared = nearest.neighbours[row], nearest.squared_distances[row]
+    for other, where, distance in zip(
+        ids.tolist(), match_rows(ids, state.counts.task_ids).tolist(), squared.tolist(), strict=True
+    ):
+        if where < 0:
+            continue  # deleted since the round
+        label = int(state.consensus.labels[where])
+        found.append(
+            Neighbour(
+                task_id=other,
+                label=_name(state.schema.classes, label),
+                similarity=1 - distance / 2,
+                near_duplicate=distance < NEAR_DUPLICATE,
+                agrees=label in (given, -1),
+            )
+        )
+    return tuple(found)
+
+
+def _name(classes: Sequence[str], label: int) -> str:
+    return classes[label] if label >= 0 else ""

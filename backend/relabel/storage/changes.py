@@ -1,0 +1,58 @@
+"""What tells that a project has changed since somebody looked, cheaper than reading it again."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, case, func, select
+from sqlalchemy.sql.schema import Column
+
+from relabel.storage.tables import annotations, events, projects, rounds, tasks
+
+Fingerprint = tuple[tuple[Any, ...], ...]
+
+
+def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
+    """Return values that differ after a change of the project's votes, tasks, rounds or settings.
+
+    Sums over columns, so two changes that cancel out to the last digit would be missed.
+    """
+    queries = (
+        select(*(c for c in projects.c if c is not projects.c.before)).where(
+            projects.c.id == project_id
+        ),
+        select(
+            func.count(), _trues(annotations.c.deleted), func.max(annotations.c.received_at)
+        ).where(annotations.c.project_id == project_id),
+        select(
+            func.count(),
+            _trues(tasks.c.is_labeled),
+            _trues(tasks.c.touched),
+            _trues(tasks.c.audit),
+            func.sum(tasks.c.overlap),
+            func.sum(tasks.c.score * tasks.c.task_id),
+            func.sum(func.length(tasks.c.problem)),
+            func.sum(func.length(tasks.c.given)),
+            func.max(tasks.c.updated_at),
+        ).where(tasks.c.project_id == project_id),
+        select(func.count(), func.max(rounds.c.heartbeat_at), func.max(rounds.c.finished_at)).where(
+            rounds.c.project_id == project_id
+        ),
+        select(func.max(events.c.id), func.count(events.c.handled_at)).where(
+            events.c.project_id == project_id
+        ),
+    )
+    return tuple(tuple(row) for query in queries for row in connection.execute(query))
+
+
+def new_annotation_ids(connection: Connection, project_id: int) -> frozenset[int]:
+    """Return the annotations made since the project was connected."""
+    query = select(annotations.c.annotation_id).where(
+        annotations.c.project_id == project_id,
+        annotations.c.initial.is_(False),
+        annotations.c.deleted.is_(False),
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def _trues(column: Column[Boolean]) -> Any:
+    """PostgreSQL does not add up truth values."""
+    return func.sum(case((column, 1), else_=0))
