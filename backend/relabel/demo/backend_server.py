@@ -69,7 +69,8 @@ class Backend:
         )
         if done.returncode:
             command = " ".join(("relabel", *arguments))
-            raise NotReadyError(f"`{command}` failed ({done.returncode}):\n{done.stdout.strip()}")
+            last = processes.last_lines(done.stdout)
+            raise NotReadyError(f"`{command}` failed ({done.returncode}):\n{last}")
         return done.stdout
 
     def status(self, project: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PA
 
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
-LOG_LINES_SHOWN = 15
+LINES_SHOWN = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,19 @@ def stop_leftover(pid_file: Path, mark: str) -> None:
     if not pid_file.exists():
         return
     pid = int(pid_file.read_text())
-    shown = subprocess.run(  # noqa: S603
-        ["ps", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps lies differs by system
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mark in shown.stdout:
+    if mark in _command_of(pid):
         _signal_group(pid, signal.SIGKILL)
     pid_file.unlink()
+
+
+def _command_of(pid: int) -> str:
+    """Return the command line of a process; empty = there is none."""
+    if Path("/proc/self").exists():
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return ""
+    command = ["ps", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 def _wait_until_healthy(server: Server, health_path: str, seconds: float) -> None:
@@ -155,7 +159,7 @@ def _wait_until_healthy(server: Server, health_path: str, seconds: float) -> Non
             if server.process.poll() is not None:
                 raise NotReadyError(
                     f"{server.name} ended with status {server.process.returncode} while starting. "
-                    f"Its log, {server.log}, ends with:\n{_tail(server.log)}"
+                    f"{_end_of_log(server)}"
                 )
             try:
                 if client.get(server.url + health_path).status_code == httpx.codes.OK:
@@ -165,13 +169,18 @@ def _wait_until_healthy(server: Server, health_path: str, seconds: float) -> Non
             time.sleep(POLL_SECONDS)
     raise NotReadyError(
         f"{server.name} did not answer at {server.url}{health_path} within {seconds:.0f} s. "
-        f"Its log, {server.log}, ends with:\n{_tail(server.log)}"
+        f"{_end_of_log(server)}"
     )
 
 
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-LOG_LINES_SHOWN:])
+def _end_of_log(server: Server) -> str:
+    end = last_lines(server.log.read_text(errors="replace"))
+    return f"Its log, {server.log}, ends with:\n{end}"
+
+
+def last_lines(text: str) -> str:
+    """Return the end of a program's output, indented, as messages show it."""
+    return "\n".join(f"  {line}" for line in text.splitlines()[-LINES_SHOWN:])
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
