@@ -1,11 +1,15 @@
 """Commands that only look, or write files."""
 
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from relabel.cli.options import JsonOption, ProjectOption, RunOption, console, opened
@@ -17,6 +21,9 @@ from relabel.settings import Settings
 from relabel.storage.database import open_database, reading
 from relabel.storage.projects import get_project, list_projects
 from relabel.storage.writes import count_writes, list_writes
+
+WATCH_SECONDS = 1.0
+"""Pause between two looks."""
 
 
 def doctor(
@@ -47,10 +54,14 @@ def _print_findings(title: str, findings: list[Finding]) -> None:
         console.print(finding.text, markup=False, highlight=False)
 
 
-def status(project: ProjectOption, as_json: JsonOption = False) -> None:
+def status(
+    project: ProjectOption,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+) -> None:
     """Say where a project stands.
 
-    Example: relabel status --project 3 --json
+    Example: relabel status --project 3 --watch
     """
     settings = Settings.from_env()
     engine = open_database(settings.database())
@@ -58,10 +69,32 @@ def status(project: ProjectOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
         return
-    table = Table(title=f"Project {project}: {figures['title']}", show_header=False)
+    if not watch:
+        console.print(status_table(figures))
+        return
+    with suppress(KeyboardInterrupt), Live(status_table(figures), console=console) as live:
+        while True:
+            time.sleep(WATCH_SECONDS)
+            live.update(status_table(project_status(engine, settings, project)))
+
+
+def status_table(figures: dict[str, Any]) -> Table:
+    """Return the figures of a project as a table, with a bar while a round runs."""
+    table = Table(title=f"Project {figures['project']}: {figures['title']}", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
     for key, value in figures.items():
-        table.add_row(key.replace("_", " "), str(value))
-    console.print(table)
+        if key not in ("project", "title", "round_running") and value not in ("", None, []):
+            table.add_row(key.replace("_", " "), str(value))
+    running = figures["round_running"]
+    if running:
+        left = running["seconds_left"]
+        eta = f", about {left:.0f} s left" if left is not None else ""
+        text = f"{running['stage']}: {running['done']} of {running['total']}{eta}"
+        table.add_row(f"round {running['number']} is running", text)
+        bar = ProgressBar(total=max(running["total"], 1), completed=running["done"], width=40)
+        table.add_row("", bar)
+    return table
 
 
 def log(project: ProjectOption, run: RunOption = None) -> None:
