@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_project(label_studio: LabelStudio) -> Callable[..., Project]:
     """Create a project of digits: make_project(limit=60, noise_rate=0.2, seed=0, title=...)."""
     made = 0
@@ -158,6 +159,21 @@ def start_backend(
     label_studio: LabelStudio, tmp_path: Path
 ) -> Iterator[Callable[..., LiveBackend]]:
     """Start a backend: start_backend("--option", policy='window = 5', user="u", password="p")."""
+    with _backends(label_studio, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_backend(
+    label_studio: LabelStudio, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., LiveBackend]]:
+    """Start a backend that lives as long as its module's tests."""
+    with _backends(label_studio, tmp_path_factory.mktemp("shared")) as start:
+        yield start
+
+
+@contextmanager
+def _backends(label_studio: LabelStudio, tmp_path: Path) -> Iterator[Callable[..., LiveBackend]]:
     started: list[LiveBackend] = []
 
     def start(*arguments: str, policy: str = "", user: str = "", password: str = "") -> LiveBackend:
@@ -177,6 +193,8 @@ def start_backend(
         started.append(live)
         return live
 
-    yield start
-    for live in started:
-        live.server.stop()
+    try:
+        yield start
+    finally:
+        for live in started:
+            live.server.stop()

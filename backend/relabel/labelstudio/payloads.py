@@ -125,7 +125,10 @@ def read_annotation(
         created_at=created_at,
         updated_at=str(body.get("updated_at") or created_at),
         updated_by=person(body.get("updated_by")),
-        initial=created_at <= connected_at or _imported(created_at, task_created_at),
+        initial=created_at <= connected_at
+        # Whoever is quick may judge a task seconds after its import: only a task that came after
+        # connecting can have brought labels that were not there at the time.
+        or (task_created_at > connected_at and _imported(created_at, task_created_at)),
     )
 
 
