@@ -172,7 +172,9 @@ def make_noise(
 
 def heat(distributions: FloatArray, temperature: float) -> FloatArray:
     """Return (N, K) distributions raised to 1 / temperature and renormalised."""
-    heated: FloatArray = distributions ** (1 / temperature)
+    # Relative to the likeliest class, or a low temperature would leave nothing but zeros.
+    likeliest = distributions.max(1, keepdims=True)
+    heated: FloatArray = (distributions / likeliest) ** (1 / temperature)
     heated /= heated.sum(1, keepdims=True)
     return heated
 

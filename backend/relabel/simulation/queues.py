@@ -30,24 +30,39 @@ class RescoringQueue:
     def __init__(
         self,
         scores: FloatArray,
+        bound: Callable[[int, list[int]], float],
         rescore: Callable[[int, list[int]], float],
         rng: np.random.Generator,
     ) -> None:
-        """scores: (N,) higher = sooner; rescore(task, votes (K,)) -> the task's new score."""
-        self._rescore = rescore
+        """scores: (N,) higher = sooner. rescore(task, votes (K,)) -> the task's score.
+
+        bound(task, votes) is never below rescore's answer and cheap: a task is rescored only when
+        its bound brings it to the front, so most tasks that were asked never are.
+        """
+        self._bound, self._rescore = bound, rescore
         self._ties: list[float] = rng.random(len(scores)).tolist()
-        self._heap = [
-            (-s, t, i) for i, (s, t) in enumerate(zip(scores.tolist(), self._ties, strict=True))
-        ]
+        self._stale: dict[int, list[int]] = {}
+        pairs = enumerate(zip(scores.tolist(), self._ties, strict=True))
+        self._heap = [(-score, tie, task) for task, (score, tie) in pairs]
         heapify(self._heap)
 
     def next(self) -> int | None:
         """Take the best task out of the queue; `closed` puts it back."""
-        return heappop(self._heap)[2] if self._heap else None
+        while self._heap:
+            task = heappop(self._heap)[2]
+            votes = self._stale.pop(task, None)
+            if votes is None:
+                return task
+            self._push(task, self._rescore(task, votes))
+        return None
 
     def closed(self, task: int, votes: list[int]) -> None:
-        """Put the task back with the score that its votes now give it."""
-        heappush(self._heap, (-self._rescore(task, votes), self._ties[task], task))
+        """Put the task back with the best score that its votes could give it."""
+        self._stale[task] = votes
+        self._push(task, self._bound(task, votes))
+
+    def _push(self, task: int, score: float) -> None:
+        heappush(self._heap, (-score, self._ties[task], task))
 
 
 def random_order(seed: int) -> Prioritise:
@@ -66,19 +81,20 @@ def oracle_order(
     """Return the ranking by someone who knows the (N, K) true distributions.
 
     score(counts (N, K), distributions) is the production score `ratio`: the probability that the
-    label is wrong per expected vote. It looks at the counts' maximum only, so one table of N by K
-    scores, one column per possible label, replaces a new computation after every vote.
+    label is wrong per expected vote. At least one vote is needed, so the probability alone bounds
+    it.
     """
-    n, k = distributions.shape
-    one_hot = np.eye(k, dtype=np.int64)
-    columns = [score(np.broadcast_to(one_hot[c], (n, k)), distributions) for c in range(k)]
-    table: list[list[float]] = np.stack(columns, axis=1).tolist()
+    certainty: list[list[float]] = distributions.tolist()
+
+    def bound(task: int, votes: list[int]) -> float:
+        return 1 - certainty[task][votes.index(max(votes))]
 
     def rescore(task: int, votes: list[int]) -> float:
-        return table[task][votes.index(max(votes))]
+        row = slice(task, task + 1)
+        return float(score(np.array([votes], dtype=np.int64), distributions[row])[0])
 
     def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
         scores = np.where(pool, score(counts, distributions), -np.inf)
-        return RescoringQueue(scores, rescore, np.random.default_rng(seed))
+        return RescoringQueue(scores, bound, rescore, np.random.default_rng(seed))
 
     return prioritise
