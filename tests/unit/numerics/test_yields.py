@@ -1,0 +1,110 @@
+"""What the next votes will find, and when to stop."""
+
+import numpy as np
+import pytest
+from relabel.errors import InvalidValuesError
+from relabel.numerics.estimates import Estimate
+from relabel.numerics.yields import DoubtModel, fit_doubt, predicted_yield, stopping_reason
+
+CERTAIN = DoubtModel(np.array([0.0, 1.0]), np.zeros((2, 2)))
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_without_outcomes_the_doubt_is_believed_with_room_for_error():
+    model = fit_doubt(np.zeros(0), np.zeros(0, dtype=bool))
+    doubts = np.array([0.1, 0.5, 0.9])
+    np.testing.assert_allclose(model.probability(doubts), doubts, atol=1e-9)
+    np.testing.assert_allclose(model.covariance, [[1, 0], [0, 0.25]])
+
+
+def test_outcomes_teach_how_much_to_believe():
+    generator = rng()
+    doubts = generator.uniform(0.02, 0.98, 5000)
+    odds = np.log(doubts / (1 - doubts))
+    truth = 1 / (1 + np.exp(-(-1.5 + 0.6 * odds)))
+    model = fit_doubt(doubts, generator.random(5000) < truth)
+    np.testing.assert_allclose(model.coefficients, [-1.5, 0.6], atol=0.12)
+    np.testing.assert_allclose(model.probability(doubts), truth, atol=0.03)
+    assert np.sqrt(np.diag(model.covariance)).max() < 0.06
+
+
+def test_separable_outcomes_give_finite_coefficients():
+    doubts = np.array([0.0, 0.001, 0.999, 1.0])
+    model = fit_doubt(doubts, doubts > 0.5)
+    assert np.isfinite(model.coefficients).all()
+    assert model.probability(doubts)[0] < 0.01
+    assert model.probability(doubts)[3] > 0.99
+
+
+def test_the_fit_is_the_maximum_of_the_penalised_likelihood():
+    doubts, wrong = np.array([0.2, 0.4, 0.6, 0.9]), np.array([False, True, False, True])
+    best = fit_doubt(doubts, wrong).coefficients
+
+    def objective(beta):
+        odds = beta[0] + beta[1] * np.log(doubts / (1 - doubts))
+        fit = np.log1p(np.exp(np.where(wrong, -odds, odds))).sum()
+        return fit + beta[0] ** 2 / 2 + (beta[1] - 1) ** 2 / (2 * 0.25)
+
+    for step in ([0.01, 0], [-0.01, 0], [0, 0.01], [0, -0.01]):
+        assert objective(best) < objective(best + step)
+
+
+@pytest.mark.parametrize(
+    ("doubts", "wrong"),
+    [(np.array([0.5]), np.array([True, False])), (np.array([1.5]), np.array([True]))],
+)
+def test_outcomes_that_do_not_fit_their_doubts_are_refused(doubts, wrong):
+    with pytest.raises(InvalidValuesError, match=r"doubts in \[0, 1\]"):
+        fit_doubt(doubts, wrong)
+
+
+def test_votes_reach_as_many_tasks_as_they_pay_for():
+    """Five votes settle two tasks of two votes and half of a third."""
+    doubts, each = np.array([0.9, 0.8, 0.5, 0.4]), np.full(4, 2.0)
+    found = predicted_yield(doubts, each, 5, CERTAIN, rng())
+    assert found.value == pytest.approx(0.9 + 0.8 + 0.25)
+    assert found.low < found.value < found.high <= 2.5
+
+
+def test_more_votes_than_tasks_find_all_that_is_expected():
+    found = predicted_yield(np.array([0.5, 0.5]), np.ones(2), 100, CERTAIN, rng())
+    assert found.value == pytest.approx(1)
+
+
+def test_no_votes_find_nothing():
+    found = predicted_yield(np.array([0.5, 0.5]), np.ones(2), 0, CERTAIN, rng())
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_interval_covers_what_it_says():
+    """400 projects whose doubts are wrong in an unknown way, after 60 outcomes each."""
+    generator, hits = rng(), []
+    for _ in range(400):
+        a, b = generator.normal(0, 1), generator.normal(1, 0.5)
+        doubts = generator.uniform(0.05, 0.95, 260)
+        truth = 1 / (1 + np.exp(-(a + b * np.log(doubts / (1 - doubts)))))
+        wrong = generator.random(260) < truth
+        model = fit_doubt(doubts[:60], wrong[:60])
+        found = predicted_yield(doubts[60:], np.ones(200), 200, model, generator, level=0.8)
+        hits.append(found.low <= wrong[60:].sum() <= found.high)
+    assert 0.74 < np.mean(hits) < 0.86
+
+
+def test_stop_when_the_next_votes_promise_too_little():
+    poor, good = Estimate(1, 0, 3, 0.8), Estimate(1, 0, 6, 0.8)
+    assert "at most 3.0 labels, fewer than 0.05 per vote" in stopping_reason(poor, 100)
+    assert stopping_reason(good, 100) is None
+    assert stopping_reason(poor, 100, least_yield=0.02) is None
+
+
+def test_stop_when_the_ranking_is_worse_than_chance():
+    good, left = Estimate(50, 40, 60, 0.8), Estimate(0.3, 0.25, 0.35, 0.95)
+    recent = np.arange(60) < 5
+    reason = stopping_reason(good, 100, recent_wrong=recent, noise_left=left)
+    assert "5 of the last 60 tasks were wrong" in reason
+    assert "30%" in reason
+    for fine in (np.arange(60) < 12, np.ones(60, bool), recent[:6], np.zeros(0, bool)):
+        assert stopping_reason(good, 100, recent_wrong=fine, noise_left=left) is None
