@@ -10,7 +10,7 @@ import base64
 import ipaddress
 import socket
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urljoin, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
@@ -48,18 +48,20 @@ class ImageFetcher:
         """
         if not reference:
             raise BadImageError("the task has no image address")
-        scheme = urlsplit(reference).scheme
         try:
-            if scheme in CLOUD_SCHEMES:
-                return self._from_cloud(task_id, reference)
-            if scheme in ("http", "https") and not reference.startswith(
-                self._label_studio.url + "/"
-            ):
-                return self._from_web(reference)
-            if scheme in ("", "http", "https"):
-                return self._from_label_studio(reference)
-        except httpx.TransportError as error:
+            return self._fetch(task_id, reference)
+        except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:
+            # ValueError: what people may write into a task is not always an address or a path.
             raise BadImageError(f"{_short(reference)}: {type(error).__name__}") from error
+
+    def _fetch(self, task_id: int, reference: str) -> bytes:
+        scheme = urlsplit(reference).scheme
+        if scheme in CLOUD_SCHEMES:
+            return self._from_cloud(task_id, reference)
+        if scheme in ("http", "https") and not reference.startswith(self._label_studio.url + "/"):
+            return self._from_web(reference)
+        if scheme in ("", "http", "https"):
+            return self._from_label_studio(reference)
         raise BadImageError(f"{_short(reference)}: addresses of kind {scheme}:// are not supported")
 
     def _from_label_studio(self, reference: str) -> bytes:
@@ -83,9 +85,11 @@ class ImageFetcher:
 
     def _from_disk(self, root: Path, path: str) -> bytes:
         wanted = parse_qs(urlsplit(path).query).get("d", [""])[0]
-        file = (root / unquote(wanted).lstrip("/")).resolve()
+        file = (root / wanted.lstrip("/")).resolve()
         if not file.is_relative_to(root.resolve()):
             raise BadImageError(f"{_short(path)}: leads outside the document root")
+        if file.exists() and not file.is_file():
+            raise BadImageError(f"{_short(path)}: is no file on disk")
         try:
             if file.stat().st_size > self._settings.max_image_bytes:
                 raise BadImageError(self._too_large(path))

@@ -24,11 +24,12 @@ PAGE = 500
 REFRESH_SECONDS = 240.0
 """Access tokens live 300 seconds; a new one is fetched this long after the last."""
 
+_REFUSED = (400, 401, 403, 404)
+"""Answers to a personal access token that is wrong, expired or withdrawn."""
+
 
 class TokenAuth(httpx.Auth):
     """Adds a legacy token as it is, or exchanges a personal access token for a short-lived one."""
-
-    requires_response_body = True
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
@@ -55,13 +56,15 @@ class TokenAuth(httpx.Auth):
     def _refresh(self) -> Generator[httpx.Request, httpx.Response, None]:
         body = {"refresh": self._key}
         response = yield httpx.Request("POST", f"{self._url}/api/token/refresh/", json=body)
-        if response.status_code != httpx.codes.OK:
+        # Read here and not by httpx, which would then read every answer whole, images as well.
+        response.read()
+        if response.status_code in _REFUSED:
             raise AccessError(
                 f"Label Studio refused the personal access token ({response.status_code}): "
                 f"create a new one under Account & Settings and set LABEL_STUDIO_API_KEY."
             )
         with self._guard:
-            self._access = str(response.json()["access"])
+            self._access = str(decode(response)["access"])
             self._fetched_at = time.monotonic()
 
 

@@ -1,0 +1,69 @@
+import httpx
+import pytest
+from relabel.imaging.cache import ImageCache
+from relabel.imaging.collect import TRIES, collect_images
+from relabel.imaging.fetch import ImageFetcher
+from relabel.labelstudio.client import LabelStudio
+from relabel.settings import Settings
+
+IDS = [2, 3, 5]
+REFERENCES = ["/a.png", "/b.png", "/c.png"]
+
+
+@pytest.fixture
+def cache(tmp_path):
+    opened = ImageCache(tmp_path)
+    yield opened
+    opened.close()
+
+
+class Server:
+    def __init__(self, *broken):
+        self.asked = []
+        self.broken = list(broken)
+        label_studio = LabelStudio("http://ls.test", "t", transport=httpx.MockTransport(self))
+        self.fetcher = ImageFetcher(Settings(), label_studio)
+
+    def __call__(self, request):
+        self.asked.append(request.url.path)
+        if request.url.path in self.broken:
+            return httpx.Response(404)
+        return httpx.Response(200, content=request.url.path.encode())
+
+
+def collect(server, cache, **options):
+    return collect_images(1, IDS, REFERENCES, fetcher=server.fetcher, cache=cache, **options)
+
+
+def test_every_image_is_fetched_once(cache):
+    server = Server()
+    digests, failures = collect(server, cache)
+    assert [cache.read(d) for d in digests] == [b"/a.png", b"/b.png", b"/c.png"]
+    assert failures == {}
+    again, _ = collect(server, cache)
+    assert again == digests
+    assert sorted(server.asked) == REFERENCES
+
+
+def test_a_missing_image_is_named_by_its_task_and_stops_nothing(cache):
+    server = Server("/b.png")
+    digests, failures = collect(server, cache)
+    assert [bool(d) for d in digests] == [True, False, True]
+    assert list(failures) == [3]
+    assert "answered 404" in failures[3]
+    assert server.asked.count("/b.png") == TRIES
+
+
+def test_a_failed_image_is_tried_again_in_the_next_round(cache):
+    server = Server("/b.png")
+    collect(server, cache)
+    server.broken.clear()
+    digests, failures = collect(server, cache)
+    assert all(digests)
+    assert failures == {}
+
+
+def test_progress_counts_every_image_up_to_all(cache):
+    seen = []
+    collect(Server("/b.png"), cache, progress=lambda *step: seen.append(step))
+    assert seen == [("images", done, 3) for done in range(4)]

@@ -1,0 +1,297 @@
+import base64
+import contextlib
+import gzip
+import itertools
+
+import httpx
+import pytest
+from relabel.errors import BadImageError
+from relabel.imaging.fetch import MAX_REDIRECTS, ImageFetcher
+from relabel.labelstudio.client import LabelStudio
+from relabel.settings import Settings
+
+URL = "http://ls.test"
+TOKEN = "a" * 40
+PUBLIC = "93.184.215.14"
+"""A literal address needs no name server."""
+PICTURE = b"\x89PNG picture"
+
+
+class Server:
+    """Answers by address, and remembers what was asked for, in one place for both clients."""
+
+    def __init__(self, **settings):
+        self.answers = {}
+        self.requests = []
+        self.settings = Settings(max_image_bytes=1000, **settings)
+        transport = httpx.MockTransport(self._answer)
+        self.fetcher = ImageFetcher(
+            self.settings, LabelStudio(URL, TOKEN, transport=transport), transport=transport
+        )
+
+    def _answer(self, request):
+        self.requests.append(request)
+        answer = self.answers.get(str(request.url), httpx.Response(404))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def give(self, address, **answer):
+        self.answers[address] = httpx.Response(**({"status_code": 200} | answer))
+
+    def fetch(self, reference):
+        return self.fetcher.fetch(7, reference)
+
+    def hosts_with_token(self):
+        return {r.url.host for r in self.requests if TOKEN in r.headers.get("authorization", "")}
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+def redirect(target):
+    return {"status_code": 302, "headers": {"location": target}}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["/data/upload/1/a.png", f"{URL}/data/upload/1/a.png", "/data/local-files/?d=a.png"],
+)
+def test_what_label_studio_holds_is_read_with_its_token(server, reference):
+    server.give(URL + reference.removeprefix(URL), content=PICTURE)
+    assert server.fetch(reference) == PICTURE
+    assert server.hosts_with_token() == {"ls.test"}
+
+
+def test_other_addresses_are_read_without_the_token(server):
+    server.give(f"https://{PUBLIC}/a.png", content=PICTURE)
+    assert server.fetch(f"https://{PUBLIC}/a.png") == PICTURE
+    assert server.hosts_with_token() == set()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "http://ls.test.evil.example/a.png",
+        "http://ls.test@127.0.0.1/a.png",
+        "//127.0.0.1/a.png",
+        "http://ls.test:81/a.png",
+    ],
+)
+def test_look_alikes_of_label_studio_never_get_the_token(reference):
+    server = Server(image_hosts=("ls.test.evil.example", "127.0.0.1"))
+    for host in ("ls.test.evil.example", "127.0.0.1", "ls.test:81"):
+        server.give(f"http://{host}/a.png", content=PICTURE)
+    with contextlib.suppress(BadImageError):
+        server.fetch(reference)
+    assert server.hosts_with_token() <= {"ls.test"}
+    assert all(r.url.port != 81 for r in server.requests if "authorization" in r.headers)
+
+
+def test_a_redirect_of_label_studio_is_followed_without_the_token(server):
+    server.give(f"{URL}/data/upload/1/a.png", **redirect(f"https://{PUBLIC}/signed?x=1"))
+    server.give(f"https://{PUBLIC}/signed?x=1", content=PICTURE)
+    assert server.fetch("/data/upload/1/a.png") == PICTURE
+    assert server.hosts_with_token() == {"ls.test"}
+    assert "authorization" not in server.requests[-1].headers
+
+
+PRIVATE = [
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "[::1]",
+    "[fd00::1]",
+    "[fe80::1]",
+    "[::ffff:127.0.0.1]",
+    "localhost",
+    "2130706433",
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_private_hosts_are_not_asked(server, host):
+    server.give(f"http://{host}/a.png", content=PICTURE)
+    with pytest.raises(BadImageError, match="private address; allow it with RELABEL_IMAGE_HOSTS"):
+        server.fetch(f"http://{host}/a.png")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254"])
+@pytest.mark.parametrize("via", [f"https://{PUBLIC}/a.png", "/data/upload/1/a.png"])
+def test_redirects_to_private_hosts_are_not_followed(server, via, host):
+    start = via if via.startswith("https") else URL + via
+    server.give(start, **redirect(f"http://{host}/latest/meta-data"))
+    with pytest.raises(BadImageError, match="private address"):
+        server.fetch(via)
+    assert {r.url.host for r in server.requests} == {httpx.URL(start).host}
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://h/a.png", "gopher://h/"])
+def test_redirects_to_other_schemes_are_not_followed(server, target):
+    server.give(f"https://{PUBLIC}/a.png", **redirect(target))
+    with pytest.raises(BadImageError, match="redirected to a"):
+        server.fetch(f"https://{PUBLIC}/a.png")
+
+
+def test_private_hosts_may_be_allowed():
+    server = Server(image_hosts=("10.1.2.3",))
+    server.give("http://10.1.2.3/a.png", content=PICTURE)
+    assert server.fetch("http://10.1.2.3/a.png") == PICTURE
+
+
+def test_an_endless_chain_of_redirects_ends(server):
+    server.give(f"https://{PUBLIC}/a", **redirect("/a"))
+    with pytest.raises(BadImageError, match=f"more than {MAX_REDIRECTS} redirects"):
+        server.fetch(f"https://{PUBLIC}/a")
+    assert len(server.requests) == MAX_REDIRECTS
+
+
+@pytest.mark.parametrize("reference", [f"https://{PUBLIC}/a.png", "/data/upload/1/a.png"])
+def test_an_image_over_the_limit_is_not_read_to_its_end(server, reference):
+    """Where the bytes come from must not matter: an endless one would fill the memory."""
+    given = itertools.count()
+
+    def endless():
+        while next(given) < 100:
+            yield b"x" * 65_536
+
+    address = reference if reference.startswith("https") else URL + reference
+    server.give(address, content=endless())
+    with pytest.raises(BadImageError, match=r"larger than 1000 bytes \(RELABEL_MAX_IMAGE_BYTES"):
+        server.fetch(reference)
+    assert next(given) < 5
+
+
+def test_a_compressed_answer_is_measured_unpacked(server):
+    content = gzip.compress(b"x" * 5000)
+    assert len(content) < 1000
+    server.give(f"https://{PUBLIC}/a", content=content, headers={"content-encoding": "gzip"})
+    with pytest.raises(BadImageError, match="larger than"):
+        server.fetch(f"https://{PUBLIC}/a")
+
+
+def test_an_answer_that_is_wrongly_compressed_is_a_bad_image(server):
+    server.give(
+        f"https://{PUBLIC}/a",
+        headers={"content-encoding": "gzip"},
+        stream=httpx.ByteStream(b"no gzip"),
+    )
+    with pytest.raises(BadImageError, match="DecodingError"):
+        server.fetch(f"https://{PUBLIC}/a")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_the_status_of_a_missing_image_is_told(server, status):
+    server.give(f"{URL}/data/upload/1/a.png", status_code=status)
+    with pytest.raises(BadImageError, match=f"/data/upload/1/a.png: answered {status}"):
+        server.fetch("/data/upload/1/a.png")
+
+
+def test_the_signature_of_an_address_is_not_told(server):
+    with pytest.raises(BadImageError) as error:
+        server.fetch(f"https://{PUBLIC}/a.png?X-Amz-Signature=secret")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.ReadTimeout("slow")])
+def test_a_server_that_does_not_answer_is_a_bad_image(server, error):
+    server.answers[f"https://{PUBLIC}/a.png"] = error
+    with pytest.raises(BadImageError, match=type(error).__name__):
+        server.fetch(f"https://{PUBLIC}/a.png")
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("", "no image address"),
+        ("a.png", "neither an address nor a path"),
+        ("file:///etc/passwd", "kind file:// are not supported"),
+        ("data:image/png;base64,AAAA", "kind data:// are not supported"),
+        ("http://[::1", "ValueError"),
+        ("http://h:99999999/a", "ValueError"),
+        ("https://" + "a" * 80 + ".org/a", "aaa"),
+        ("https:///a.png", "unknown host|private|Unsupported"),
+        ("https://h\x00/a", "ValueError|InvalidURL|unknown host"),
+        ("/data/\x00/a", "InvalidURL"),
+    ],
+)
+def test_a_reference_that_is_no_address_is_a_bad_image(server, reference, message):
+    """One odd task must not end a round."""
+    with pytest.raises(BadImageError, match=message):
+        server.fetch(reference)
+
+
+# -- cloud storage ---------------------------------------------------------------------------
+@pytest.mark.parametrize("scheme", ["s3", "gs", "azure-blob"])
+def test_cloud_images_come_through_the_presigned_link_of_their_task(server, scheme):
+    reference = f"{scheme}://bucket/a b.png"
+    coded = base64.urlsafe_b64encode(reference.encode()).decode()
+    ask = str(httpx.URL(f"{URL}/tasks/7/presign/", params={"fileuri": coded}))
+    server.give(ask, **redirect(f"https://{PUBLIC}/signed"))
+    server.give(f"https://{PUBLIC}/signed", content=PICTURE)
+    assert server.fetch(reference) == PICTURE
+    assert server.hosts_with_token() == {"ls.test"}
+
+
+def test_a_cloud_image_without_presigned_link_says_what_to_check(server):
+    with pytest.raises(BadImageError, match=r"no presigned link \(404\); check the .* storage"):
+        server.fetch("s3://bucket/a.png")
+
+
+def test_a_presigned_link_to_a_private_host_is_not_followed(server):
+    coded = base64.urlsafe_b64encode(b"s3://b/a").decode()
+    ask = str(httpx.URL(f"{URL}/tasks/7/presign/", params={"fileuri": coded}))
+    server.give(ask, **redirect("http://10.0.0.1/minio"))
+    with pytest.raises(BadImageError, match="private address"):
+        server.fetch("s3://b/a")
+
+
+# -- local files -----------------------------------------------------------------------------
+@pytest.fixture
+def disk(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a b+c%20.png").write_bytes(PICTURE)
+    (root / "large.png").write_bytes(b"x" * 1001)
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (root / "link.png").symlink_to(tmp_path / "secret.png")
+    return Server(local_files_root=root)
+
+
+def test_mounted_files_are_read_from_disk_without_asking_label_studio(disk):
+    assert disk.fetch("/data/local-files/?d=a%20b%2Bc%2520.png") == PICTURE
+    assert disk.requests == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.png", "%2E%2E/secret.png", "x/../../secret.png", "link.png", "%2e%2e%2fsecret.png"],
+)
+def test_paths_that_leave_the_root_are_refused(disk, path):
+    with pytest.raises(BadImageError, match="leads outside the document root"):
+        disk.fetch(f"/data/local-files/?d={path}")
+
+
+def test_an_absolute_path_means_one_below_the_root(disk):
+    with pytest.raises(BadImageError, match="No such file or directory on disk"):
+        disk.fetch("/data/local-files/?d=/etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("none.png", "No such file or directory on disk"),
+        ("large.png", "larger than 1000 bytes"),
+        ("", "is no file on disk"),
+        ("a%00b", "ValueError"),
+    ],
+)
+def test_files_that_cannot_be_used_say_why(disk, path, message):
+    with pytest.raises(BadImageError, match=message):
+        disk.fetch(f"/data/local-files/?d={path}")
