@@ -1,10 +1,12 @@
 """Dawid-Skene: the worked fit, better than majority, switching, few votes."""
 
+import sys
+
 import numpy as np
 import pytest
 from relabel.errors import InvalidValuesError
 from relabel.numerics.consensus import RULES
-from relabel.numerics.consensus.dawid_skene import dawid_skene, fit_dawid_skene
+from relabel.numerics.consensus.dawid_skene import DawidSkene, dawid_skene, fit_dawid_skene
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.table import VoteTable
 from relabel.types import State
@@ -102,6 +104,25 @@ def test_an_abstention_is_no_vote():
     np.testing.assert_allclose(fit_dawid_skene(votes).posterior, fit_dawid_skene(more).posterior)
     assert more.abstains().tolist() == [0, 0, 0, 0, 1, 0]
     np.testing.assert_array_equal(more.counts(), votes.counts())
+
+
+def test_one_vote_per_task_leaves_nothing_to_learn_from():
+    """A single source's confusion cannot be told from its labels: the labels stand."""
+    labels = np.array([0] * 20 + [1] * 3 + [2])
+    votes = VoteTable(np.arange(24), np.zeros(24, int), labels, 24, 1, 3)
+    np.testing.assert_array_equal(dawid_skene(votes.counts(), votes=votes).labels, labels)
+
+
+def test_a_fit_that_switched_classes_gives_way_to_the_majority(monkeypatch):
+    votes = table(ROWS)
+    fit = fit_dawid_skene(votes)
+    flipped = DawidSkene(
+        fit.posterior[:, ::-1], fit.prior, fit.confusion[:, ::-1], fit.log_likelihood, 1
+    )
+    module = sys.modules[dawid_skene.__module__]
+    monkeypatch.setattr(module, "fit_dawid_skene", lambda *_args, **_options: flipped)
+    decided = dawid_skene(votes.counts(), votes=votes)
+    np.testing.assert_array_equal(decided.labels, majority(votes.counts()).labels)
 
 
 def test_thousands_of_votes_on_one_task_do_not_underflow():

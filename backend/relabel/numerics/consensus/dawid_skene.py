@@ -113,8 +113,8 @@ def dawid_skene(
 ) -> Consensus:
     """Label every task by the largest posterior of the model; states are those of `majority`.
 
-    Falls back to the majority's labels where the fit has switched classes, which shows as
-    annotators that are right less often than by chance.
+    Falls back to the majority's labels where no task has two votes to compare, and where the fit
+    has switched classes, which shows as annotators that are right less often than by chance.
 
     Args:
         counts: (N, K) votes, as in `majority`.
@@ -128,7 +128,7 @@ def dawid_skene(
         Labels (-1 where there are no votes) and states.
     """
     by_majority = majority(counts, abstains=abstains, max_votes=max_votes)
-    if not counts.any():
+    if counts.sum(1).max(initial=0) < 2:
         return by_majority
     fit = fit_dawid_skene(votes, smoothing=smoothing, one_coin_below=one_coin_below)
     given = np.bincount(votes.annotators[votes.labels >= 0], minlength=votes.n_annotators)

@@ -1,0 +1,121 @@
+"""Laws of consensus: settled means strict, annotators are exchangeable, matrices are stochastic."""
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from relabel.numerics.consensus.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from relabel.numerics.consensus.dawid_skene import fit_dawid_skene
+from relabel.numerics.consensus.majority import majority
+from relabel.numerics.consensus.table import VoteTable
+from relabel.numerics.estimates import noise_matrix, noise_rate
+from relabel.numerics.expected_votes import expected_votes
+from relabel.types import State
+
+
+@st.composite
+def tables(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, people, k = draw(st.integers(1, 10)), draw(st.integers(1, 5)), draw(st.integers(2, 4))
+    tasks, annotators = np.nonzero(rng.random((n, people)) < 0.7)
+    labels = rng.integers(-1, k, len(tasks))
+    return VoteTable(tasks, annotators, labels, n, people, k)
+
+
+@settings(deadline=None)
+@given(tables(), st.integers(2, 6))
+def test_settled_means_a_strict_majority_of_at_least_two_votes(votes, cap):
+    counts, abstains = votes.counts(), votes.abstains()
+    decided = majority(counts, abstains=abstains, max_votes=cap)
+    ordered = np.sort(counts, axis=1)
+    strict = (ordered[:, -1] > ordered[:, -2]) & (counts.sum(1) > 1)
+    assert ((decided.states == State.SETTLED) == strict).all()
+    assert ((decided.labels == -1) == ~counts.any(1)).all()
+    labelled = decided.labels >= 0
+    assert (counts[labelled, decided.labels[labelled]] == ordered[labelled, -1]).all()
+    full = ~strict & ((counts.sum(1) + abstains >= cap) | (abstains >= 2))
+    assert ((decided.states == State.AMBIGUOUS) == full).all()
+    tied = (ordered[:, -1] == ordered[:, -2]) & (counts.sum(1) >= 2) & ~full
+    assert ((decided.states == State.TIED) == tied).all()
+
+
+@settings(deadline=None)
+@given(tables(), st.randoms(use_true_random=False))
+def test_exchanging_annotators_exchanges_their_confusion_only(votes, random):
+    assume((votes.labels >= 0).any())
+    order = list(range(votes.n_annotators))
+    random.shuffle(order)
+    renamed = VoteTable(
+        votes.tasks,
+        np.array(order)[votes.annotators],
+        votes.labels,
+        votes.n_tasks,
+        votes.n_annotators,
+        votes.n_classes,
+    )
+    before, after = fit_dawid_skene(votes), fit_dawid_skene(renamed)
+    np.testing.assert_allclose(before.posterior, after.posterior, atol=1e-7)
+    np.testing.assert_allclose(before.confusion, after.confusion[order], atol=1e-7)
+    np.testing.assert_allclose(before.posterior.sum(1), 1)
+    np.testing.assert_allclose(before.confusion.sum(2), 1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.integers(2, 4))
+def test_votes_without_noise_are_returned(seed, classes, people):
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(classes), rng.integers(0, classes, 20)])
+    tasks = np.repeat(np.arange(len(truth)), people)
+    votes = VoteTable(
+        tasks, np.tile(np.arange(people), len(truth)), truth[tasks], len(truth), people, classes
+    )
+    assert (fit_dawid_skene(votes).posterior.argmax(1) == truth).all()
+
+
+@settings(deadline=None)
+@given(tables())
+def test_agreement_is_at_most_one_and_ignores_the_names_of_classes(votes):
+    counts = votes.counts()
+    for measure in (fleiss_kappa, krippendorff_alpha):
+        value, support = measure(counts)
+        again, _ = measure(counts[:, ::-1])
+        assert np.isnan(value) or value <= 1 + 1e-12
+        np.testing.assert_allclose(value, again, atol=1e-12)
+        assert support == (counts.sum(1) >= 2).sum()
+    kappa, shared = cohen_kappa(votes, 0, votes.n_annotators - 1)
+    assert np.isnan(kappa) or -1 - 1e-12 <= kappa <= 1 + 1e-12
+    assert 0 <= shared <= votes.n_tasks
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
+def test_noise_matrices_are_stochastic_and_rates_are_shares(seed, classes):
+    rng = np.random.default_rng(seed)
+    given_labels = rng.integers(-1, classes, 60)
+    assume((given_labels >= 0).any())
+    probs = rng.dirichlet(np.full(classes, 0.3), 60)
+    matrix = noise_matrix(given_labels, probs)
+    assert (matrix >= 0).all()
+    np.testing.assert_allclose(matrix.sum(1), 1)
+    rate = noise_rate(given_labels, probs)
+    assert 0 <= rate.low <= rate.value <= rate.high <= 1
+    sure = np.eye(classes)[np.maximum(given_labels, 0)]
+    np.testing.assert_allclose(noise_matrix(given_labels, sure), np.eye(classes))
+    assert noise_rate(given_labels, sure).value == 0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 8))
+def test_a_majority_takes_between_one_vote_and_one_per_class(seed, classes):
+    """At the uniform distribution it takes longest (Schur concavity)."""
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.full(classes, 0.5), 5)
+    counts = np.eye(classes, dtype=int)[rng.integers(0, classes, 5)]
+    votes = expected_votes(probs, counts)
+    assert (votes >= 1).all()
+    empty = expected_votes(probs, np.zeros_like(counts))
+    uniform = expected_votes(np.full_like(probs, 1 / classes), np.zeros_like(counts))
+    assert (empty <= uniform + 1e-9).all()
+    assert (empty >= 2 - 1e-9).all()
+    after_each = [expected_votes(probs, np.tile(row, (5, 1))) for row in np.eye(classes, dtype=int)]
+    # The first vote falls on class c with chance p_c; what follows is a task with that label.
+    np.testing.assert_allclose(empty, 1 + (probs.T * after_each).sum(0), rtol=1e-9)
