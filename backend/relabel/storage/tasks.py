@@ -56,7 +56,7 @@ def list_tasks(
     query = select(*(tasks.c[n] for n in _COLUMNS)).where(tasks.c.project_id == project_id)
     if task_ids is None:
         found = connection.execute(query.order_by(tasks.c.task_id))
-        return {row[0]: Task(*row) for row in found}  # by place: by name costs most of the time
+        return {row.task_id: Task(*row) for row in found}
     result: dict[int, Task] = {}
     for start in range(0, len(task_ids), CHUNK):
         part = list(task_ids[start : start + CHUNK])
