@@ -18,7 +18,7 @@ from relabel.service.state import ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, State, match_rows
 
 LEAST_AUDIT = 20
-"""Audited tasks below which the model's estimate is shown instead: the interval would say little."""
+"""Audited tasks below which the model's estimate is shown: their interval would say little."""
 
 NEXT_VOTES = 100
 """Votes that the forecast looks ahead."""

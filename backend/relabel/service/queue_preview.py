@@ -12,7 +12,7 @@ from relabel.numerics.posteriors import cross_entropy, entropy, normalise
 from relabel.service.explanations import NEAR_DUPLICATE, Nearest
 from relabel.service.scores import LAST, RoundResult
 from relabel.service.state import ProjectState
-from relabel.types import IntArray, State, match_rows
+from relabel.types import FloatArray, IntArray, State, match_rows
 
 TOP = 3
 """Classes of the posterior that are shown."""
@@ -125,7 +125,7 @@ def explain(
     return explained
 
 
-def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[np.ndarray | None]:
+def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[FloatArray | None]:
     if result is None:
         return [None] * len(task_ids)
     found = match_rows(task_ids, result.posteriors.task_ids)
@@ -133,7 +133,7 @@ def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[np.ndarr
     return [probs[row] if row >= 0 else None for row in found.tolist()]
 
 
-def _figures(counts: IntArray, p: np.ndarray | None) -> tuple[float | None, float | None]:
+def _figures(counts: IntArray, p: FloatArray | None) -> tuple[float | None, float | None]:
     if p is None:
         return None, None
     h = float(entropy(p[None])[0])

@@ -74,7 +74,7 @@ def random_yield(votes: IntArray, noise_rate: float, tasks: int) -> FloatArray:
         tasks: labelled tasks of the project.
 
     """
-    return np.minimum(votes * noise_rate / (1 + noise_rate), noise_rate * tasks)
+    return np.asarray(np.minimum(votes * noise_rate / (1 + noise_rate), noise_rate * tasks))
 
 
 def _one_hot(votes: list[Vote], classes: int) -> IntArray:

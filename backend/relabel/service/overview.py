@@ -1,0 +1,189 @@
+"""Everything that dashboard and report show of one project, read from the store in one go."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from relabel.numerics.estimates import Estimate
+from relabel.policy import Policy
+from relabel.service.context import policy_of
+from relabel.service.explanations import Nearest
+from relabel.service.noise import Noise, noise_at_round, noise_now
+from relabel.service.scores import RoundResult
+from relabel.service.state import ProjectState, read_state
+from relabel.service.status import project_status
+from relabel.service.stopping import stop_reason
+from relabel.service.yield_curve import YieldCurve, random_yield, yield_curve
+from relabel.settings import Settings
+from relabel.storage.changes import new_annotation_ids
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import Round, RoundState, list_rounds
+from relabel.types import FloatArray, IntArray, State
+
+CURVE_POINTS = 400
+"""More points than a screen can show only make pages heavy."""
+
+RoundNoise = MutableMapping[tuple[int, int], Estimate | None]
+"""Noise rates of past rounds by project and round, which never change: kept between readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """One class: tasks given it at first, those of them found wrong, and tasks that have it now."""
+
+    name: str
+    given: int
+    found_wrong: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One consistent picture of a project.
+
+    status: the figures of `relabel status --json`; noise: None before the first round; curve:
+    corrected labels against votes; random: (M,) what a random order would have corrected, None
+    without noise; noise_by_round: (round number, estimate by that round's model), oldest first.
+    """
+
+    status: dict[str, Any]
+    state: ProjectState
+    rounds: list[Round]
+    result: RoundResult | None
+    nearest: Nearest | None
+    noise: Noise | None
+    curve: YieldCurve
+    random: FloatArray | None
+    noise_by_round: tuple[tuple[int, Estimate], ...]
+
+    @property
+    def policy(self) -> Policy:
+        """The project's policy now."""
+        return self.state.policy
+
+    @property
+    def stopped(self) -> str:
+        """Why no task is open, "" = work goes on."""
+        return stop_reason(self.state)
+
+
+def folder_of(settings: Settings, number: int) -> Path:
+    """Return the folder of one project's rounds."""
+    return settings.data_dir / "projects" / str(number)
+
+
+def read_overview(
+    engine: Engine, settings: Settings, number: int, known: RoundNoise | None = None
+) -> Overview:
+    """Read one project.
+
+    Args:
+        engine: the store.
+        settings: where the rounds' files are.
+        number: id of the project.
+        known: noise rates of earlier readings; new ones are added.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    status = project_status(engine, settings, number)
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        state = read_state(connection, project, policy_of(settings, project.extra_params))
+        rounds = list_rounds(connection, number)
+        new_ids = new_annotation_ids(connection, number)
+    folder = folder_of(settings, number)
+    published = [r for r in rounds if r.state is RoundState.PUBLISHED]
+    result = _load(folder, published[-1]) if published else None
+    noise = None if result is None else noise_now(state, result, corrected=status["corrected"])
+    curve = yield_curve(state, new_ids).thinned(CURVE_POINTS)
+    labelled = int((state.given >= 0).sum())
+    return Overview(
+        status=status,
+        state=state,
+        rounds=rounds,
+        result=result,
+        nearest=Nearest.load(folder, published[-1].number) if published else None,
+        noise=noise,
+        curve=curve,
+        random=None if noise is None else random_yield(curve.votes, noise.initial.value, labelled),
+        noise_by_round=_noise_by_round(folder, published, {} if known is None else known),
+    )
+
+
+def class_figures(state: ProjectState) -> list[ClassFigures]:
+    """Return what was found per class."""
+    changed = state.touched() & (state.consensus.states == State.SETTLED)
+    changed &= (state.given >= 0) & (state.consensus.labels != state.given)
+    size = len(state.schema.classes)
+
+    def count(labels: IntArray) -> list[int]:
+        return [int(n) for n in np.bincount(labels[labels >= 0], minlength=size)]
+
+    columns = zip(
+        state.schema.classes,
+        count(state.given),
+        count(state.given[changed]),
+        count(np.where(changed, state.consensus.labels, state.given)),
+        strict=True,
+    )
+    return [ClassFigures(*row) for row in columns]
+
+
+def sentence(overview: Overview) -> str:
+    """Say where the project stands, in one sentence."""
+    status, noise = overview.status, overview.noise
+    if not status["rounds"]:
+        begun = status["round_running"]
+        return (
+            f"The first round is running; {status['tasks']:,} tasks are known"
+            if begun
+            else f"No round yet; {status['tasks']:,} tasks are known"
+        ) + "."
+    of_budget = "" if status["budget"] is None else f" of {status['budget']:,}"
+    parts = [
+        f"Round {status['round']} of selector {status['selector']}",
+        f"{status['votes']:,}{of_budget} votes spent",
+        f"{status['corrected']:,} labels corrected",
+    ]
+    if noise is not None:
+        left = noise.wrong_left
+        parts.append(
+            f"about {left.value:,.0f} wrong labels remain, "
+            f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
+        )
+        if noise.forecast is not None:
+            parts.append(
+                f"the next {noise.next_votes} votes should find about {noise.forecast.value:,.0f}"
+            )
+    if overview.stopped:
+        parts.append(f"stopped: {overview.stopped}")
+    return "; ".join(parts) + "."
+
+
+def _noise_by_round(
+    folder: Path, published: list[Round], known: RoundNoise
+) -> tuple[tuple[int, Estimate], ...]:
+    found = []
+    for one in published:
+        key = (one.project_id, one.id)
+        if key not in known:
+            result = _load(folder, one)
+            known[key] = None if result is None else noise_at_round(result)
+        estimate = known[key]
+        if estimate is not None:
+            found.append((one.number, estimate))
+    return tuple(found)
+
+
+def _load(folder: Path, one: Round) -> RoundResult | None:
+    """Return a round's result; None where its file was cleared away."""
+    if not one.artifact or not (folder / one.artifact).exists():
+        return None
+    return RoundResult.load(folder, one.artifact)
