@@ -288,6 +288,11 @@ def decode(response: httpx.Response) -> Any:
         )
     if status >= 400:
         raise LabelStudioError(f"{where}: Label Studio answered {status} ({_detail(response)}).")
+    if response.is_redirect:
+        raise LabelStudioError(
+            f"{where}: Label Studio redirects to {response.headers['location'][:200]}; "
+            f"set LABEL_STUDIO_URL to the address that people use, https included."
+        )
     if not response.content:
         return {}
     try:

@@ -11,6 +11,8 @@ from relabel.storage.annotations import Annotation, Kind
 
 IMPORT_SECONDS = 20.0
 """An annotation this soon after its task's creation was imported with it, not made by a person."""
+ID_LIMIT = 2**31
+"""Ids are smaller than this in Label Studio and in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ def field(body: Any, name: str, kind: type, *, where: str) -> Any:
     # bool is an int in Python, but no id in JSON.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise PayloadError(f"{where}.{name}: expected {kind.__name__}, got {type(value).__name__}.")
+    if isinstance(value, int) and not 0 < value < ID_LIMIT:
+        raise PayloadError(f"{where}.{name}: expected an id, got {str(value)[:20]}.")
     return value
 
 
@@ -50,7 +54,7 @@ def project_id(body: Any, *, where: str = "body") -> int:
     if isinstance(value, str):
         value = value.split(".", 1)[0]
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < ID_LIMIT:
         raise PayloadError(f"{where}.project: expected a project id.")
     return value
 
@@ -114,8 +118,8 @@ def read_annotation(
     task_created_at: str = "",
 ) -> Annotation:
     """Read one annotation; whether it is an initial label follows from when it was made."""
-    created_at = str(body.get("created_at") or "") if isinstance(body, Mapping) else ""
     kind, choice = _what_it_says(body, schema)
+    created_at = _moment(body, "created_at")
     return Annotation(
         annotation_id=field(body, "id", int, where="annotation"),
         task_id=task_id or field(body, "task", int, where="annotation"),
@@ -123,13 +127,25 @@ def read_annotation(
         kind=kind,
         choice=choice,
         created_at=created_at,
-        updated_at=str(body.get("updated_at") or created_at),
+        updated_at=_moment(body, "updated_at") or created_at,
         updated_by=person(body.get("updated_by")),
         initial=created_at <= connected_at
         # Whoever is quick may judge a task seconds after its import: only a task that came after
         # connecting can have brought labels that were not there at the time.
         or (task_created_at > connected_at and _imported(created_at, task_created_at)),
     )
+
+
+def _moment(body: Mapping[str, Any], name: str) -> str:
+    """Return a time as it is written, "" = none; what later code cannot read is refused here."""
+    value = str(body.get(name) or "")
+    try:
+        if value:
+            datetime.fromisoformat(value)
+    except ValueError as error:
+        text = f"annotation.{name}: expected an ISO time, got {value[:40]!r}."
+        raise PayloadError(text) from error
+    return value
 
 
 def _what_it_says(body: Any, schema: LabelSchema) -> tuple[Kind, str]:

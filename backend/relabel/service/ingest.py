@@ -135,7 +135,7 @@ def _take(
 ) -> None:
     tasks = body.get("task")
     created = {
-        t.get("id"): str(t.get("created_at") or "")
+        str(t.get("id")): str(t.get("created_at") or "")
         for t in (tasks if isinstance(tasks, list) else [tasks])
         if isinstance(t, Mapping)
     }
@@ -153,7 +153,7 @@ def _take(
             item,
             schema,
             connected_at=project.connected_at,
-            task_created_at=created.get(item["task"], ""),
+            task_created_at=created.get(str(item["task"]), ""),
         )
         for item in bodies
     ]
