@@ -15,7 +15,7 @@ def demo(
     ] = None,
     home: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path(".relabel-demo"),
     label_studio: Annotated[
-        Path, typer.Option(help="Folder with the label-studio command.")
+        Path, typer.Option("--label-studio-bin", help="Folder with the label-studio command.")
     ] = Path(".venv-label-studio/bin"),
 ) -> None:
     """Start a real Label Studio with handwritten digits, a fifth of them wrongly labelled.
