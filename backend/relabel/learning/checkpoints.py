@@ -31,7 +31,6 @@ class Checkpoint:
 
     path: Path
     key: str
-    every_seconds: float = SAVE_EVERY_SECONDS
     _last: float = field(default_factory=time.monotonic)
 
     def load(self, objective: nn.Module, optimizer: Optimizer) -> Saved | None:
@@ -54,7 +53,7 @@ class Checkpoint:
     ) -> None:
         """Write the state when it is due; a reader sees the old file or the new one, whole."""
         now = time.monotonic()
-        if not finished and now - self._last < self.every_seconds:
+        if not finished and now - self._last < SAVE_EVERY_SECONDS:
             return
         self._last = now
         state = {

@@ -25,7 +25,8 @@ def ramp(final: float, *, epochs: int, over: int = 10, warm_up: int = 0) -> Forg
 
     def rate(progress: float) -> float:
         epoch = int(progress * epochs + 1e-9) - warm_up
-        return final * min(1.0, max(0, epoch) / max(1, over - 1)) if over > 1 or epoch >= 0 else 0.0
+        risen = 1.0 if over <= 1 else min(1.0, epoch / (over - 1))
+        return final * risen if epoch >= 0 else 0.0
 
     return rate
 

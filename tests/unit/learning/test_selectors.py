@@ -1,6 +1,11 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
+from relabel.learning.selection import TrainingData
 from relabel.learning.selectors import SELECTORS, check_options, options_of, select
+from relabel.numerics.scoring import phi
 
 
 def test_an_unknown_selector_is_answered_with_the_known_ones(noisy_digits):
@@ -20,11 +25,127 @@ def test_an_option_of_another_type_is_refused(value):
 
 
 @pytest.mark.parametrize("name", SELECTORS)
-def test_every_option_has_a_default(name):
-    assert all(option.default is not option.empty for option in options_of(name).values())
+def test_options_are_named_without_what_every_run_has(name):
+    assert not {"seed", "device", "checkpoint", "data"} & set(options_of(name))
+
+
+def test_options_shared_by_all_networks_are_options_of_each():
+    assert {"forget_rate", "epochs", "network"} <= set(options_of("co_teaching"))
 
 
 def test_the_record_names_the_selector_and_its_seconds(noisy_digits):
     record = select("linear", noisy_digits(0, size=100).data, {}, seed=0).record
     assert record["selector"] == "linear"
     assert record["seconds"] > 0
+
+
+QUICK = {
+    "ssl_linear": {"pretrain_epochs": 3, "epochs": 8},
+    "ssl_co_teaching": {"pretrain_epochs": 2, "epochs": 8, "warm_up": 2},
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", SELECTORS)
+def test_every_selector_finds_wrong_labels_far_better_than_random(noisy_digits, name, seed):
+    """Of the tasks ranked first, as many as are wrong, random order gets one in five right."""
+    digits = noisy_digits(seed, size=500)
+    selection = select(name, digits.data, QUICK.get(name, {}), seed=seed)
+    probs = selection.posteriors.probs
+    first = np.argsort(-phi(digits.data.counts, probs))[: digits.wrong.sum()]
+    assert digits.wrong[first].mean() > 0.6
+    assert probs.dtype == np.float32
+    np.testing.assert_array_equal(selection.posteriors.task_ids, digits.data.task_ids)
+
+
+@pytest.mark.parametrize(
+    "name", ["co_teaching", "co_teaching_vog", "robust_update", "o2u", "simifeat"]
+)
+def test_contributions_are_higher_for_right_labels(noisy_digits, name):
+    digits = noisy_digits(0, size=500)
+    trust = select(name, digits.data, {}, seed=0).contribution
+    assert np.median(trust[~digits.wrong]) > np.median(trust[digits.wrong])
+
+
+@pytest.mark.parametrize("name", ["vanilla", "co_teaching", "elr", "robust_update", "o2u", "dalc"])
+def test_networks_on_pixels(noisy_digits, name):
+    digits = noisy_digits(0, size=300)
+    images_only = TrainingData(digits.data.task_ids, digits.data.counts, images=digits.data.images)
+    probs = select(name, images_only, {"epochs": 20, "batch_size": 32}, seed=0).posteriors.probs
+    assert (probs.argmax(1) == digits.truth).mean() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [({}, 1), ({"passes": 4, "mc_dropout": True}, 4)],
+    ids=["once", "dropout"],
+)
+def test_members_hold_every_pass_of_every_network(noisy_digits, options, passes):
+    data = noisy_digits(0, size=60).data
+    members = select("co_teaching", data, {"epochs": 2, **options}, seed=0).members
+    assert members.shape == (passes, 2, 60, 10)
+    assert (members[0] != members[-1]).any() == (passes > 1)
+
+
+def test_test_time_augmentation_asks_about_changed_images(noisy_digits):
+    data = noisy_digits(0, size=60).data
+    options = {"epochs": 2, "network": "small_cnn", "augment": "shift", "passes": 3}
+    members = select("vanilla", data, options, seed=0).members
+    assert members.shape == (3, 1, 60, 10)
+    assert (members[0] != members[1]).any()
+
+
+def test_a_cross_fitted_network_has_not_seen_a_tasks_votes():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 200)
+    vectors = generator.normal(size=(200, 30)).astype(np.float32)
+    data = TrainingData(np.arange(200), np.eye(2, dtype=np.int64)[labels], vectors)
+    inside = select("vanilla", data, {}, seed=0).posteriors.probs
+    outside = select("cross_fit", data, {"of": "vanilla"}, seed=0)
+    assert outside.out_of_sample
+    assert (inside.argmax(1) == labels).mean() > 0.75
+    assert (outside.posteriors.probs.argmax(1) == labels).mean() < 0.65
+
+
+def test_an_ensemble_is_the_mean_of_its_members(noisy_digits):
+    data = noisy_digits(0, size=200).data
+    selection = select("ensemble", data, {"of": ["linear", "simifeat"]}, seed=0)
+    parts = [select(name, data, {}, seed=0).posteriors.probs for name in ("linear", "simifeat")]
+    np.testing.assert_allclose(selection.posteriors.probs, np.mean(parts, 0), atol=1e-6)
+    assert selection.out_of_sample
+
+
+def settled_digits(noisy_digits, settled):
+    """Digits of which people settled the first ones."""
+    digits = noisy_digits(0, size=500)
+    counts = digits.data.counts.copy()
+    counts[np.arange(settled), digits.truth[:settled]] += 2
+    return replace(digits.data, counts=counts, given=digits.data.labels)
+
+
+def test_auto_takes_the_selector_that_is_most_precise_on_settled_tasks(noisy_digits):
+    data = settled_digits(noisy_digits, 200)
+    record = select("auto", data, {"candidates": ["vanilla", "linear"]}, seed=0).record
+    assert record["chosen"] == "linear"
+    assert record["precision_linear"] > record["precision_vanilla"]
+    assert "200 settled tasks" in record["why"]
+
+
+def test_auto_falls_back_and_says_why(noisy_digits):
+    record = select("auto", settled_digits(noisy_digits, 20), {}, seed=0).record
+    assert record["chosen"] == "linear"
+    assert "20 settled tasks" in record["why"]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2, 0.5])
+def test_the_noise_rate_is_estimated_where_it_is_not_given(noisy_digits, noise):
+    digits = noisy_digits(1, size=800, noise=noise)
+    rate = select("co_teaching", digits.data, {"epochs": 1}, seed=0).record["noise_rate"]
+    assert rate == pytest.approx(digits.wrong.mean(), abs=0.08)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "ensemble"])
+def test_unknown_parts_are_answered_with_the_known_ones(noisy_digits, name):
+    options = {"vanilla": {"network": "resnet9"}, "ensemble": {"of": ["resnet9"]}}[name]
+    with pytest.raises(ConfigurationError, match="'resnet9'; known"):
+        select(name, noisy_digits(0, size=60).data, options, seed=0)
