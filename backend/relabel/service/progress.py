@@ -1,7 +1,12 @@
 """Where a running round is, for the log, `relabel status`, /metrics and the dashboard."""
 
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from relabel.service.context import Context
 from relabel.storage.rounds import Round, set_round
@@ -10,6 +15,30 @@ log = logging.getLogger("relabel.round")
 
 EVERY_SECONDS = 0.5
 """How often the row is rewritten within a stage."""
+HEARTBEAT_SECONDS = 20.0
+"""How often a round says that it is alive, however long its stage is silent."""
+
+
+@contextmanager
+def heartbeat(context: Context, current: Round) -> Iterator[None]:
+    """Keep the round's row fresh for as long as its process lives."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            try:
+                with context.engine.begin() as connection:
+                    set_round(connection, current.id)
+            except SQLAlchemyError as error:
+                log.warning("the round's heartbeat could not be stored: %s", error)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class RoundProgress:

@@ -13,7 +13,7 @@ from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
 from relabel.service.context import Context, policy_of
 from relabel.service.ingest import carry_out
-from relabel.service.progress import RoundProgress
+from relabel.service.progress import RoundProgress, heartbeat
 from relabel.service.publish import publish
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.state import ProjectState, read_state
@@ -48,7 +48,8 @@ def run_round(context: Context, number: int) -> Round:
         current = start_round(connection, number, policy.model_dump(mode="json"), policy.digest())
         set_project(connection, number, train_requested=False)
     try:
-        _run(context, project, current)
+        with heartbeat(context, current):
+            _run(context, project, current)
     except BaseException as error:
         text = str(error) if isinstance(error, RelabelError) else f"{type(error).__name__}: {error}"
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)

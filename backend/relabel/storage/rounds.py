@@ -13,7 +13,7 @@ from relabel.errors import RoundInProgressError
 from relabel.storage.tables import rounds
 
 STALE_SECONDS = 120.0
-"""A running round on another machine without a heartbeat for this long is taken for dead."""
+"""A running round without a heartbeat for this long is taken for dead."""
 
 
 class RoundState(StrEnum):
@@ -51,10 +51,14 @@ class Round:
     error: str
 
     def alive(self) -> bool:
-        """Return whether a running round's process still seems to work."""
-        if self.host == socket.gethostname():
-            return _process_exists(self.pid)
-        return time.time() - self.heartbeat_at < STALE_SECONDS
+        """Return whether a running round's process still seems to work.
+
+        A process id on this machine tells at once that the process is gone, but not that it is
+        there: a restarted container gives the same ids to other processes.
+        """
+        if time.time() - self.heartbeat_at >= STALE_SECONDS:
+            return False
+        return self.host != socket.gethostname() or _process_exists(self.pid)
 
     def seconds_left(self) -> float | None:
         """Time left in the current stage by its pace so far; None if it cannot be told."""
