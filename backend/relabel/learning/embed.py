@@ -12,7 +12,8 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 from relabel.errors import BadImageError
-from relabel.learning.encoders import Encoder, load_encoder
+from relabel.learning.encoder import Encoder
+from relabel.learning.encoders import load_encoder
 from relabel.learning.vector_store import VectorStore
 from relabel.types import Float32Array, Progress, silent
 

@@ -1,53 +1,35 @@
 """Encoders by name: what turns an image into a vector."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from torch import nn
-
 from relabel.errors import ConfigurationError
+from relabel.learning.encoder import Encoder, Load, squeezed
+from relabel.learning.pretrained import cifar_resnet, dinov2, torchvision_encoder
 from relabel.learning.tiny import SIDE, Tiny
-from relabel.types import Float32Array
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """A frozen encoder with its preprocessing.
-
-    name: as in `ENCODERS`. weights: digest of the weights, "" = it has none. preprocessing: names
-    how images are prepared; it changes whenever `prepare` gives other pixels. prepare: image to
-    (3, H, W) float32. network: (B, 3, H, W) to (B, D), in eval mode.
-    """
-
-    name: str
-    weights: str
-    preprocessing: str
-    prepare: Callable[[Image.Image], Float32Array]
-    network: nn.Module
-
-    @property
-    def identity(self) -> str:
-        """What the vectors depend on beside the image."""
-        return f"{self.name}/{self.weights}/{self.preprocessing}"
-
-
-Load = Callable[[Path | None], Encoder]
-"""load(file of weights, or None for the encoder's own) -> Encoder."""
 
 
 def tiny(weights: Path | None = None) -> Encoder:
     """Describe small images without a network."""
     if weights is not None:
         raise ConfigurationError("Encoder 'tiny' has no weights; leave the weights file unset.")
-    return Encoder("tiny", "", f"box{SIDE}", lambda image: pixels(image, SIDE), Tiny().eval())
+    return Encoder("tiny", "", f"box{SIDE}", partial(squeezed, side=SIDE), Tiny().eval())
 
 
 ENCODERS: dict[str, Load] = {
     "tiny": tiny,
+    "resnet18": partial(torchvision_encoder, "resnet18"),
+    "resnet50": partial(torchvision_encoder, "resnet50"),
+    "resnet101": partial(torchvision_encoder, "resnet101"),
+    "mobilenet_v2": partial(torchvision_encoder, "mobilenet_v2"),
+    "mobilenet_v3_large": partial(torchvision_encoder, "mobilenet_v3_large"),
+    "convnext_tiny": partial(torchvision_encoder, "convnext_tiny"),
+    "vit_b_16": partial(torchvision_encoder, "vit_b_16"),
+    "dinov2_vits14": dinov2,
+    "cifar_resnet20": partial(cifar_resnet, 20),
 }
+"""tiny needs no weights. The torchvision ones fetch theirs from torchvision's registry, or read a
+local file; DINOv2 and the CIFAR ResNet read a local file only."""
 
 
 def load_encoder(name: str, weights: Path | None = None) -> Encoder:
@@ -60,9 +42,3 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     if name not in ENCODERS:
         raise ConfigurationError(f"Unknown encoder '{name}'; known: {', '.join(ENCODERS)}.")
     return ENCODERS[name](weights)
-
-
-def pixels(image: Image.Image, side: int) -> Float32Array:
-    """Return the image squeezed to (3, side, side) float32 in [0, 1], by mean of areas."""
-    small = image.convert("RGB").resize((side, side), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
