@@ -1,6 +1,7 @@
 """Taking every trace away again: the project as it was, people's annotations aside."""
 
 import shutil
+from collections import Counter
 from typing import Any
 
 from relabel.labelstudio.client import LabelStudio
@@ -10,6 +11,7 @@ from relabel.labelstudio.contract import (
 )
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
+from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
@@ -27,6 +29,7 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         with reading(context.engine) as connection:
             project = get_project(connection, number)
             tasks = list_tasks(connection, number)
+            found = list_annotations(connection, number)
         own = f"{settings.public_url()}/webhook"
         hooks = [h["id"] for h in server.webhooks(number) if h.get("url") == own]
         for hook_id in hooks:
@@ -41,7 +44,7 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         for version in versions:
             server.delete_model_version(number, version)
         server.update_project(number, **_settings_before(server, project))
-        restored = _restore_tasks(server, number, tasks)
+        restored = _restore_tasks(server, number, tasks, found)
         with context.engine.begin() as connection:
             forget_project(connection, number)
         shutil.rmtree(context.folder(number), ignore_errors=True)
@@ -60,16 +63,28 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     return before | {"model_version": version if exists else ""}
 
 
-def _restore_tasks(server: LabelStudio, number: int, tasks: dict[int, Task]) -> int:
+def _restore_tasks(
+    server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
+) -> int:
+    fulfilled = _fulfilled(tasks, found)
     restored = 0
     for body in server.task_states(number):
         task = tasks.get(int(body["id"]))
         if task is None:
             continue
-        now = (body["overlap"], body["is_labeled"])
-        if now != (task.overlap_before, task.is_labeled_before):
-            server.update_task(
-                task.task_id, overlap=task.overlap_before, is_labeled=task.is_labeled_before
-            )
+        is_labeled = task.is_labeled_before or task.task_id in fulfilled
+        if (body["overlap"], body["is_labeled"]) != (task.overlap_before, is_labeled):
+            server.update_task(task.task_id, overlap=task.overlap_before, is_labeled=is_labeled)
             restored += 1
     return restored
+
+
+def _fulfilled(tasks: dict[int, Task], found: list[Annotation]) -> set[int]:
+    """Return the tasks that new annotations gave as many people as was asked for before.
+
+    Label Studio would have closed these by itself, and must not ask for the same label again.
+    """
+    counted = [a for a in found if a.kind is not Kind.CANCELLED]
+    people = Counter(task_id for task_id, _ in {(a.task_id, a.annotator) for a in counted})
+    new = {a.task_id for a in counted if not a.initial}
+    return {i for i, task in tasks.items() if i in new and people[i] >= task.overlap_before}
