@@ -18,6 +18,8 @@ from relabel.storage.database import upsert
 from relabel.storage.tables import annotations
 from relabel.types import Vote
 
+CHUNK = 10_000
+"""Ids per statement; databases limit the number of bound parameters."""
 FAR_FUTURE = "9999"
 """Creation time of a tombstone whose annotation was never seen: no event is newer."""
 
@@ -74,6 +76,13 @@ def record(connection: Connection, project_id: int, seen: Iterable[Annotation]) 
 def record_deleted(connection: Connection, project_id: int, ids: Iterable[int]) -> list[int]:
     """Mark annotations deleted; return the ids of the tasks concerned, as far as known."""
     wanted = list(ids)
+    tasks: set[int] = set()
+    for start in range(0, len(wanted), CHUNK):
+        tasks |= _mark_deleted(connection, project_id, wanted[start : start + CHUNK])
+    return sorted(tasks - {0})
+
+
+def _mark_deleted(connection: Connection, project_id: int, wanted: list[int]) -> set[int]:
     mine = and_(annotations.c.project_id == project_id, annotations.c.annotation_id.in_(wanted))
     known = {
         r.annotation_id: r.task_id for r in connection.execute(select(annotations).where(mine))
@@ -87,7 +96,7 @@ def record_deleted(connection: Connection, project_id: int, ids: Iterable[int]) 
         if i not in known
     ]
     upsert(connection, annotations, ghosts, update=("deleted", "received_at"))
-    return sorted(set(known.values()) - {0})
+    return set(known.values())
 
 
 def record_truth(

@@ -1,0 +1,471 @@
+# ruff: noqa: ARG002 - every view is called in the same way
+"""Label Studio Community as far as the backend uses it, behind an HTTP transport.
+
+Only what decides whether the queue is right is imitated: when a task counts as labelled, what a
+change of the project does to overlaps, versions of predictions, ids that are used again, and which
+task a person is served. `events` holds the webhooks that the real one would have sent.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+URL = "http://labelstudio.test"
+CONFIG = (
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="label" toName="image" choice="single-radio" required="true">'
+    '<Choice value="cat"/><Choice value="dog"/><Choice value="bird"/></Choices></View>'
+)
+ORIGINAL = 9
+"""The user in whose name labels are imported."""
+
+
+class RefusedError(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, detail: Any) -> None:
+        super().__init__(status, detail)
+        self.status, self.detail = status, detail
+
+
+class FakeLabelStudio:
+    """One server. Every public method that is no property is something a person does."""
+
+    def __init__(self) -> None:
+        self.projects: dict[int, dict[str, Any]] = {}
+        self.tasks: dict[int, dict[str, Any]] = {}
+        self.annotations: dict[int, dict[str, Any]] = {}
+        self.predictions: dict[int, dict[str, Any]] = {}
+        self.backends: dict[int, dict[str, Any]] = {}
+        self.webhooks: dict[int, dict[str, Any]] = {}
+        self.views: dict[int, dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
+        self.events: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
+        self.locks: dict[int, int] = {}
+        self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
+        self._numbers = itertools.count(1)
+        self._moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    # -- what people do ----------------------------------------------------------------------
+    def add_project(self, labels: Iterable[str | None] = (), config: str = CONFIG) -> int:
+        number = next(self._numbers)
+        self.projects[number] = {
+            "id": number,
+            "title": f"Project {number}",
+            "label_config": config,
+            "created_at": self._now(),
+            "sampling": "Sequential sampling",
+            "maximum_annotations": 1,
+            "show_collab_predictions": True,
+            "model_version": "",
+        }
+        self.add_tasks(number, labels)
+        return number
+
+    def add_tasks(self, project: int, labels: Iterable[str | None]) -> list[int]:
+        """Import one task per label, with an annotation of that label; None = without."""
+        now = self._now()
+        added = []
+        for label in labels:
+            number = next(self._numbers)
+            self.tasks[number] = {
+                "id": number,
+                "project": project,
+                "data": {"image": f"/data/upload/{project}/{number}.png"},
+                "created_at": now,
+                "updated_at": now,
+                "overlap": self.projects[project]["maximum_annotations"],
+                "is_labeled": False,
+            }
+            if label is not None:
+                self._add_annotation(number, ORIGINAL, [label], now)
+            added.append(number)
+        self._send("TASKS_CREATED", project, tasks=[dict(self.tasks[n]) for n in added])
+        return added
+
+    def annotate(self, task: int, person: int, *choices: str, cancelled: bool = False) -> int:
+        """Submit; without a choice an empty form."""
+        number = self._add_annotation(task, person, list(choices), self._now(), cancelled)
+        self.locks.pop(task, None)
+        self._send_annotation("ANNOTATION_CREATED", number)
+        return number
+
+    def change(self, annotation: int, choice: str, by: int | None = None) -> None:
+        body = self.annotations[annotation]
+        body["result"] = result([choice])
+        body["updated_at"] = self._now()
+        body["updated_by"] = by or body["completed_by"]
+        self._touch(body["task"])
+        self._send_annotation("ANNOTATION_UPDATED", annotation)
+
+    def delete_annotation(self, annotation: int) -> None:
+        task = self.annotations.pop(annotation)["task"]
+        self._touch(task)
+        project = self.tasks[task]["project"]
+        self._send("ANNOTATIONS_DELETED", project, annotations=[{"id": annotation}])
+
+    def delete_task(self, task: int) -> None:
+        project = self.tasks.pop(task)["project"]
+        for things in (self.annotations, self.predictions):
+            for number in [n for n, thing in things.items() if thing["task"] == task]:
+                del things[number]
+        self._send("TASKS_DELETED", project, tasks=[{"id": task}])
+
+    def delete_project(self, project: int) -> None:
+        for task in [n for n, t in self.tasks.items() if t["project"] == project]:
+            self.delete_task(task)
+        del self.projects[project]
+
+    def set_project(self, project: int, **values: Any) -> None:
+        """Press Save in the settings, or PATCH the project."""
+        body = self.projects[project]
+        if "model_version" in values and not self._version_exists(project, values["model_version"]):
+            raise RefusedError(400, {"model_version": ["Model version doesn't exist"]})
+        if values.get("show_collab_predictions") is False and "model_version" not in values:
+            values["model_version"] = ""
+        overlap = values.get("maximum_annotations", body["maximum_annotations"])
+        changed = overlap != body["maximum_annotations"]
+        body |= values
+        if changed:
+            self._rewrite_overlaps(project, overlap)
+        self._send("PROJECT_UPDATED", project)
+
+    def next_task(self, person: int) -> int | None:
+        """Return the task that the plain label button serves; it is then locked for the person."""
+        for task, holder in self.locks.items():
+            if holder == person:
+                return task
+        served = [n for n in self._queue() if self._may_label(n, person)]
+        if served:
+            self.locks[served[0]] = person
+        return served[0] if served else None
+
+    def votes(self, project: int, classes: Iterable[str] = ("cat", "dog", "bird")) -> set[Any]:
+        """Return (task, person, label) of every person's newest valid annotation."""
+        latest: dict[tuple[int, int], str] = {}
+        of_project = [
+            a for a in self.annotations.values() if self.tasks[a["task"]]["project"] == project
+        ]
+        for body in sorted(of_project, key=lambda a: (a["updated_at"], a["id"])):
+            chosen = [c for r in body["result"] for c in r["value"]["choices"]]
+            if not body["was_cancelled"] and len(chosen) == 1 and chosen[0] in set(classes):
+                latest[body["task"], body["updated_by"] or body["completed_by"]] = chosen[0]
+        return {(task, str(person), label) for (task, person), label in latest.items()}
+
+    def open_tasks(self, project: int) -> list[int]:
+        return [n for n, t in self.tasks.items() if t["project"] == project and not t["is_labeled"]]
+
+    def picture(self, project: int) -> dict[str, Any]:
+        """Return everything that detaching must bring back."""
+        of_project = {n: t for n, t in self.tasks.items() if t["project"] == project}
+        return {
+            "project": {k: v for k, v in self.projects[project].items() if k != "updated_at"},
+            "tasks": {n: (t["overlap"], t["is_labeled"], t["data"]) for n, t in of_project.items()},
+            "predictions": [p for p in self.predictions.values() if p["task"] in of_project],
+            "others": [dict(self.backends), dict(self.webhooks), dict(self.views)],
+        }
+
+    # -- HTTP --------------------------------------------------------------------------------
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.answer)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        instead = self.intercept(request)
+        if instead is not None:
+            return instead
+        body = json.loads(request.content) if request.content else None
+        path = request.url.path
+        self.requests.append((request.method, path, body))
+        if path in self.files:
+            return httpx.Response(200, content=self.files[path])
+        for method, pattern, view in _ROUTES:
+            match = re.fullmatch(pattern, path)
+            if method == request.method and match:
+                return self._call(view, [int(n) for n in match.groups()], body, request.url.params)
+        return httpx.Response(404, json={"detail": "Not found."})
+
+    def writes(self) -> list[tuple[str, str, Any]]:
+        return [(method, path, body) for method, path, body in self.requests if method != "GET"]
+
+    def _call(self, view: str, numbers: list[int], body: Any, params: Any) -> httpx.Response:
+        try:
+            status, answer = getattr(self, view)(*numbers, body=body, params=params)
+        except KeyError:
+            return httpx.Response(404, json={"detail": "Not found."})
+        except RefusedError as error:
+            return httpx.Response(error.status, json={"validation_errors": error.detail})
+        return httpx.Response(status, json=answer) if status != 204 else httpx.Response(204)
+
+    def _get_version(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, {"release": "1.23.2"}
+
+    def _get_whoami(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, {"id": 1, "email": "admin@example.com"}
+
+    def _get_project(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        count = sum(t["project"] == number for t in self.tasks.values())
+        return 200, self.projects[number] | {"task_number": count}
+
+    def _patch_project(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.set_project(number, **body)
+        return 200, self.projects[number]
+
+    def _get_export(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.projects[number]
+        found = [t for t in self.tasks.values() if t["project"] == number]
+        hidden = ("overlap", "is_labeled")
+        return 200, [
+            {k: v for k, v in t.items() if k not in hidden}
+            | {"annotations": self._annotations_of(t["id"]), "predictions": []}
+            for t in found
+        ]
+
+    def _get_tasks(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        number = int(params["project"])
+        self.projects[number]
+        found = [t for t in self.tasks.values() if t["project"] == number]
+        for item in json.loads(params.get("query", "{}")).get("filters", {}).get("items", []):
+            assert item["filter"] == "filter:tasks:updated_at"
+            found = [t for t in found if t["updated_at"] > item["value"]]
+        size, page = int(params["page_size"]), int(params["page"])
+        part = found[(page - 1) * size : page * size]
+        if params["fields"] == "all":
+            part = [self._whole(t) for t in part]
+        return 200, {"total": len(found), "tasks": part}
+
+    def _get_task(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, self._whole(self.tasks[number])
+
+    def _patch_task(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        # Unlike an annotation, a changed overlap does not make Label Studio count again.
+        self.tasks[number] |= body | {"updated_at": self._now()}
+        return 200, self.tasks[number]
+
+    def _import_predictions(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.projects[number]
+        created = 0
+        for item in body:
+            task = self.tasks.get(item["task"])
+            if task is None or task["project"] != number or not 0 <= item["score"] <= 1:
+                continue  # dropped without a word, as the real one does
+            number_ = next(self._numbers)
+            self.predictions[number_] = item | {"id": number_, "project": number}
+            created += 1
+        return 201, {"created": created}
+
+    def _patch_prediction(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.predictions[number] |= body
+        self.tasks[self.predictions[number]["task"]]["updated_at"] = self._now()
+        return 200, self.predictions[number]
+
+    def _get_versions(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.projects[number]
+        versions: dict[str, int] = {}
+        for prediction in self.predictions.values():
+            if prediction["project"] == number:
+                version = prediction["model_version"]
+                versions[version] = versions.get(version, 0) + 1
+        return 200, versions
+
+    def _delete_version(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        version = body["model_version"]
+        self.predictions = {
+            n: p
+            for n, p in self.predictions.items()
+            if (p["project"], p["model_version"]) != (number, version)
+        }
+        if self.projects[number]["model_version"] == version:
+            self.projects[number]["model_version"] = None
+        return 204, None
+
+    def _get_backends(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, self._of_project(self.backends, params)
+
+    def _add_backend(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        number, project = next(self._numbers), self.projects[body["project"]]
+        self.backends[number] = body | {"id": number, "state": "CO"}
+        if not project["model_version"] and project["show_collab_predictions"]:
+            project["model_version"] = body["title"]
+        # Its own webhook, without any header.
+        hook = {"url": f"{body['url']}/webhook", "headers": {}, "actions": [], "is_active": True}
+        self._add_webhook(body=hook | {"project": body["project"]}, params=params)
+        return 201, self.backends[number]
+
+    def _patch_backend(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.backends[number] |= body
+        return 200, self.backends[number]
+
+    def _delete_backend(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        backend = self.backends.pop(number)
+        project = self.projects[backend["project"]]
+        if project["model_version"] == backend["title"]:
+            project["model_version"] = ""
+        return 204, None
+
+    def _get_webhooks(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, self._of_project(self.webhooks, params)
+
+    def _add_webhook(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        number = next(self._numbers)
+        self.webhooks[number] = body | {"id": number}
+        return 201, self.webhooks[number]
+
+    def _delete_webhook(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        del self.webhooks[number]
+        return 204, None
+
+    def _get_columns(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        names = ("id", "completed_at", "total_annotations", "predictions_score", "updated_at")
+        columns = [{"id": name, "target": "tasks"} for name in (*names, "data")]
+        return 200, {"columns": [*columns, {"id": "image", "target": "tasks", "parent": "data"}]}
+
+    def _get_views(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, self._of_project(self.views, params)
+
+    def _add_view(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        number = next(self._numbers)
+        self.views[number] = body | {"id": number}
+        return 201, self.views[number]
+
+    def _delete_view(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        del self.views[number]
+        return 204, None
+
+    # -- rules -------------------------------------------------------------------------------
+    def _now(self) -> str:
+        # Far enough apart that nothing made by a person looks imported.
+        self._moment += timedelta(seconds=60, microseconds=7)
+        return self._moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def _add_annotation(
+        self, task: int, person: int, choices: list[str], now: str, cancelled: bool = False
+    ) -> int:
+        # SQLite gives the number of a deleted last row again.
+        number = max(self.annotations, default=0) + 1
+        self.annotations[number] = {
+            "id": number,
+            "task": task,
+            "project": self.tasks[task]["project"],
+            "completed_by": person,
+            "updated_by": person,
+            "result": result(choices),
+            "was_cancelled": cancelled,
+            "ground_truth": False,
+            "created_at": now,
+            "updated_at": now,
+        }
+        self._touch(task, now)
+        return number
+
+    def _touch(self, task: int, now: str = "") -> None:
+        body = self.tasks[task]
+        body["updated_at"] = now or self._now()
+        body["is_labeled"] = self._people(task) >= body["overlap"]
+
+    def _people(self, task: int) -> int:
+        return len(
+            {
+                a["completed_by"]
+                for a in self.annotations.values()
+                if a["task"] == task and not a["was_cancelled"]
+            }
+        )
+
+    def _rewrite_overlaps(self, project: int, overlap: int) -> None:
+        found = [t for t in self.tasks.values() if t["project"] == project]
+        several = [t for t in found if t["overlap"] > 1]
+        for task in several if overlap > 1 and several else found:
+            task["overlap"] = overlap
+        for task in found:
+            task["is_labeled"] = self._people(task["id"]) >= task["overlap"]
+
+    def _version_exists(self, project: int, version: str | None) -> bool:
+        titles = {b["title"] for b in self.backends.values() if b["project"] == project}
+        versions = {
+            p["model_version"] for p in self.predictions.values() if p["project"] == project
+        }
+        return version == "" or version in titles | versions
+
+    def _queue(self) -> list[int]:
+        """Tasks in the order of uncertainty sampling; any order where that is not in force."""
+        scores: dict[int, float] = {}
+        for prediction in self.predictions.values():
+            project = self.projects[prediction["project"]]
+            in_force = project["sampling"] == "Uncertainty sampling"
+            if in_force and prediction["model_version"] == project["model_version"]:
+                task = prediction["task"]
+                scores[task] = min(prediction["score"], scores.get(task, 2.0))
+        return sorted(scores, key=scores.__getitem__) or list(self.tasks)
+
+    def _may_label(self, task: int, person: int) -> bool:
+        mine = any(
+            a["task"] == task and a["completed_by"] == person for a in self.annotations.values()
+        )
+        held = self.locks.get(task, person) != person
+        full = held + self._people(task) >= self.tasks[task]["overlap"]
+        return not (self.tasks[task]["is_labeled"] or mine or full)
+
+    def _annotations_of(self, task: int) -> list[dict[str, Any]]:
+        return [dict(a) for a in self.annotations.values() if a["task"] == task]
+
+    def _whole(self, task: dict[str, Any]) -> dict[str, Any]:
+        found = [
+            a | {"completed_by": {"id": a["completed_by"], "email": "someone@example.com"}}
+            for a in self._annotations_of(task["id"])
+        ]
+        mine = [p for p in self.predictions.values() if p["task"] == task["id"]]
+        return task | {"annotations": found, "predictions": mine}
+
+    def _of_project(self, things: dict[int, dict[str, Any]], params: Any) -> list[dict[str, Any]]:
+        return [t for t in things.values() if str(t["project"]) == params["project"]]
+
+    def _send_annotation(self, action: str, number: int) -> None:
+        body = self.annotations[number]
+        task = self.tasks[body["task"]]
+        self._send(
+            action, task["project"], annotation=json.loads(json.dumps(body)), task=dict(task)
+        )
+
+    def _send(self, action: str, project: int, **values: Any) -> None:
+        body = {"action": action, **values, "project": dict(self.projects[project])}
+        self.events.append(json.loads(json.dumps(body)))
+
+
+def result(choices: list[str]) -> list[dict[str, Any]]:
+    if not choices:
+        return []
+    one = {"from_name": "label", "to_name": "image", "type": "choices"}
+    return [one | {"value": {"choices": choices}}]
+
+
+_ROUTES = (
+    ("GET", r"/api/version", "_get_version"),
+    ("GET", r"/api/current-user/whoami", "_get_whoami"),
+    ("GET", r"/api/projects/(\d+)/", "_get_project"),
+    ("PATCH", r"/api/projects/(\d+)/", "_patch_project"),
+    ("GET", r"/api/projects/(\d+)/export", "_get_export"),
+    ("GET", r"/api/tasks", "_get_tasks"),
+    ("GET", r"/api/tasks/(\d+)/", "_get_task"),
+    ("PATCH", r"/api/tasks/(\d+)/", "_patch_task"),
+    ("POST", r"/api/projects/(\d+)/import/predictions", "_import_predictions"),
+    ("PATCH", r"/api/predictions/(\d+)/", "_patch_prediction"),
+    ("GET", r"/api/projects/(\d+)/model-versions/", "_get_versions"),
+    ("DELETE", r"/api/projects/(\d+)/model-versions/", "_delete_version"),
+    ("GET", r"/api/ml", "_get_backends"),
+    ("POST", r"/api/ml", "_add_backend"),
+    ("PATCH", r"/api/ml/(\d+)", "_patch_backend"),
+    ("DELETE", r"/api/ml/(\d+)", "_delete_backend"),
+    ("GET", r"/api/webhooks/", "_get_webhooks"),
+    ("POST", r"/api/webhooks/", "_add_webhook"),
+    ("DELETE", r"/api/webhooks/(\d+)/", "_delete_webhook"),
+    ("GET", r"/api/dm/columns", "_get_columns"),
+    ("GET", r"/api/dm/views/", "_get_views"),
+    ("POST", r"/api/dm/views/", "_add_view"),
+    ("DELETE", r"/api/dm/views/(\d+)/", "_delete_view"),
+)

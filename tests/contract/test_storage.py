@@ -1,0 +1,626 @@
+"""The store keeps its promises on SQLite and on PostgreSQL alike."""
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from postgresql import MissingError, running_postgresql
+from relabel.errors import ConfigurationError, NotReadyError, RoundInProgressError
+from relabel.storage.annotations import (
+    Annotation,
+    Kind,
+    count_new_votes,
+    list_annotations,
+    record,
+    record_deleted,
+    record_truth,
+)
+from relabel.storage.database import connect, migrate, open_database, reading
+from relabel.storage.events import KEEP_SECONDS, count_events, journal, mark_handled, unhandled
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import (
+    Project,
+    find_project,
+    forget_project,
+    get_project,
+    list_projects,
+    save_project,
+    set_project,
+)
+from relabel.storage.rounds import (
+    STALE_SECONDS,
+    RoundState,
+    finish_round,
+    list_rounds,
+    published_round,
+    set_round,
+    start_round,
+)
+from relabel.storage.tables import annotations, events, metadata, rounds
+from relabel.storage.tasks import (
+    Task,
+    drop_tasks,
+    list_tasks,
+    save_tasks,
+    set_audit,
+    set_problems,
+    set_scores,
+    set_task,
+)
+from sqlalchemy import inspect, select, text, update
+
+P = 4
+NEW_NAME = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    try:
+        with running_postgresql() as address:
+            engine = connect(f"{address}/postgres")
+            yield address, engine
+            engine.dispose()
+    except MissingError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql):
+    engine = open_database(new_postgresql_database(*postgresql))
+    yield engine
+    engine.dispose()
+
+
+def new_postgresql_database(address, engine):
+    name = f"store{next(NEW_NAME)}"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return f"{address}/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def engine(kind, request, tmp_path, store_template):
+    """An empty store with all tables."""
+    if kind == "sqlite":
+        path = tmp_path / "store.sqlite3"
+        shutil.copy(store_template, path)
+        opened = connect(f"sqlite:///{path}")
+        yield opened
+        opened.dispose()
+    else:
+        opened = request.getfixturevalue("migrated_postgresql")
+        with opened.begin() as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(table.delete())
+        yield opened
+
+
+@pytest.fixture
+def new_address(kind, request, tmp_path):
+    """The address of a store that does not exist yet."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/folder/new.sqlite3"
+    return new_postgresql_database(*request.getfixturevalue("postgresql"))
+
+
+def moment(minute):
+    return f"2026-01-01T00:{minute:02d}:00.000000Z"
+
+
+def annotation(number, choice="cat", *, task=7, person="1", made=1, changed=None, **values):
+    when = moment(made if changed is None else changed)
+    return Annotation(number, task, person, Kind.LABEL, choice, moment(made), when, **values)
+
+
+def task(number, **values):
+    return Task(number, f"/{number}.png", 1, True, moment(0), 1, True, **values)
+
+
+def project(number=P, before=None, **values):
+    before = before or {"sampling": "x"}
+    return Project(number, moment(0), "mine", "<View/>", "", moment(1), before, **values)
+
+
+def stored(engine, task_ids=None):
+    with reading(engine) as connection:
+        found = list_annotations(connection, P, task_ids)
+    return {a.annotation_id: a.choice for a in found}
+
+
+def take(engine, *seen):
+    with engine.begin() as connection:
+        record(connection, P, seen)
+
+
+def delete(engine, *ids):
+    with engine.begin() as connection:
+        return record_deleted(connection, P, ids)
+
+
+def truth(engine, tasks, *seen, read_at=None):
+    with engine.begin() as connection:
+        record_truth(
+            connection, P, tasks, seen, read_at=time.time() if read_at is None else read_at
+        )
+
+
+# -- annotations: late, repeated and lost events ---------------------------------------------
+def test_an_annotation_comes_back_as_it_was(engine):
+    given = annotation(3, updated_by="2", initial=True)
+    take(engine, given)
+    with reading(engine) as connection:
+        assert list_annotations(connection, P) == [given]
+
+
+def test_a_repeated_event_changes_nothing(engine):
+    take(engine, annotation(3), annotation(3))
+    take(engine, annotation(3))
+    assert stored(engine) == {3: "cat"}
+
+
+def test_an_older_state_never_replaces_a_newer_one(engine):
+    take(engine, annotation(3, "dog", changed=5))
+    take(engine, annotation(3, "cat"))
+    assert stored(engine) == {3: "dog"}
+
+
+def test_an_event_after_the_deletion_brings_nothing_back(engine):
+    take(engine, annotation(3))
+    assert delete(engine, 3) == [7]
+    take(engine, annotation(3, "dog", changed=9))
+    assert stored(engine) == {}
+
+
+def test_a_deletion_may_arrive_before_the_annotation(engine):
+    assert delete(engine, 3) == []
+    take(engine, annotation(3))
+    assert stored(engine) == {}
+
+
+def test_a_new_annotation_with_the_id_of_a_deleted_one_is_told_apart(engine):
+    """SQLite hands out the id of a deleted last row again."""
+    take(engine, annotation(3, made=1))
+    delete(engine, 3)
+    take(engine, annotation(3, "dog", task=8, person="2", made=5))
+    assert stored(engine) == {3: "dog"}
+    take(engine, annotation(3, "cat", made=1))
+    assert stored(engine) == {3: "dog"}
+
+
+def test_deleting_twice_is_deleting_once(engine):
+    take(engine, annotation(3))
+    assert delete(engine, 3) == [7]
+    assert delete(engine, 3, 3) == [7]
+    assert stored(engine) == {}
+
+
+def test_very_many_annotations_may_be_deleted_at_once(engine):
+    """More than a statement may hold parameters (PostgreSQL: 65,535)."""
+    take(engine, annotation(3))
+    assert delete(engine, *[3] * 66_000) == [7]
+    assert stored(engine) == {}
+
+
+def test_projects_do_not_see_each_others_annotations(engine):
+    take(engine, annotation(3))
+    with engine.begin() as connection:
+        record(connection, P + 1, [annotation(3, "dog")])
+        record_deleted(connection, P + 1, [3])
+    assert stored(engine) == {3: "cat"}
+
+
+def test_annotations_of_some_tasks_are_listed(engine):
+    take(engine, annotation(3), annotation(4, task=8), annotation(5, task=9))
+    assert set(stored(engine, [7, 9])) == {3, 5}
+
+
+# -- annotations: what Label Studio says -----------------------------------------------------
+def test_the_truth_adds_changes_and_removes(engine):
+    take(engine, annotation(3), annotation(4), annotation(5, task=8))
+    truth(engine, [7], annotation(4, "dog", changed=9), annotation(6, "bird"))
+    assert stored(engine) == {4: "dog", 5: "cat", 6: "bird"}
+
+
+def test_the_truth_replaces_a_made_up_newer_state(engine):
+    take(engine, annotation(3, "dog", changed=50))
+    truth(engine, [7], annotation(3, "cat", changed=2))
+    assert stored(engine) == {3: "cat"}
+
+
+def test_the_truth_brings_back_what_was_wrongly_taken_for_deleted(engine):
+    take(engine, annotation(3))
+    delete(engine, 3)
+    truth(engine, [7], annotation(3))
+    assert stored(engine) == {3: "cat"}
+
+
+def test_the_truth_overrules_a_deletion_of_something_never_seen(engine):
+    delete(engine, 3)
+    truth(engine, [7], annotation(3))
+    assert stored(engine) == {3: "cat"}
+
+
+def test_what_arrived_after_the_reading_is_newer_than_it(engine):
+    read_at = time.time() - 1
+    take(engine, annotation(3, "dog", changed=9), annotation(4))
+    take(engine, annotation(5))
+    delete(engine, 5)
+    truth(engine, [7], annotation(3), annotation(5), read_at=read_at)
+    assert stored(engine) == {3: "dog", 4: "cat"}
+
+
+def test_a_deletion_of_something_unseen_after_the_reading_is_newer_than_it(engine):
+    read_at = time.time() - 1
+    delete(engine, 3)
+    truth(engine, [7], annotation(3), read_at=read_at)
+    assert stored(engine) == {}
+
+
+def test_what_the_truth_removed_stays_removed_for_late_events(engine):
+    take(engine, annotation(3))
+    truth(engine, [7])
+    take(engine, annotation(3))
+    assert stored(engine) == {}
+
+
+def test_an_id_that_moved_to_another_task_follows_the_truth(engine):
+    take(engine, annotation(3))
+    truth(engine, [8], annotation(3, "dog", task=8, made=5))
+    assert stored(engine, [8]) == {3: "dog"}
+    assert stored(engine, [7]) == {}
+
+
+def test_votes_since_the_beginning_are_counted_once_per_person_and_task(engine):
+    take(
+        engine,
+        annotation(1, person="9", initial=True),
+        annotation(2),
+        annotation(3, "dog"),
+        annotation(4, task=8),
+        annotation(5, person="2"),
+        Annotation(6, 9, "1", Kind.CANCELLED, "", moment(1), moment(1)),
+        annotation(7, task=9, person="3"),
+    )
+    delete(engine, 7)
+    with reading(engine) as connection:
+        assert count_new_votes(connection, P) == 3
+
+
+# -- tasks -----------------------------------------------------------------------------------
+def test_the_first_sight_of_a_task_decides_what_is_restored(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(7)])
+        changed = Task(7, "/new.png", 3, False, moment(5), 3, False, given="dog")
+        save_tasks(connection, P, [changed])
+        (found,) = list_tasks(connection, P).values()
+    assert (found.image, found.overlap, found.is_labeled) == ("/new.png", 3, False)
+    assert (found.updated_at, found.given) == (moment(5), "dog")
+    assert (found.overlap_before, found.is_labeled_before) == (1, True)
+
+
+def test_a_new_reading_forgets_nothing_of_our_own(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(7)])
+        set_task(connection, P, 7, touched=True)
+        set_scores(connection, P, {7: 0.25})
+        set_problems(connection, P, {7: "broken"})
+        set_audit(connection, P, [7])
+        save_tasks(connection, P, [task(7)])
+        (found,) = list_tasks(connection, P).values()
+    assert (found.touched, found.score, found.problem, found.audit) == (True, 0.25, "broken", True)
+
+
+def test_tasks_come_by_id_however_many_are_asked_for(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(n) for n in range(1500, 0, -1)])
+        assert list(list_tasks(connection, P)) == list(range(1, 1501))
+        asked = list_tasks(connection, P, [9999, *range(1200, 0, -1)])
+    assert list(asked) == list(range(1, 1201))
+
+
+def test_problems_of_an_earlier_round_are_forgotten(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(7), task(8)])
+        set_problems(connection, P, {7: "broken"})
+        set_problems(connection, P, {8: "too large"})
+        found = list_tasks(connection, P)
+    assert [found[7].problem, found[8].problem] == ["", "too large"]
+
+
+def test_a_dropped_task_takes_its_annotations_with_it(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(7), task(8)])
+        record(connection, P, [annotation(3), annotation(4, task=8)])
+        drop_tasks(connection, P, [7, 99])
+        assert list(list_tasks(connection, P)) == [8]
+    assert stored(engine) == {4: "cat"}
+
+
+# -- projects --------------------------------------------------------------------------------
+def test_a_project_comes_back_as_it_was(engine):
+    given = project(backend_id=3, note="größer\nthan", paused=True, before={"a": None, "b": [1]})
+    with engine.begin() as connection:
+        save_project(connection, given)
+        assert get_project(connection, P) == given
+        assert find_project(connection, 99) is None
+
+
+def test_projects_are_changed_listed_and_forgotten(engine):
+    with engine.begin() as connection:
+        save_project(connection, project(9))
+        save_project(connection, project())
+        set_project(connection, P, train_requested=True)
+        assert [(p.id, p.train_requested) for p in list_projects(connection)] == [
+            (P, True),
+            (9, False),
+        ]
+        save_tasks(connection, P, [task(7)])
+        record(connection, P, [annotation(3)])
+        journal(connection, P, "TASKS_CREATED")
+        start_round(connection, P, {}, "abc")
+        forget_project(connection, P)
+        assert [p.id for p in list_projects(connection)] == [9]
+        for table in metadata.sorted_tables:
+            left = connection.execute(select(table)).all()
+            assert len(left) == (table.name == "projects")
+
+
+def test_a_project_that_is_not_connected_says_how_to_connect_it(engine):
+    with reading(engine) as connection, pytest.raises(NotReadyError, match=r"relabel connect .* 4"):
+        get_project(connection, P)
+
+
+# -- events ----------------------------------------------------------------------------------
+def test_events_wait_until_they_were_carried_out(engine):
+    with engine.begin() as connection:
+        journal(connection, P, "ANNOTATION_CREATED", [7, 8])
+        journal(connection, P, "PROJECT_UPDATED")
+        journal(connection, P + 1, "TASKS_CREATED")
+        ids, tasks, actions = unhandled(connection, P)
+        assert (len(ids), tasks) == (3, {7, 8})
+        assert actions == {"ANNOTATION_CREATED", "PROJECT_UPDATED"}
+        mark_handled(connection, ids[:2])
+        assert unhandled(connection, P) == (ids[2:], set(), {"PROJECT_UPDATED"})
+        assert count_events(connection, P) == (3, 1)
+
+
+def test_events_handled_long_ago_are_forgotten(engine):
+    with engine.begin() as connection:
+        journal(connection, P, "OLD")
+        journal(connection, P, "WAITING")
+        (old, _), _, _ = unhandled(connection, P)
+        mark_handled(connection, [old])
+        long_ago = time.time() - KEEP_SECONDS - 1
+        connection.execute(update(events).where(events.c.id == old).values(handled_at=long_ago))
+        mark_handled(connection, [])
+        assert count_events(connection, P) == (1, 1)
+
+
+# -- rounds ----------------------------------------------------------------------------------
+def start(engine):
+    with engine.begin() as connection:
+        return start_round(connection, P, {"window": 2}, "abc")
+
+
+def change_round(engine, number, **values):
+    with engine.begin() as connection:
+        connection.execute(update(rounds).where(rounds.c.id == number).values(**values))
+
+
+def test_one_round_of_a_project_runs_at_a_time(engine):
+    first = start(engine)
+    assert (first.number, first.model_version, first.pid) == (1, "relabel-1-abc", os.getpid())
+    with pytest.raises(RoundInProgressError, match="Round 1 of project 4 is already running"):
+        start(engine)
+    with engine.begin() as connection:
+        assert start_round(connection, P + 1, {}, "abc").number == 1
+
+
+def test_the_next_round_may_start_once_one_has_ended(engine):
+    first = start(engine)
+    with engine.begin() as connection:
+        finish_round(connection, first.id, RoundState.FAILED, error="no labels")
+    second = start(engine)
+    assert second.number == 2
+    with reading(engine) as connection:
+        one, two = list_rounds(connection, P)
+    assert (one.state, one.error, two.state) == (RoundState.FAILED, "no labels", RoundState.RUNNING)
+    assert one.finished_at >= one.started_at
+
+
+def test_only_one_of_many_threads_gets_the_round(engine):
+    won = []
+
+    def claim():
+        try:
+            won.append(start(engine).number)
+        except RoundInProgressError:
+            won.append(0)
+
+    threads = [threading.Thread(target=claim) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [0, 0, 0, 0, 0, 1]
+
+
+def test_a_round_whose_process_is_gone_is_taken_over(engine):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    first = start(engine)
+    change_round(engine, first.id, pid=dead.pid)
+    assert start(engine).number == 2
+    with reading(engine) as connection:
+        assert list_rounds(connection, P)[0].state is RoundState.KILLED
+
+
+@pytest.mark.parametrize(("age", "alive"), [(STALE_SECONDS - 60, True), (STALE_SECONDS + 1, False)])
+def test_a_round_elsewhere_lives_as_long_as_its_heart_beats(engine, age, alive):
+    first = start(engine)
+    change_round(engine, first.id, host="other", pid=1, heartbeat_at=time.time() - age)
+    with reading(engine) as connection:
+        assert list_rounds(connection, P)[0].alive() is alive
+
+
+def test_a_process_that_got_the_number_of_a_dead_one_is_not_the_round(engine):
+    """After a container's restart some other process often has the same number."""
+    first = start(engine)
+    assert first.host == socket.gethostname()
+    change_round(engine, first.id, pid=os.getppid(), heartbeat_at=time.time() - 86_400)
+    with reading(engine) as connection:
+        assert not list_rounds(connection, P)[0].alive()
+
+
+def test_every_change_of_a_round_is_a_heartbeat(engine):
+    first = start(engine)
+    change_round(engine, first.id, heartbeat_at=0.0)
+    with engine.begin() as connection:
+        set_round(connection, first.id, stage="embedding", done=5, total=10)
+        (found,) = list_rounds(connection, P)
+    assert time.time() - found.heartbeat_at < 60
+    assert (found.stage, found.done, found.total) == ("embedding", 5, 10)
+
+
+def test_the_time_left_follows_from_the_pace(engine):
+    first = start(engine)
+    change_round(engine, first.id, done=2, total=10, stage_started_at=100.0, heartbeat_at=104.0)
+    with reading(engine) as connection:
+        assert list_rounds(connection, P)[0].seconds_left() == pytest.approx(16.0)
+    change_round(engine, first.id, done=0)
+    with reading(engine) as connection:
+        assert list_rounds(connection, P)[0].seconds_left() is None
+
+
+def test_the_published_round_is_the_last_that_reached_the_queue(engine):
+    with reading(engine) as connection:
+        assert published_round(connection, P) is None
+    for state in (RoundState.PUBLISHED, RoundState.PUBLISHED, RoundState.FAILED):
+        current = start(engine)
+        with engine.begin() as connection:
+            finish_round(connection, current.id, state, record={"tasks": 3})
+    with reading(engine) as connection:
+        found = published_round(connection, P)
+    assert (found.number, found.record, found.policy) == (2, {"tasks": 3}, {"window": 2})
+
+
+# -- locks and the database itself -----------------------------------------------------------
+def test_one_thread_at_a_time_holds_a_queue(engine, tmp_path):
+    inside, most = [], []
+
+    def work(folder):
+        with queue_lock(engine, folder, P):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    # On PostgreSQL the lock is the database's, whatever the data folder.
+    folders = [tmp_path / str(n if engine.dialect.name == "postgresql" else 0) for n in range(4)]
+    threads = [threading.Thread(target=work, args=(folder,)) for folder in folders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+def test_what_is_written_while_reading_is_not_kept(engine):
+    with reading(engine) as connection:
+        save_project(connection, project())
+    with reading(engine) as connection:
+        assert list_projects(connection) == []
+
+
+def test_a_failed_transaction_leaves_nothing(engine):
+    def fail():
+        with engine.begin() as connection:
+            save_project(connection, project())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with reading(engine) as connection:
+        assert list_projects(connection) == []
+
+
+def test_writers_wait_for_each_other(engine, tmp_path):
+    """Read, think, write: nothing is lost between two that do it at the same time."""
+
+    def add():
+        with queue_lock(engine, tmp_path, P), engine.begin() as connection:
+            (found,) = list_tasks(connection, P).values()
+            set_task(connection, P, 7, overlap=found.overlap + 1)
+
+    with engine.begin() as connection:
+        save_tasks(connection, P, [task(7)])
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        assert list_tasks(connection, P)[7].overlap == 9
+
+
+def test_a_new_store_has_all_tables_and_columns(new_address):
+    engine = open_database(new_address)
+    found = inspect(engine)
+    for table in metadata.sorted_tables:
+        columns = {column["name"]: column for column in found.get_columns(table.name)}
+        assert set(columns) == set(table.columns.keys())
+        for column in table.columns:
+            assert columns[column.name]["nullable"] == column.nullable, (table.name, column.name)
+        indexes = {index["name"] for index in found.get_indexes(table.name)}
+        assert indexes == {index.name for index in table.indexes}
+    engine.dispose()
+
+
+def test_opening_a_store_again_changes_nothing(new_address):
+    first = open_database(new_address)
+    with first.begin() as connection:
+        save_project(connection, project())
+    second = open_database(new_address)
+    migrate(second)
+    with reading(second) as connection:
+        assert get_project(connection, P) == project()
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+    first.dispose()
+    second.dispose()
+
+
+def test_several_processes_may_open_a_new_store_at_the_same_time(new_address):
+    program = "import sys; from relabel.storage.database import open_database as o; o(sys.argv[1])"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, new_address], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    outcomes = [(p.communicate(timeout=60)[1].decode(), p.returncode) for p in processes]
+    assert outcomes == [("", 0)] * 2
+
+
+@pytest.mark.parametrize(
+    "address", ["sqlite:////proc/none/store.sqlite3", "nonsense", "mysql://h/d"], ids=str
+)
+def test_a_store_that_cannot_be_opened_says_which_setting_to_check(address):
+    with pytest.raises(ConfigurationError, match="RELABEL_DATABASE_URL, RELABEL_DATA_DIR"):
+        open_database(address)
+
+
+def test_rows_of_annotations_hold_when_they_arrived(engine):
+    before = time.time()
+    take(engine, annotation(3))
+    with reading(engine) as connection:
+        (row,) = connection.execute(select(annotations.c.received_at))
+    assert before <= row.received_at <= time.time()
