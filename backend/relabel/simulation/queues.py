@@ -30,39 +30,23 @@ class RescoringQueue:
     def __init__(
         self,
         scores: FloatArray,
-        bound: Callable[[int, list[int]], float],
         rescore: Callable[[int, list[int]], float],
         rng: np.random.Generator,
     ) -> None:
-        """scores: (N,) higher = sooner. rescore(task, votes (K,)) -> the task's score.
-
-        bound(task, votes) is never below rescore's answer and cheap: a task is rescored only when
-        its bound brings it to the front, so most tasks that were asked never are.
-        """
-        self._bound, self._rescore = bound, rescore
+        """scores: (N,) higher = sooner; rescore(task, votes (K,)) -> the task's new score."""
+        self._rescore = rescore
         self._ties: list[float] = rng.random(len(scores)).tolist()
-        self._stale: dict[int, list[int]] = {}
         pairs = enumerate(zip(scores.tolist(), self._ties, strict=True))
         self._heap = [(-score, tie, task) for task, (score, tie) in pairs]
         heapify(self._heap)
 
     def next(self) -> int | None:
         """Take the best task out of the queue; `closed` puts it back."""
-        while self._heap:
-            task = heappop(self._heap)[2]
-            votes = self._stale.pop(task, None)
-            if votes is None:
-                return task
-            self._push(task, self._rescore(task, votes))
-        return None
+        return heappop(self._heap)[2] if self._heap else None
 
     def closed(self, task: int, votes: list[int]) -> None:
-        """Put the task back with the best score that its votes could give it."""
-        self._stale[task] = votes
-        self._push(task, self._bound(task, votes))
-
-    def _push(self, task: int, score: float) -> None:
-        heappush(self._heap, (-score, self._ties[task], task))
+        """Put the task back with the score that its votes now give it."""
+        heappush(self._heap, (-self._rescore(task, votes), self._ties[task], task))
 
 
 def random_order(seed: int) -> Prioritise:
@@ -81,20 +65,25 @@ def oracle_order(
     """Return the ranking by someone who knows the (N, K) true distributions.
 
     score(counts (N, K), distributions) is the production score `ratio`: the probability that the
-    label is wrong per expected vote. At least one vote is needed, so the probability alone bounds
-    it.
+    label is wrong per expected vote. As in the reference code of Bernhardt et al. 2022, a task is
+    judged as if its label were its only vote, so a table of one score per task and label holds all.
+    (With all votes counted, a second vote for a wrong label makes the task look cheap, since the
+    next vote cannot undo the majority; that oracle is weaker.)
     """
-    certainty: list[list[float]] = distributions.tolist()
-
-    def bound(task: int, votes: list[int]) -> float:
-        return 1 - certainty[task][votes.index(max(votes))]
+    n, k = distributions.shape
+    table = np.stack([score(_only(np.full(n, c), k), distributions) for c in range(k)], axis=1)
+    rows: list[list[float]] = table.tolist()
 
     def rescore(task: int, votes: list[int]) -> float:
-        row = slice(task, task + 1)
-        return float(score(np.array([votes], dtype=np.int64), distributions[row])[0])
+        return rows[task][votes.index(max(votes))]
 
     def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
-        scores = np.where(pool, score(counts, distributions), -np.inf)
-        return RescoringQueue(scores, bound, rescore, np.random.default_rng(seed))
+        scores = np.where(pool, table[np.arange(n), counts.argmax(1)], -np.inf)
+        return RescoringQueue(scores, rescore, np.random.default_rng(seed))
 
     return prioritise
+
+
+def _only(labels: IntArray, classes: int) -> IntArray:
+    counts: IntArray = np.eye(classes, dtype=np.int64)[labels]
+    return counts

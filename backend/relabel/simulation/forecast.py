@@ -1,0 +1,186 @@
+"""How many more votes a real project needs, from a pilot: the rest of it is simulated many times.
+
+Nothing here knows the truth. What the pilot's relabelled tasks revealed says how far the model's
+doubts can be believed; then the truth of all other tasks is drawn, again and again, and each time
+the same loop that runs a simulated campaign plays the project to its end.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.errors import InvalidValuesError
+from relabel.numerics.estimates import Estimate, noise_matrix
+from relabel.numerics.yields import DoubtModel, fit_doubt
+from relabel.simulation.annotators import Crowd
+from relabel.simulation.campaign import Prioritise, Queue, Rules, initial_counts, run_campaign
+from relabel.simulation.curves import curve_of, visits_of
+from relabel.simulation.dataset import certain
+from relabel.simulation.noise_models import draw
+from relabel.simulation.queues import OrderedQueue
+from relabel.types import BoolArray, FloatArray, IntArray
+
+FLOOR = 1e-3
+"""Least probability of a class once label noise is taken out of the posteriors."""
+
+TO_THE_END = 4
+"""Votes per task after which a simulated rest is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """A project some way into relabelling, N tasks.
+
+    given: (N,) the labels at the start; tasks without a label are left out by the caller.
+    labels: (N,) the labels now. settled: (N,) people have decided; the others still carry `given`.
+    probs: (N, K) out-of-sample posteriors. score: (N,) relabelling priority, higher = sooner.
+    agreeing, disagreeing: people's votes on settled tasks that equal, or not, what was settled.
+    audit_share: of visits that go to a random task, now and later.
+    """
+
+    given: IntArray
+    labels: IntArray
+    settled: BoolArray
+    probs: FloatArray
+    score: FloatArray
+    agreeing: int
+    disagreeing: int
+    audit_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        n = len(self.given)
+        rows = (self.labels, self.settled, self.probs, self.score)
+        if any(len(values) != n for values in rows) or n == 0 or (self.given < 0).any():
+            raise InvalidValuesError(
+                f"Pilot needs labels, settled, probs and score for each of its {n} labelled tasks."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Further votes until `target` of the labels are right, counted from now.
+
+    votes: in the order of priority; random: in random order; both with a central interval, inf
+    where even the end of the budget does not reach the target. ratio: how many times more votes
+    random order needs. correct_now: share of right labels at present. noise_rate: at the start.
+    """
+
+    target: float
+    votes: Estimate
+    random: Estimate
+    ratio: Estimate
+    correct_now: Estimate
+    noise_rate: Estimate
+
+
+def forecast(
+    pilot: Pilot, *, target: float = 0.95, level: float = 0.8, draws: int = 100, seed: int = 0
+) -> Forecast:
+    """Forecast the votes to a share of right labels.
+
+    Args:
+        pilot: the project as it is.
+        target: share of right labels, in (0, 1).
+        level: chance that an interval holds the true figure, if model and people stay as they are.
+        draws: simulated endings.
+        seed: of all of them.
+    """
+    rng = np.random.default_rng(seed)
+    doubts = corrected_doubt(pilot.given, pilot.probs)
+    seen = pilot.settled
+    model = fit_doubt(doubts[seen], pilot.labels[seen] != pilot.given[seen])
+    endings = np.array([_ending(pilot, doubts, model, target, rng) for _ in range(draws)])
+    ours, random, now, noise = endings.T
+    # A project that is there already needs no votes in either order.
+    ratio = np.divide(random, ours, out=np.ones_like(ours), where=(ours > 0) & np.isfinite(ours))
+    return Forecast(
+        target=target,
+        votes=_estimate(ours, level),
+        random=_estimate(random, level),
+        ratio=_estimate(ratio, level),
+        correct_now=_estimate(now, level),
+        noise_rate=_estimate(noise, level),
+    )
+
+
+def true_class_posteriors(given: IntArray, probs: FloatArray) -> FloatArray:
+    """Return (N, K) chances of each class being the true one, the given label taken into account.
+
+    A model trained on noisy labels predicts noisy labels: with 20 % of them wrong it is at most
+    80 % sure. The estimated noise matrix is divided out, then applied to the label at hand
+    (Northcutt et al. 2021 for the matrix).
+    """
+    matrix = noise_matrix(given, probs)
+    clean = np.linalg.lstsq(matrix.T, probs.astype(np.float64).T, rcond=None)[0].T
+    clean = clean.clip(FLOOR)
+    # A label that the matrix holds impossible for a class is only very unlikely.
+    joint = clean * matrix.T[given].clip(FLOOR)
+    posteriors: FloatArray = joint / joint.sum(1, keepdims=True)
+    return posteriors
+
+
+def corrected_doubt(given: IntArray, probs: FloatArray) -> FloatArray:
+    """Return (N,) chances that the given label is wrong, before any relabelling."""
+    posteriors = true_class_posteriors(given, probs)
+    doubts: FloatArray = 1 - posteriors[np.arange(len(given)), given]
+    return doubts.clip(0, 1)
+
+
+def _ending(
+    pilot: Pilot, doubts: FloatArray, model: DoubtModel, target: float, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Return votes by priority, votes at random, share right now and noise, for one drawn truth."""
+    coefficients = rng.multivariate_normal(model.coefficients, model.covariance)
+    wrong_chance = DoubtModel(coefficients, model.covariance).probability(doubts)
+    wrong = (rng.random(len(doubts)) < wrong_chance) & ~pilot.settled
+    truth = pilot.labels.copy()
+    truth[wrong] = _other_class(pilot, wrong, rng)
+    agreement = float(rng.beta(pilot.agreeing + 2, pilot.disagreeing + 0.5))
+    seed = int(rng.integers(2**31))
+    shuffled = rng.permutation(len(truth)).astype(np.float64)
+    ours = _votes_to(pilot, truth, pilot.score, agreement, target, seed)
+    random = _votes_to(pilot, truth, shuffled, agreement, target, seed)
+    return ours, random, float((pilot.labels == truth).mean()), float((pilot.given != truth).mean())
+
+
+def _other_class(pilot: Pilot, wrong: BoolArray, rng: np.random.Generator) -> IntArray:
+    """Draw the true classes of labels that are wrong."""
+    posteriors = true_class_posteriors(pilot.given, pilot.probs)[wrong]
+    posteriors[np.arange(len(posteriors)), pilot.given[wrong]] = 0
+    return draw(posteriors / posteriors.sum(1, keepdims=True), rng)
+
+
+def _votes_to(
+    pilot: Pilot, truth: IntArray, score: FloatArray, agreement: float, target: float, seed: int
+) -> float:
+    k = pilot.probs.shape[1]
+    spread = (1 - agreement) / (k - 1)
+    distributions = spread + (agreement - spread) * certain(truth, k)
+    counts = initial_counts(pilot.labels, k)
+    rules = Rules(TO_THE_END * len(truth), audit_share=pilot.audit_share)
+    # Settled tasks are neither asked by priority nor drawn for the audit again.
+    rest = np.flatnonzero(~pilot.settled)
+    order = _in_order(score[rest])
+    log = run_campaign(
+        counts[rest], order, Crowd(distributions[rest], seed), rules, audit_seed=seed
+    )
+    curve = curve_of(visits_of(log, counts[rest], rules), truth[rest], pilot.labels[rest])
+    right_elsewhere = int((pilot.labels == truth)[pilot.settled].sum())
+    needed = (target * len(truth) - right_elsewhere) / len(rest)
+    votes = curve.votes_to(needed)
+    return float("inf") if votes is None else float(votes)
+
+
+def _in_order(score: FloatArray) -> Prioritise:
+    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
+        order = np.argsort(-score[: len(counts)], kind="stable")
+        return OrderedQueue(order[pool[order]])
+
+    return prioritise
+
+
+def _estimate(values: FloatArray, level: float) -> Estimate:
+    # Between two endings the next one outwards: an interval of few draws must not be too narrow.
+    low = np.quantile(values, (1 - level) / 2, method="lower")
+    high = np.quantile(values, (1 + level) / 2, method="higher")
+    return Estimate(float(np.median(values)), float(low), float(high), level)
