@@ -44,20 +44,23 @@ clean: demo-clean ## Remove the virtual environments as well
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is older than 3.11; give another: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[demo]"
-	touch $@
+	@echo 'Installing the package into $(VENV) (torch is large) ...'
+	@$(BIN)/pip install -qq --disable-pip-version-check --editable ".[demo]"
+	@touch $@
 
 $(INSTALLED_TEST): pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[demo,test]"
-	touch $@ $(INSTALLED)
+	@echo 'Installing the package and its tests into $(VENV) (torch is large) ...'
+	@$(BIN)/pip install -qq --disable-pip-version-check --editable ".[demo,test]"
+	@touch $@ $(INSTALLED)
 
 # Its own environment: Label Studio pins versions of packages that we use too.
 $(INSTALLED_LS):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is older than 3.11; give another: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV_LS)
-	$(VENV_LS)/bin/pip install --quiet --disable-pip-version-check "label-studio==$(LABEL_STUDIO_VERSION)"
-	touch $@
+	@$(PYTHON) -m venv --clear $(VENV_LS)
+	@echo 'Installing Label Studio $(LABEL_STUDIO_VERSION) into $(VENV_LS) ...'
+	@$(VENV_LS)/bin/pip install -qq --disable-pip-version-check "label-studio==$(LABEL_STUDIO_VERSION)"
+	@touch $@
