@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
-from relabel.cli.app import app
+from relabel.cli.app import build_app
 from relabel.learning.encoders import ENCODERS
 from relabel.learning.selectors import SELECTORS, options_of
 from relabel.numerics.consensus import RULES
@@ -87,7 +87,7 @@ def presets_table() -> str:
 
 def commands_table() -> str:
     """List every command with the first line of its help."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(build_app())
     rows = [
         (f"`relabel {name}`", _first_line(command.help or ""))
         for name, command in group.commands.items()  # type: ignore[attr-defined]
@@ -137,6 +137,17 @@ def metrics_table() -> str:
     )
 
 
+def benchmarks_list() -> str:
+    """List the results of benchmarks that are there."""
+    found = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
+    lines = [f"- [{_title(path)}](../benchmarks/results/{path.name})" for path in found]
+    return "\n".join(lines) or "No results yet."
+
+
+def _title(path: Path) -> str:
+    return path.read_text().split("\n", 1)[0].lstrip("# ")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "policy": policy_table,
@@ -150,6 +161,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rules": lambda: registry_table("Rule", RULES),
     "noise-models": lambda: registry_table("Noise model", NOISE_MODELS),
     "datasets": lambda: registry_table("Data set", DATASETS),
+    "benchmarks": benchmarks_list,
     "checks": checks_table,
     "metrics": metrics_table,
 }
