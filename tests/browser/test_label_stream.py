@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 TASK_ID = ".lsf-current-task__task-id, [class*='task-id']"
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def sorted_project(make_project, start_backend):
     project = make_project(limit=150)
     backend = start_backend()
     backend.run("connect", "--project", str(project.id), "--yes")
-    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
-    assert poll(lambda: not backend.status(project)["pending_jobs"], seconds=60)
+    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=300)
+    assert poll(lambda: not backend.status(project)["pending_jobs"], seconds=120)
     return project
 
 

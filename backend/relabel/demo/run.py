@@ -119,7 +119,7 @@ class _Demo:
         with _stage("Connection of the project"):
             stages.connect(self.backend, state)
         with _stage("First round: embed, train, score, sort"):
-            stages.await_rounds(self.backend, state.project, 1)
+            stages.await_rounds(self.backend, state.project, 1, _say)
 
     def wait_for_person(self) -> NoReturn:
         """Show where to click and wait for Ctrl-C.
@@ -151,7 +151,7 @@ class _Demo:
             campaign.run(votes, log, _show_progress)
             self._await_carried(before + len(log.served))
         with _stage("Second round"):
-            stages.await_rounds(self.backend, self.state.project, ROUNDS_WANTED)
+            stages.await_rounds(self.backend, self.state.project, ROUNDS_WANTED, _say)
         result = figures.count(
             figures.export_votes(self.admin, self.state.project),
             truth,
@@ -197,8 +197,8 @@ def _invitation(url: str, backend_url: str, state: DemoState) -> Panel:
         f"Press [bold]Label All Tasks[/]: the labels that look most wrong come first. Choose the "
         f"digit that you see (its key works too), then Submit.\n\n"
         f"Administrator: {state.administrator.email}  password "
-        f"[bold]{state.administrator.password}[/]. The tab [bold]Relabel queue[/] shows what is "
-        f"next and why.\nBackend: {backend_url}  user {BACKEND_USER}  password "
+        f"[bold]{state.administrator.password}[/]. The tab [bold]Relabel queue[/] shows what "
+        f"comes next.\nBackend: {backend_url}  user {BACKEND_USER}  password "
         f"[bold]{state.backend_password}[/]\n\n"
         f"Ctrl-C stops everything. The next `make demo` continues here; `make demo-clean` "
         f"removes it.",
@@ -213,6 +213,10 @@ def _stage(name: str) -> Iterator[None]:
     CONSOLE.print(f"[bold]{name}[/] ...", highlight=False)
     yield
     CONSOLE.print(f"  done in {time.monotonic() - began:.1f} s", highlight=False)
+
+
+def _say(text: str) -> None:
+    CONSOLE.print(f"  {text}", highlight=False)
 
 
 def _show_progress(stage: str, done: int, total: int) -> None:

@@ -1,6 +1,7 @@
 """The steps that lead to a project whose queue is sorted; each does only what is still missing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from relabel.types import Progress
 TITLE = "Digits with wrong labels"
 NOISE_RATE = 0.2
 SEED = 20
-FIRST_ROUND_SECONDS = 600.0
+ROUND_SECONDS = 900.0
 ROUND_STARTS_SECONDS = 10.0
 
 
@@ -56,23 +57,36 @@ def connect(backend: Backend, state: DemoState) -> None:
         state.save()
 
 
-def await_rounds(backend: Backend, project: int, wanted: int) -> None:
+def await_rounds(backend: Backend, project: int, wanted: int, say: Callable[[str], None]) -> None:
     """Wait until so many rounds are done; ask for one if the worker does not start it by itself.
+
+    Args:
+        backend: The running backend.
+        project: Project id.
+        wanted: Rounds that must have been published.
+        say: Told each stage that a running round enters.
 
     Raises:
         NotReadyError: It took too long.
     """
-
-    def done() -> bool:
-        return int(backend.status(project)["rounds"]) >= wanted
+    stages = [""]
 
     def started() -> bool:
-        return done() or bool(backend.status(project)["round_running"])
+        status = backend.status(project)
+        return int(status["rounds"]) >= wanted or bool(status["round_running"])
+
+    def done() -> bool:
+        status = backend.status(project)
+        stage = (status["round_running"] or {}).get("stage", "")
+        if stage and stage != stages[-1]:
+            stages.append(stage)
+            say(stage)
+        return int(status["rounds"]) >= wanted
 
     if not poll(started, seconds=ROUND_STARTS_SECONDS, every=0.2):
         backend.run("round", "--project", str(project))
-    if not poll(done, seconds=FIRST_ROUND_SECONDS, every=0.2):
+    if not poll(done, seconds=ROUND_SECONDS, every=0.2):
         raise NotReadyError(
-            f"Round {wanted} was not done within {FIRST_ROUND_SECONDS:.0f} s; "
+            f"Round {wanted} was not done within {ROUND_SECONDS:.0f} s; "
             f"see {backend.data / 'server.log'}."
         )
