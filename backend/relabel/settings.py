@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         description="Label Studio's document root, if mounted here: images are read from disk.",
     )
 
+    show_annotators: bool = Field(
+        default=False,
+        description="Show figures about single annotators on the dashboard: they are about people, "
+        "so nobody sees them unless you say so.",
+    )
+
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
         """Read the environment.

@@ -33,6 +33,7 @@ class Neighbour:
 class Explained:
     """One task with what is known about its label; "" = none, None = not judged by the round.
 
+    given, label: the initial one and the consensus; given_probability: the posterior's of `given`;
     votes: class names with their votes, the given label's included; top: likeliest classes with
     their probabilities; ce, h, phi: in nats (Bernhardt et al. 2022, Eq. 2-4); score: what Label
     Studio shows, low = relabel first.
@@ -42,6 +43,7 @@ class Explained:
     image: str
     given: str
     label: str
+    given_probability: float | None
     suggested: str
     state: str
     audit: bool
@@ -63,6 +65,29 @@ class Explained:
     def conflicting(self) -> tuple[Neighbour, ...]:
         """Near-duplicates with another label: one of the two must be wrong."""
         return tuple(n for n in self.neighbours if n.near_duplicate and not n.agrees)
+
+
+def reason(task: Explained) -> str:
+    """Say in words why this task is asked about."""
+    parts = []
+    if task.audit:
+        parts.append("Drawn at random for the audit, whatever its score.")
+    if len(task.votes) > 1 and task.state in ("open", "tied"):
+        parts.append("The votes so far disagree.")
+    if task.given_probability is not None and task.suggested not in ("", task.given):
+        parts.append(
+            f"The model finds {task.suggested} likelier ({task.top[0][1]:.0%}) than the given "
+            f"label {task.given} ({task.given_probability:.0%})."
+        )
+    if task.disagreeing:
+        parts.append(
+            f"{task.disagreeing} of the {len(task.neighbours)} most similar images are labelled "
+            f"otherwise."
+        )
+    if task.conflicting:
+        ids = ", ".join(str(n.task_id) for n in task.conflicting)
+        parts.append(f"Nearly the same image has another label: task {ids}.")
+    return " ".join(parts) or "Nothing speaks against its label; it is simply next."
 
 
 def next_rows(state: ProjectState, limit: int) -> IntArray:
@@ -109,6 +134,7 @@ def explain(
                 image=tasks[row].image,
                 given=_name(classes, int(state.given[row])),
                 label=_name(classes, int(state.consensus.labels[row])),
+                given_probability=_given_probability(p, int(state.given[row])),
                 suggested=_name(classes, order[0]) if order else "",
                 state=State(int(state.consensus.states[row])).name.lower(),
                 audit=tasks[row].audit,
@@ -131,6 +157,10 @@ def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[FloatArr
     found = match_rows(task_ids, result.posteriors.task_ids)
     probs = result.posteriors.probs.astype(np.float64)
     return [probs[row] if row >= 0 else None for row in found.tolist()]
+
+
+def _given_probability(p: FloatArray | None, given: int) -> float | None:
+    return None if p is None or given < 0 else float(p[given])
 
 
 def _figures(counts: IntArray, p: FloatArray | None) -> tuple[float | None, float | None]:

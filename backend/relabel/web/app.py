@@ -23,6 +23,7 @@ from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.service.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database
+from relabel.web.dashboard import add_dashboard
 from relabel.web.metrics import metrics_text
 from relabel.web.protocol import Protocol
 
@@ -40,14 +41,15 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.before_request(_guard(settings))
     app.register_error_handler(Exception, _answer_error)
-    _add_protocol(app, Protocol(engine, settings, jobs))
+    protocol = Protocol(engine, settings, jobs)
+    _add_protocol(app, protocol)
     _add_status(app, engine, settings, jobs)
+    add_dashboard(app, engine, settings, jobs, health=protocol.health)
     return app
 
 
 def _add_protocol(app: Flask, protocol: Protocol) -> None:
     routes = {
-        "/": (protocol.health, ["GET"]),
         "/health": (protocol.health, ["GET"]),
         "/setup": (protocol.setup, ["POST"]),
         "/predict": (protocol.predict, ["POST"]),
