@@ -19,7 +19,7 @@ RELABEL = str(Path(sys.executable).with_name("relabel"))
 
 def command(label_studio, home, *arguments):
     folder = Path(label_studio.server.process.args[0]).parent
-    return [RELABEL, "demo", "--home", str(home), "--label-studio", str(folder), *arguments]
+    return [RELABEL, "demo", "--home", str(home), "--label-studio-bin", str(folder), *arguments]
 
 
 def run_headless(label_studio, home, votes):
