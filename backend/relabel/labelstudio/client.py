@@ -7,6 +7,7 @@ as the export for a full reading.
 
 import base64
 import json
+import logging
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -16,6 +17,8 @@ import httpx
 import stamina
 
 from relabel.errors import AccessError, LabelStudioDownError, LabelStudioError, NotFoundError
+
+log = logging.getLogger("relabel.labelstudio")
 
 ATTEMPTS = 5
 """Tries of a request that may be repeated, with growing pauses."""
@@ -261,6 +264,7 @@ class LabelStudio:
         raise AssertionError("unreachable")
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
+        began = time.monotonic()
         try:
             response = self.http.request(method, path, **options)
         except httpx.TransportError as error:
@@ -268,6 +272,8 @@ class LabelStudio:
                 f"Label Studio at {self.url} does not answer ({type(error).__name__}). "
                 f"Check LABEL_STUDIO_URL and that the server runs."
             ) from error
+        took = time.monotonic() - began
+        log.debug("%s %s: %s in %.4f s", method, path, response.status_code, took)
         return decode(response)
 
 

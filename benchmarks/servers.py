@@ -1,0 +1,229 @@
+"""What the benchmarks with a real Label Studio share: servers, a large project, an odd network.
+
+Images are digits, shared by many tasks where a project has more tasks than there are digits:
+Label Studio, the store and the queue do not care, and nothing has to be downloaded.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from relabel.demo import accounts, api, digits, processes
+from relabel.demo.accounts import Account
+from relabel.demo.backend_server import Backend
+from relabel.demo.digits import CLASSES
+from relabel.demo.labelstudio_server import DATABASE, Administrator, start_label_studio
+from relabel.demo.upload import FILES_PER_REQUEST, choice, create_project, image_name
+
+ADMINISTRATOR = Administrator("admin@example.com", "admin-password", "a" * 40)
+NOISE_RATE = 0.2
+BIN = Path(__file__).resolve().parents[1] / ".venv-label-studio" / "bin"
+
+
+class LabelStudioServer:
+    """A throw-away Label Studio with a team, which can be restarted on the same data."""
+
+    def __init__(self, folder: Path, annotators: int) -> None:
+        self.folder = folder
+        self.port = processes.free_port(0)
+        self.server = self._start()
+        self.admin = api.connect(self.url, ADMINISTRATOR.token)
+        self.people: list[Account] = [
+            accounts.sign_up(self.admin, f"a{i}@example.com", f"pass-word-{i}", ("A", str(i)))
+            for i in range(annotators)
+        ]
+        self.original = accounts.technical_user(
+            self.admin, "original@example.com", accounts.ORIGINAL_LABELS
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        """Its SQLite file."""
+        return self.folder / DATABASE
+
+    def restart(self) -> None:
+        """End it, and start it again on the same data and port."""
+        self.server.stop()
+        self.server = self._start()
+
+    def stop(self) -> None:
+        """End it."""
+        self.admin.close()
+        self.server.stop()
+
+    def _start(self) -> processes.Server:
+        return start_label_studio(BIN, self.folder, port=self.port, administrator=ADMINISTRATOR)
+
+
+@contextmanager
+def label_studio(folder: Path, annotators: int) -> Iterator[LabelStudioServer]:
+    """Start a Label Studio, and stop it whatever happens."""
+    server = LabelStudioServer(folder, annotators)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A project. truth: right class by the name of the image."""
+
+    id: int
+    truth: dict[str, str]
+
+    def truth_of(self, task: Mapping[str, Any]) -> str:
+        """Return the right class of a task that was served."""
+        return self.truth[image_name(task["data"]["image"])]
+
+
+def fill(server: LabelStudioServer, title: str, tasks: int, images: int, seed: int = 0) -> Filled:
+    """Create a project of so many tasks over so many images, a fifth of them wrongly labelled."""
+    rng = np.random.default_rng(seed)
+    data = digits.load(0.0, rng, min(images, tasks))
+    project = create_project(server.admin, title)
+    rows = range(len(data.truth))
+    for first in range(0, len(rows), FILES_PER_REQUEST):
+        files = {
+            f"file{row}": (data.name(row), digits.png(data.pixels[row]), "image/png")
+            for row in rows[first : first + FILES_PER_REQUEST]
+        }
+        path = f"/api/projects/{project}/import"
+        server.admin.post(path, files=files, params={"commit_to_project": "false"})
+    uploads = api.get(server.admin, f"/api/projects/{project}/file-uploads", all="true")
+    address = {image_name(one["file"]): f"/data/{one['file']}" for one in uploads}
+    wrong = rng.random(tasks) < NOISE_RATE
+    shift = rng.integers(1, len(CLASSES), size=tasks)
+    bodies = []
+    for number in range(tasks):
+        row = number % len(rows)
+        label = (data.truth[row] + wrong[number] * shift[number]) % len(CLASSES)
+        old = {
+            "result": choice(CLASSES[label]),
+            "completed_by": server.original,
+            "ground_truth": False,
+        }
+        bodies.append({"data": {"image": address[data.name(row)]}, "annotations": [old]})
+    for first in range(0, tasks, 5000):
+        api.post(server.admin, f"/api/projects/{project}/import", bodies[first : first + 5000])
+    return Filled(project, data.truth_by_name())
+
+
+def make_backend(server: LabelStudioServer, data: Path, policy: str, **extra: str) -> Backend:
+    """Set up a backend; extra: environment variables."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "policy.toml").write_text(f'encoder = "tiny"\n{policy}\n')
+
+    class Configured(Backend):
+        def environment(self) -> dict[str, str]:
+            return super().environment() | extra
+
+    return Configured(
+        label_studio_url=server.url,
+        token=ADMINISTRATOR.token,
+        data=data,
+        port=processes.free_port(0),
+        policy=data / "policy.toml",
+    )
+
+
+@dataclass
+class OddNetwork:
+    """Stands between Label Studio and the backend; loses and repeats some of the webhooks."""
+
+    target: str
+    drop: float
+    duplicate: float
+    port: int = field(default_factory=lambda: processes.free_port(0))
+    events: int = 0
+    dropped: int = 0
+    duplicated: int = 0
+    seed: int = 0
+
+    @property
+    def url(self) -> str:
+        """Address that Label Studio is told."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def running(self) -> Iterator["OddNetwork"]:
+        """Listen for as long as the block runs."""
+        network = self
+        rng = np.random.default_rng(self.seed)
+        guard = threading.Lock()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.answer(*network.forward("GET", self.path, b"", self.headers))
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                with guard:
+                    luck = rng.random()
+                if self.path != "/webhook":
+                    self.answer(*network.forward("POST", self.path, body, self.headers))
+                    return
+                network.events += 1
+                if luck < network.drop:
+                    network.dropped += 1
+                    self.answer(200, b"{}")
+                    return
+                if luck > 1 - network.duplicate:
+                    network.duplicated += 1
+                    network.forward("POST", self.path, body, self.headers)
+                self.answer(*network.forward("POST", self.path, body, self.headers))
+
+            def answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                pass  # Label Studio hung up: it waits a second at most
+
+        server = Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def forward(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """Pass a request on; 502 if the backend is not there."""
+        kept = {k: v for k, v in headers.items() if k.lower() in ("content-type", "authorization")}
+        try:
+            answer = httpx.request(
+                method,
+                self.target + path,
+                content=body,
+                headers=kept,
+                timeout=10.0,
+                trust_env=False,
+            )
+        except httpx.TransportError:
+            return 502, b"{}"
+        return answer.status_code, answer.content

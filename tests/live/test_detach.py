@@ -1,0 +1,129 @@
+"""Connecting previews what it does, and detaching gives the project back as it was."""
+
+import pytest
+from relabel.demo import api
+from relabel.demo.annotators import poll
+from relabel.demo.crowd import Crowd
+from relabel.demo.upload import image_name
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+COUNTERS = {
+    "finished_task_number",
+    "num_tasks_with_annotations",
+    "total_annotations_number",
+    "skipped_annotations_number",
+    "useful_annotation_number",
+    "queue_done",
+    "queue_total",
+    "queue_left",
+}
+"""What people's new annotations change in a project."""
+TRACES = {"updated_at", "updated_by", "total_annotations"}
+"""Which task was written last and by whom: any change leaves this, its undoing too."""
+
+
+def snapshot(project):
+    """Return everything that detaching must restore, annotations by id."""
+    admin = project.label_studio.admin
+    settings = {k: v for k, v in project.settings().items() if k not in COUNTERS}
+    listed = api.get(admin, "/api/tasks", project=project.id, page_size=1000, fields="task_only")[
+        "tasks"
+    ]
+    exported = {task["id"]: task for task in project.export()}
+    annotations = {a["id"]: a for t in exported.values() for a in t.pop("annotations")}
+    return {
+        "settings": settings,
+        "queue": {t["id"]: (t["overlap"], t["is_labeled"]) for t in listed},
+        "tasks": {
+            number: {k: v for k, v in task.items() if k not in TRACES}
+            for number, task in exported.items()
+        },
+        "annotations": annotations,
+        "predictions": by_id(api.get(admin, "/api/predictions/", project=project.id)),
+        "model_versions": api.get(admin, f"/api/projects/{project.id}/model-versions/"),
+        "webhooks": by_id(api.get(admin, "/api/webhooks/", project=project.id)),
+        "backends": by_id(api.get(admin, "/api/ml", project=project.id)),
+        "tabs": by_id(api.get(admin, "/api/dm/views/", project=project.id)),
+    }
+
+
+def by_id(items):
+    aside = {"created_ago", "updated_at"}
+    return {i["id"]: {k: v for k, v in i.items() if k not in aside} for i in items}
+
+
+@pytest.fixture
+def lived_in(make_project):
+    """A project that its people have set up in their own way."""
+    project = make_project(limit=60)
+    admin = project.label_studio.admin
+    rows = [
+        {"task": task, "result": [], "score": 0.5, "model_version": "theirs"}
+        for task in project.tasks[:20]
+    ]
+    api.post(admin, f"/api/projects/{project.id}/import/predictions", rows)
+    path = f"/api/projects/{project.id}/"
+    api.patch(admin, path, {"show_collab_predictions": False, "model_version": "theirs"})
+    api.patch(admin, path, {"maximum_annotations": 2, "sampling": "Uniform sampling"})
+    api.patch(admin, f"/api/tasks/{project.tasks[0]}/", {"overlap": 4, "is_labeled": False})
+    api.patch(admin, f"/api/tasks/{project.tasks[1]}/", {"overlap": 1, "is_labeled": True})
+    hook = {"url": "http://127.0.0.1:9/hook", "project": project.id, "is_active": False}
+    api.post(admin, "/api/webhooks/", {**hook, "send_for_all_actions": True})
+    tab = {"title": "Theirs", "type": "list", "ordering": ["tasks:id"]}
+    api.post(admin, "/api/dm/views/", {"project": project.id, "data": tab})
+    return project
+
+
+def test_a_dry_run_writes_nothing(lived_in, start_backend):
+    backend = start_backend()
+    before = snapshot(lived_in)
+    printed = backend.run("connect", "--project", str(lived_in.id), "--dry-run")
+    assert "Uncertainty sampling" in printed
+    assert backend.url in printed
+    assert snapshot(lived_in) == before
+    with pytest.raises(Exception, match="not connected"):
+        backend.status(lived_in)
+
+
+def test_detach_restores_everything_but_peoples_annotations(lived_in, start_backend):
+    project, backend = lived_in, start_backend(policy="window = 10\nretrain_after = 8")
+    before = snapshot(project)
+    number = ("--project", str(project.id))
+    backend.run("connect", *number, "--yes")
+    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
+    team = Crowd(
+        url=project.label_studio.url,
+        project=project.id,
+        people=project.label_studio.annotators,
+        truth=lambda task: project.truth[image_name(task["data"]["image"])],
+    )
+    assert len(team.run(10)) == 10
+    assert poll(lambda: backend.status(project)["rounds"] >= 2, seconds=120)
+    during = snapshot(project)
+    for part in ("settings", "queue", "predictions", "webhooks", "backends", "tabs"):
+        assert during[part] != before[part], part
+
+    backend.run("detach", *number, "--yes")
+
+    after = snapshot(project)
+    new = {one.annotation for one in team.submissions}
+    assert after["annotations"].keys() - before["annotations"].keys() == new
+    for annotation in new:
+        del after["annotations"][annotation]
+    for part in before:
+        assert after[part] == before[part], part
+
+
+def test_an_unlabelled_task_that_was_labelled_meanwhile_stays_labelled(make_project, start_backend):
+    """Otherwise Label Studio would ask for the same label once more."""
+    project, backend = make_project(limit=60), start_backend()
+    admin = project.label_studio.admin
+    fresh = project.tasks[0]
+    (old,) = api.get(admin, f"/api/tasks/{fresh}/annotations/")
+    admin.delete(f"/api/annotations/{old['id']}/")
+    assert api.get(admin, f"/api/tasks/{fresh}/")["is_labeled"] is False
+    backend.run("connect", "--project", str(project.id), "--yes")
+    project.annotate(project.label_studio.annotators[0], fresh, "3")
+    backend.run("detach", "--project", str(project.id), "--yes")
+    assert api.get(admin, f"/api/tasks/{fresh}/")["is_labeled"] is True
