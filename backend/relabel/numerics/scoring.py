@@ -12,15 +12,16 @@ them like any task. All raise `InvalidValuesError` for arrays that break their c
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from relabel.errors import InvalidValuesError
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.posteriors import (
     LOG_FLOOR,
+    Probs,
+    check_counts,
+    check_dimensions,
     check_probs,
     cross_entropy,
     entropy,
@@ -28,13 +29,16 @@ from relabel.numerics.posteriors import (
     marginalise,
     members,
     normalise,
+    row_sums,
 )
 from relabel.types import FloatArray, IntArray
 
 __all__ = ["SCORES", "Score", "check_probs", "cross_entropy", "entropy", "marginalise", "normalise"]
 
-Probs = npt.NDArray[np.floating[Any]]
 Score = Callable[..., FloatArray]
+
+BLOCK = 8192
+"""Rows scored at once, so that intermediate arrays stay in the processor's cache."""
 
 CE_CAP = -float(np.log(LOG_FLOOR))
 """Largest cross-entropy, 27.631 nats: a label that the posterior holds impossible."""
@@ -45,10 +49,12 @@ def phi(counts: IntArray, probs: Probs) -> FloatArray:
 
     Bernhardt et al. 2022, Eq. 2. Negative for right labels of which the posterior is not certain.
     """
-    q, p = _checked(counts, probs)
+
     # One logarithm serves both terms: sum_c (p_c - q_c) ln p_c.
-    score = np.einsum("nk,nk->n", p - q, logarithm(p))
-    return _place_unlabelled(score, counts, p, lowest=-np.log(p.shape[1]))
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        return np.asarray(np.einsum("nk,nk->n", p - normalise(votes), logarithm(p)))
+
+    return _rows(formula, counts, probs, lowest=-np.log(counts.shape[-1]))
 
 
 def phi_hinge(counts: IntArray, probs: Probs, *, gamma: float = 0.30) -> FloatArray:
@@ -56,16 +62,22 @@ def phi_hinge(counts: IntArray, probs: Probs, *, gamma: float = 0.30) -> FloatAr
 
     What the published code of Bernhardt et al. 2022 computes in place of Eq. 2.
     """
-    q, p = _checked(counts, probs)
-    base = np.log(p.shape[1])
-    score = cross_entropy(q, p) / base - np.maximum(0, entropy(p) / base - gamma)
-    return _place_unlabelled(score, counts, p, lowest=-1.0)
+    base = np.log(counts.shape[-1])
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        loss = cross_entropy(normalise(votes), p) / base
+        return np.asarray(loss - np.maximum(0, entropy(p) / base - gamma))
+
+    return _rows(formula, counts, probs, lowest=-1.0)
 
 
 def ce(counts: IntArray, probs: Probs) -> FloatArray:
     """CE(q, p) in nats, in [0, 27.631] (Bernhardt et al. 2022, Eq. 3)."""
-    q, p = _checked(counts, probs)
-    return _place_unlabelled(cross_entropy(q, p), counts, p, lowest=0.0)
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        return cross_entropy(normalise(votes), p)
+
+    return _rows(formula, counts, probs, lowest=0.0)
 
 
 def tiered_phi(counts: IntArray, probs: Probs) -> FloatArray:
@@ -73,47 +85,63 @@ def tiered_phi(counts: IntArray, probs: Probs) -> FloatArray:
 
     In [0, 2 * 27.631 + ln K + 1]; phi is shifted to lie above every cross-entropy.
     """
-    q, p = _checked(counts, probs)
-    disagree = p.argmax(1) != counts.argmax(1)
-    label_loss = cross_entropy(q, p)
-    upper = label_loss - entropy(p) + np.log(p.shape[1]) + CE_CAP + 1
-    return _place_unlabelled(np.where(disagree, upper, label_loss), counts, p, lowest=0.0)
+    shift = np.log(counts.shape[-1]) + CE_CAP + 1
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        loss = cross_entropy(normalise(votes), p)
+        disagree = p.argmax(1) != votes.argmax(1)
+        return np.where(disagree, loss - entropy(p) + shift, loss)
+
+    return _rows(formula, counts, probs, lowest=0.0)
 
 
 def uncertainty(counts: IntArray, probs: Probs) -> FloatArray:
     """H(p) in nats, in [0, ln K]: ambiguous first, whatever the label says."""
-    return entropy(_checked(counts, probs)[1])
+    return _rows(lambda _, p: entropy(p), counts, probs)
 
 
 def loss_entropy(counts: IntArray, probs: Probs) -> FloatArray:
     """CE + H in nats: mislabelled and ambiguous first ("LossEnt" in Kim 2022)."""
-    q, p = _checked(counts, probs)
-    return _place_unlabelled(cross_entropy(q, p) + entropy(p), counts, p, lowest=0.0)
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        return np.asarray(0.0 - np.einsum("nk,nk->n", p + normalise(votes), logarithm(p)))
+
+    return _rows(formula, counts, probs, lowest=0.0)
 
 
 def corractive(counts: IntArray, probs: Probs) -> FloatArray:
     """-ln p of the label with most votes, in nats: high training loss first (Kim 2022, 4.1)."""
-    _, p = _checked(counts, probs)
-    return _place_unlabelled(-logarithm(_of_label(counts, p)), counts, p, lowest=0.0)
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        return -logarithm(_of_label(votes, p))
+
+    return _rows(formula, counts, probs, lowest=0.0)
 
 
 def margin(counts: IntArray, probs: Probs) -> FloatArray:
     """Minus the gap between the two likeliest classes, in [-1, 0]."""
-    two = np.partition(_checked(counts, probs)[1], -2, axis=1)[:, -2:]
-    return np.asarray(two[:, 0] - two[:, 1])
+
+    def formula(_: IntArray, p: FloatArray) -> FloatArray:
+        two = np.partition(p, -2, axis=1)[:, -2:]
+        return np.asarray(two[:, 0] - two[:, 1])
+
+    return _rows(formula, counts, probs)
 
 
 def least_conf(counts: IntArray, probs: Probs) -> FloatArray:
     """1 - max p, in [0, 1 - 1/K]."""
-    return np.asarray(1 - _checked(counts, probs)[1].max(1))
+    return _rows(lambda _, p: np.asarray(1 - p.max(1)), counts, probs)
 
 
 def label_margin(counts: IntArray, probs: Probs) -> FloatArray:
     """Likeliest other class minus the label's own, in [-1, 1] (the "normalised margin")."""
-    _, p = _checked(counts, probs)
-    others = p.copy()
-    np.put_along_axis(others, counts.argmax(1)[:, None], -1.0, axis=1)
-    return _place_unlabelled(others.max(1) - _of_label(counts, p), counts, p, lowest=-1.0)
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        own, others = _of_label(votes, p), p.copy()
+        np.put_along_axis(others, votes.argmax(1)[:, None], -1.0, axis=1)
+        return np.asarray(others.max(1) - own)
+
+    return _rows(formula, counts, probs, lowest=-1.0)
 
 
 def bald(counts: IntArray, probs: Probs) -> FloatArray:
@@ -123,7 +151,7 @@ def bald(counts: IntArray, probs: Probs) -> FloatArray:
     ref. 34). Zero everywhere when `probs` holds a single member.
     """
     each = members(probs)
-    _check_counts(counts, each[0])
+    _check_shapes(counts, each)
     return np.asarray(np.maximum(0, entropy(each.mean(0)) - entropy(each).mean(0)))
 
 
@@ -133,14 +161,17 @@ def ratio(counts: IntArray, probs: Probs) -> FloatArray:
     The oracle's rule of Bernhardt et al. 2022 when `probs` is the true distribution: corrections
     gained per vote spent.
     """
-    _, p = _checked(counts, probs)
-    score = (1 - _of_label(counts, p)) / expected_votes(p, counts)
-    return _place_unlabelled(score, counts, p, lowest=0.0)
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        return (1 - _of_label(votes, p)) / expected_votes(p, votes)
+
+    return _rows(formula, counts, probs, lowest=0.0)
 
 
 def random(counts: IntArray, probs: Probs, *, rng: np.random.Generator) -> FloatArray:
     """A random order: distinct values in [0, 1)."""
-    _checked(counts, probs)
+    _check_shapes(counts, probs)
+    row_sums(probs)
     return np.asarray(rng.permutation(len(counts)) / max(len(counts), 1))
 
 
@@ -151,12 +182,15 @@ def activelab(counts: IntArray, probs: Probs) -> FloatArray:
     and 0 if not; an unlabelled task uses its largest probability. Who voted is not known here:
     weights by annotator come from `consensus.crowdlab`.
     """
-    _, p = _checked(counts, probs)
-    votes = counts.sum(1)
-    agreeing = counts.max(1)
-    label_quality = (_of_label(counts, p) + np.maximum(agreeing - 1, 0)) / np.maximum(votes, 1)
-    quality = np.where(votes > 0, label_quality, p.max(1))
-    return np.asarray(-(quality * (votes + 1) + 1 / p.shape[1]) / (votes + 2))
+
+    def formula(votes: IntArray, p: FloatArray) -> FloatArray:
+        total = votes.sum(1)
+        agreeing = np.maximum(votes.max(1) - 1, 0)
+        of_label = (_of_label(votes, p) + agreeing) / np.maximum(total, 1)
+        quality = np.where(total > 0, of_label, p.max(1))
+        return np.asarray(-(quality * (total + 1) + 1 / p.shape[1]) / (total + 2))
+
+    return _rows(formula, counts, probs)
 
 
 SCORES: dict[str, Score] = {
@@ -177,31 +211,47 @@ SCORES: dict[str, Score] = {
 }
 
 
-def _checked(counts: IntArray, probs: Probs) -> tuple[FloatArray, FloatArray]:
-    """Vote shares and marginal probabilities, both (N, K) and valid."""
-    p = marginalise(probs)
-    _check_counts(counts, p)
-    return normalise(counts), p
+def _rows(
+    formula: Callable[[IntArray, FloatArray], FloatArray],
+    counts: IntArray,
+    probs: Probs,
+    *,
+    lowest: float | None = None,
+) -> FloatArray:
+    """Apply `formula(votes, p)` to valid arrays, block by block of rows.
+
+    Args:
+        formula: Votes (n, K) and marginal probabilities (n, K) to scores (n,).
+        counts: (N, K), checked here.
+        probs: Checked and averaged here.
+        lowest: Lower bound of the score. When given, tasks without votes are placed in
+            [lowest - 2, lowest - 1] by their entropy; None = the score needs no label.
+    """
+    _check_shapes(counts, probs)
+    sums = row_sums(probs)
+    check_counts(counts)
+    score = np.empty(len(counts))
+    for start in range(0, len(counts), BLOCK):
+        rows = slice(start, start + BLOCK)
+        each = probs[..., rows, :] / sums[..., rows, None]
+        p = np.asarray(each if each.ndim == 2 else each.mean(tuple(range(each.ndim - 2))))
+        votes = counts[rows]
+        score[rows] = formula(votes, p)
+        empty = ~votes.any(axis=1)
+        if lowest is not None and empty.any():
+            score[rows][empty] = lowest - 2 + entropy(p[empty]) / np.log(p.shape[1])
+    return score
 
 
-def _check_counts(counts: IntArray, p: FloatArray) -> None:
-    if counts.shape != p.shape:
+def _check_shapes(counts: IntArray, probs: Probs) -> None:
+    check_dimensions(probs)
+    if counts.shape != probs.shape[-2:]:
         raise InvalidValuesError(
-            f"counts has shape {counts.shape} but probs gives {p.shape}; expected the same (N, K)."
+            f"counts has shape {counts.shape} but probs gives {probs.shape[-2:]}; "
+            "expected the same (N, K)."
         )
 
 
-def _of_label(counts: IntArray, p: FloatArray) -> FloatArray:
-    """(N,) probability of the class with most votes, the lowest index of a tie."""
-    return np.asarray(np.take_along_axis(p, counts.argmax(1)[:, None], axis=1)[:, 0])
-
-
-def _place_unlabelled(
-    score: FloatArray, counts: IntArray, p: FloatArray, *, lowest: float
-) -> FloatArray:
-    """Put tasks without votes in [lowest - 2, lowest - 1], by their entropy."""
-    empty = ~counts.any(1)
-    if empty.any():
-        score = score.copy()
-        score[empty] = lowest - 2 + entropy(p[empty]) / np.log(p.shape[1])
-    return score
+def _of_label(votes: IntArray, p: FloatArray) -> FloatArray:
+    """(n,) probability of the class with most votes, the lowest index of a tie."""
+    return np.asarray(np.take_along_axis(p, votes.argmax(1)[:, None], axis=1)[:, 0])
