@@ -120,8 +120,10 @@ def fill(server: LabelStudioServer, title: str, tasks: int, images: int, seed: i
     return Filled(project, data.truth_by_name())
 
 
-def make_backend(server: LabelStudioServer, data: Path, policy: str, **extra: str) -> Backend:
-    """Set up a backend; extra: environment variables."""
+def make_backend(
+    server: LabelStudioServer, data: Path, policy: str, *, port: int = 0, **extra: str
+) -> Backend:
+    """Set up a backend; port: 0 = any free one; extra: environment variables."""
     data.mkdir(parents=True, exist_ok=True)
     (data / "policy.toml").write_text(f'encoder = "tiny"\n{policy}\n')
 
@@ -133,7 +135,7 @@ def make_backend(server: LabelStudioServer, data: Path, policy: str, **extra: st
         label_studio_url=server.url,
         token=ADMINISTRATOR.token,
         data=data,
-        port=processes.free_port(0),
+        port=port or processes.free_port(0),
         policy=data / "policy.toml",
     )
 
