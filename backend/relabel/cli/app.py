@@ -26,6 +26,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "log": looking.log,
     "undo": working.undo,
     "demo": trying.demo,
+    "simulate": trying.simulate,
+    "forecast": trying.forecast,
 }
 
 
