@@ -3,6 +3,7 @@
 import html
 import json
 import logging
+import re
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -26,6 +27,8 @@ log = logging.getLogger("relabel.web")
 
 MAX_REASON = 400
 """Characters of a refusal: it travels in one header line."""
+_ODD_TEXT = re.compile(rb"\\u(d[89a-f]|0000)", re.IGNORECASE)
+"""Escapes that may stand for half a character or for none: worth a closer look."""
 
 
 class Protocol:
@@ -113,7 +116,8 @@ class Protocol:
 
 def refusal(text: str) -> Response:
     """Return 400 with the text as reason phrase: one line, Latin-1, HTML-escaped."""
-    line = html.escape(" ".join(text.split()), quote=False)[:MAX_REASON]
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = html.escape(" ".join(printable.split())[:MAX_REASON], quote=False)
     phrase = line.encode("latin-1", "replace").decode("latin-1")
     response = jsonify({"error": text})
     response.status = f"400 {phrase}"
@@ -124,4 +128,16 @@ def _json() -> Any:
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise PayloadError("The request body must be a JSON object.")
+    if _ODD_TEXT.search(request.get_data()):
+        _refuse_odd_text(json.dumps(body, ensure_ascii=False))
     return body
+
+
+def _refuse_odd_text(text: str) -> None:
+    """Refuse what no database can hold as text."""
+    if "\\u0000" in text:
+        raise PayloadError("The request body holds text with a zero character.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PayloadError("The request body holds text with half a character.") from error
