@@ -57,7 +57,7 @@ def start(
     log: Path,
     env: Mapping[str, str],
     health_path: str = "/health",
-    seconds: float = 180.0,
+    seconds: float = 600.0,
 ) -> Server:
     """Start `command` in a process group of its own and wait until it answers.
 
