@@ -16,6 +16,7 @@ from relabel.simulation.datasets import load_dataset
 from relabel.simulation.encoding import with_features
 from relabel.simulation.experiment import Run, Setting, run_experiment
 from relabel.simulation.noise_models import make_noise
+from relabel.simulation.preset_parts import Job
 from relabel.simulation.presets import run_preset
 from relabel.simulation.rankings import Method, scores_of, selector_of
 from relabel.simulation.report import (
@@ -68,7 +69,9 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
         raise ConfigurationError(f"seeds={options.seeds} must be at least 1.")
     options.out.mkdir(parents=True, exist_ok=True)
     if options.preset is not None:
-        return run_preset(options.preset, options.data_dir, options.out, options.seeds, console)
+        workers = workers_of(options)
+        job = Job(options.data_dir, options.out, options.seeds, workers, console)
+        return run_preset(options.preset, job)
     setting, methods = plan(options)
     runs = run_with_progress(setting, methods, options, console)
     rows = summarise(setting, methods, runs)
@@ -108,6 +111,11 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     return setting, methods
 
 
+def workers_of(options: SimulationOptions) -> int:
+    """Return how many processes to use: as asked, or one per processor and seed."""
+    return options.workers or min(options.seeds, os.cpu_count() or 1)
+
+
 def usual_noise(data: Dataset) -> str:
     """Return the noise model that suits the data when none is named."""
     if data.given is not None:
@@ -125,7 +133,6 @@ def run_with_progress(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    workers = options.workers or min(options.seeds, os.cpu_count() or 1)
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("campaigns", total=None)
 
@@ -137,7 +144,7 @@ def run_with_progress(
             methods,
             tuple(range(options.seeds)),
             folder=options.out / "runs",
-            workers=workers,
+            workers=workers_of(options),
             progress=progress,
         )
 

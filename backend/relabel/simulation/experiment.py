@@ -18,13 +18,14 @@ from relabel.simulation.campaign import (
     initial_counts,
     run_campaign,
 )
-from relabel.simulation.curves import Curve, curve_of, final_labels, visits_of
+from relabel.simulation.curves import Curve, Visits, curve_of, final_labels, visits_of
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.evaluation import auroc, remaining, selection_precision
 from relabel.simulation.noise_models import make_noise
 from relabel.simulation.queues import oracle_order, random_order
 from relabel.simulation.rankings import BATCH, Method, Select, model_order, selector_of
 from relabel.simulation.seeds import generator, seed_of
+from relabel.simulation.spreading import Spread, spread_over
 from relabel.simulation.store import Figures, Kept, Store, store_of
 from relabel.simulation.votelog import VoteLog, replay
 from relabel.types import FloatArray, IntArray, Progress, silent
@@ -67,10 +68,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One campaign: of which method and seed, its curve and its figures."""
+    """One campaign: of which method and seed, its first labels, visits, curve and figures."""
 
     method: str
     seed: int
+    initial: IntArray
+    visits: Visits
     curve: Curve
     figures: Figures
 
@@ -84,6 +87,7 @@ class _Stage:
     initial: IntArray
     counts: IntArray
     annotators: Annotators
+    spread: Spread
     store: Store | None
 
 
@@ -159,6 +163,7 @@ def run_seed(
         initial=initial,
         counts=initial_counts(initial, len(data.classes)),
         annotators=make_annotators(data.distributions, setting.panel, seed_of(seed, "annotators")),
+        spread=spread_over(data, seed_of(seed, "model")),
         store=None if folder is None else _store(folder, setting, initial, seed),
     )
     yield from _baselines(stage)
@@ -201,6 +206,7 @@ def _model_run(stage: _Stage, method: Method, select: Select) -> Run:
             seed=seed_of(stage.seed, "ties"),
             learn_from=None if setting.retrain_every else stage.counts,
             batch=rules.update_every,
+            spread=stage.spread,
             on_scores=kept.save_scores,
         )
 
@@ -235,7 +241,7 @@ def _run(
         kept.finish(figures)
     visits = visits_of(log, stage.counts, rules)
     curve = curve_of(visits, stage.setting.data.truth, stage.initial)
-    return Run(name, stage.seed, curve, figures)
+    return Run(name, stage.seed, stage.initial, visits, curve, figures)
 
 
 def _figures(

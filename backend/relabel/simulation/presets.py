@@ -1,7 +1,49 @@
-from pathlib import Path
+"""Experiments of the papers on the data at hand, the published row beside ours."""
 
-from rich.console import Console
+import json
+from collections.abc import Callable
+
+from relabel.errors import ConfigurationError
+from relabel.simulation.preset_parts import Job, Outcome
+from relabel.simulation.presets_bernhardt import (
+    bernhardt_fig3,
+    bernhardt_table1,
+    bernhardt_table2,
+)
+from relabel.simulation.presets_kim import khanal, kim_fig2, kim_fig4, kim_fig5, kim_table1
+from relabel.simulation.report import paper_table, table_of, write_report
+from relabel.simulation.summary import summarise
+
+PRESETS: dict[str, Callable[[Job], Outcome]] = {
+    "bernhardt-fig3": bernhardt_fig3,
+    "bernhardt-table1": bernhardt_table1,
+    "bernhardt-table2": bernhardt_table2,
+    "khanal": khanal,
+    "kim-table1": kim_table1,
+    "kim-fig2": kim_fig2,
+    "kim-fig4": kim_fig4,
+    "kim-fig5": kim_fig5,
+}
 
 
-def run_preset(name: str, data_dir: Path, out: Path, seeds: int, console: Console) -> int:
+def run_preset(name: str, job: Job) -> int:
+    """Run a preset, write its report into job.out and show its tables; 0 = done.
+
+    Raises:
+        ConfigurationError: no such preset, or its data is not in job.data_dir.
+    """
+    if name not in PRESETS:
+        raise ConfigurationError(f"preset={name!r} is unknown; known: {', '.join(PRESETS)}.")
+    outcome = PRESETS[name](job)
+    job.console.print(paper_table(outcome.paper))
+    options = {"preset": name, "data_dir": str(job.data_dir), "seeds": job.seeds}
+    if outcome.setting is None:
+        content = {"title": outcome.title, "options": options, "rows": [], "paper": outcome.paper}
+        (job.out / "summary.json").write_text(json.dumps(content, indent=1) + "\n")
+        return 0
+    rows = summarise(outcome.setting, outcome.methods, outcome.runs)
+    job.console.print(table_of(rows, outcome.title))
+    write_report(
+        job.out, outcome.title, outcome.setting, rows, outcome.runs, options, outcome.paper
+    )
     return 0

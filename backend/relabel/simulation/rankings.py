@@ -16,6 +16,7 @@ from relabel.simulation.campaign import Prioritise, Queue
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.peers import PEERS
 from relabel.simulation.queues import OrderedQueue
+from relabel.simulation.spreading import Spread
 from relabel.types import BoolArray, FloatArray, IntArray, Posteriors
 
 TRUTH = "truth"
@@ -102,6 +103,7 @@ def model_order(
     seed: int,
     learn_from: IntArray | None = None,
     batch: int | None = None,
+    spread: Spread | None = None,
     on_scores: Callable[[FloatArray], None] = lambda _: None,
 ) -> Prioritise:
     """Return the ranking by a model's score, as a round of a live project computes it.
@@ -113,6 +115,7 @@ def model_order(
         learn_from: (N, K) counts that one model learns from and then ranks all batches; None =
             it is trained at each ranking on the votes so far.
         batch: how many tasks a diversity rule picks per ranking.
+        spread: inputs of the diversity rules; only "none" goes without.
         on_scores: told the (N,) scores of each ranking.
     """
 
@@ -121,27 +124,19 @@ def model_order(
         rng = np.random.default_rng([seed, int(counts.sum())])
         score = scores_of(method.score, counts, selection, rng)
         on_scores(score)
-        spread = method.diversity
-        return OrderedQueue(order_of(score, counts, pool, diversity=spread, rng=rng, batch=batch))
+        diversity = method.diversity
+        options = spread(diversity, counts, pool, selection) if spread else {}
+        n = len(score) if diversity == "none" else (batch or BATCH)
+        chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng, **options)
+        return OrderedQueue(order_of(score, counts, pool, chosen))
 
     return rank
 
 
-def order_of(
-    score: FloatArray,
-    counts: IntArray,
-    pool: BoolArray,
-    *,
-    diversity: str,
-    rng: np.random.Generator,
-    batch: int | None,
-) -> IntArray:
-    """Return the rows of the pool, the one to ask first at the front."""
-    spread = diversity != "none"
-    n = (batch or BATCH) if spread else len(score)
-    chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng)
+def order_of(score: FloatArray, counts: IntArray, pool: BoolArray, chosen: IntArray) -> IntArray:
+    """Return the rows of the pool, the `chosen` ones first and then the rest by score."""
     # A visit is always finished before the next ranking, so no task counts as begun.
     begun_from = counts.sum(1)
     priority = prioritise(score, counts, begun_from, majority(counts).states)
-    order = np.argsort(-reorder(priority, chosen), kind="stable")
+    order: IntArray = np.argsort(-reorder(priority, chosen), kind="stable")
     return order[pool[order]]
