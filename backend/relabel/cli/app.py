@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pause": working.pause,
     "resume": working.resume,
     "export": looking.export,
+    "report": looking.report,
     "log": looking.log,
     "undo": working.undo,
     "demo": trying.demo,

@@ -135,3 +135,18 @@ def export(
         console.print(f"{out}: {len(rows)} tasks, {changed} of them corrected.", highlight=False)
         if back:
             console.print(f"Wrote {write_back(context, project)} labels into task.data.")
+
+
+def report(
+    project: ProjectOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
+) -> None:
+    """Write one HTML file that says what was found, with curves and examples.
+
+    Example: relabel report --project 3 --out report.html
+    """
+    from relabel.web.report import write_report  # noqa: PLC0415  only this command needs pages
+
+    with opened() as context:
+        write_report(context, project, out)
+        console.print(f"{out} is written: open it in a browser, or print it.", highlight=False)

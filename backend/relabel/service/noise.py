@@ -6,16 +6,16 @@ import numpy as np
 
 from relabel.numerics.estimates import (
     Estimate,
-    combined_noise_rate,
     doubt,
     noise_matrix,
     noise_rate,
 )
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.yields import fit_doubt, predicted_yield
+from relabel.service.audit import Audit
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState
-from relabel.types import BoolArray, FloatArray, IntArray, State, match_rows
+from relabel.types import FloatArray, IntArray, State, match_rows
 
 LEAST_AUDIT = 20
 """Audited tasks below which the model's estimate is shown: their interval would say little."""
@@ -43,12 +43,15 @@ class Noise:
     forecast: Estimate | None
 
 
-def noise_now(state: ProjectState, result: RoundResult, *, corrected: int) -> Noise | None:
+def noise_now(
+    state: ProjectState, result: RoundResult, audit: Audit, *, corrected: int
+) -> Noise | None:
     """Return what the last round and the votes since say; None without labelled tasks.
 
     Args:
         state: the project now.
         result: of the round in force.
+        audit: the finished tasks of the random audit.
         corrected: labels corrected so far.
 
     """
@@ -57,18 +60,15 @@ def noise_now(state: ProjectState, result: RoundResult, *, corrected: int) -> No
     if not (given >= 0).any():
         return None
     doubts = doubt(_one_hot(given, probs.shape[1]), probs)
-    audited = _audited(state)[rows] & (given >= 0)
-    initial = noise_rate(given, probs)
-    source = "model"
-    if audited.sum() >= LEAST_AUDIT:
-        wrong = state.consensus.labels[rows][audited] != given[audited]
-        initial, source = combined_noise_rate(doubts, np.flatnonzero(audited), wrong), "audit"
+    labelled = int((state.given >= 0).sum())
+    enough = len(audit.wrong) >= LEAST_AUDIT
+    initial = audit.initial(labelled) if enough else noise_rate(given, probs)
     votes = votes_ahead(state)
     return Noise(
         initial=initial,
-        source=source,
-        audited=int(audited.sum()),
-        wrong_left=_left(initial, int((state.given >= 0).sum()), corrected),
+        source="audit" if enough else "model",
+        audited=len(audit.wrong),
+        wrong_left=_left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),
         next_votes=votes,
         forecast=_forecast(state, rows, probs, doubts, votes),
@@ -116,12 +116,6 @@ def _forecast(
         fit_doubt(doubts[finished], wrong[finished]),
         np.random.default_rng([state.policy.seed, 4, state.spent]),
     )
-
-
-def _audited(state: ProjectState) -> BoolArray:
-    drawn = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
-    audited: BoolArray = drawn & state.touched() & (state.consensus.states == State.SETTLED)
-    return audited
 
 
 def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from relabel.numerics.estimates import Estimate
 from relabel.policy import Policy
+from relabel.service.audit import first_asked, read_audit
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
 from relabel.service.noise import Noise, noise_at_round, noise_now
@@ -101,7 +102,11 @@ def read_overview(
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
-    noise = None if result is None else noise_now(state, result, corrected=status["corrected"])
+    audit = read_audit(
+        state, first_asked(state, new_ids), [r.finished_at or r.started_at for r in published]
+    )
+    corrected = status["corrected"]
+    noise = None if result is None else noise_now(state, result, audit, corrected=corrected)
     curve = yield_curve(state, new_ids).thinned(CURVE_POINTS)
     labelled = int((state.given >= 0).sum())
     return Overview(

@@ -207,7 +207,7 @@ def _names(classes: Sequence[str], cell: float, left: float, top: float) -> Mark
 
 def _cell(x: float, y: float, size: float, value: float, k: int, diagonal: bool) -> Markup:
     kind = "right" if diagonal else "wrong"
-    # The ground is white or black: a share of 3 % would not be seen without the square root.
+    # The ground is white or black: a share of 3% would not be seen without the square root.
     opacity = math.sqrt(min(max(value, 0.0), 1.0))
     cell = Markup(
         '<rect class="cell {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" '

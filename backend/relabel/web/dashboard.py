@@ -199,7 +199,7 @@ def share(value: float | None) -> str:
 
 def nats(value: float | None) -> str:
     """Return an information in nats, a dash for none."""
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 def whole(value: float) -> str:

@@ -90,7 +90,7 @@ def rates_figure(overview: Overview) -> Figure | None:
             whole=True,
         ),
         note=(
-            "Estimated by confident learning from out-of-sample posteriors, with its 95 % interval "
+            "Estimated by confident learning from out-of-sample posteriors, with its 95% interval "
             "for the sampling of tasks; a weak model sees more noise than there is."
         ),
         head=("round", "noise rate", "from", "to"),
@@ -117,7 +117,7 @@ def matrix_figure(overview: Overview) -> Figure | None:
             row_label="true class (estimated)",
             column_label="given label",
         ),
-        note="Each row sums to 100 %. Labels as they were when relabelling began.",
+        note="Each row sums to 100%. Labels as they were when relabelling began.",
         head=("true class", *classes),
         rows=tuple(
             (name, *(f"{value:.0%}" for value in row))
