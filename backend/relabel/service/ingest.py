@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from relabel.errors import NotFoundError, PayloadError, RelabelError
 from relabel.labelstudio.payloads import field, project_id, read_annotation, read_task
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import reconcile_all, store
 from relabel.settings import Settings
@@ -72,6 +73,7 @@ def carry_out(context: Context, number: int) -> int:
             read_one_task(context, project, task_id)
         if "PROJECT_UPDATED" in actions:
             project = read_project(context, project)
+            restore_predictions(context, project)
             if assert_settings(context, project).get("maximum_annotations"):
                 # Writing it has reset every task's overlap.
                 reconcile_all(context, project)

@@ -10,11 +10,11 @@ from relabel.service.scores import RoundResult, scores_now
 from relabel.service.state import read_state
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
-from relabel.storage.projects import get_project
-from relabel.storage.rounds import Round, RoundState, finish_round
-from relabel.storage.tasks import set_scores
-from relabel.storage.writes import log_write
-from relabel.types import Progress
+from relabel.storage.projects import Project, get_project
+from relabel.storage.rounds import Round, RoundState, finish_round, published_round
+from relabel.storage.tasks import list_tasks, set_scores
+from relabel.storage.writes import LIVE, log_write
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.publish")
 
@@ -60,6 +60,35 @@ def publish(
             )
         switch_queue(context, project, current.model_version, run=run)
     log.info("project %s: round %s is published", number, current.number)
+
+
+def restore_predictions(context: Context, project: Project) -> int:
+    """Write the scores in force again where somebody deleted them; return how many.
+
+    Label Studio refuses to order by a version that has no predictions, and serves tasks without a
+    score first.
+    """
+    with reading(context.engine) as connection:
+        last = published_round(connection, project.id)
+        tasks = list_tasks(connection, project.id)
+    scores = {task.task_id: task.score for task in tasks.values() if task.score is not None}
+    if last is None:
+        return 0
+    version = last.model_version
+    if context.label_studio.model_versions(project.id).get(version, 0) >= len(scores):
+        return 0
+    present = {
+        int(body["id"])
+        for body in context.label_studio.all_tasks(project.id)
+        if any(p.get("model_version") == version for p in body.get("predictions", []))
+    }
+    missing = {task_id: score for task_id, score in scores.items() if task_id not in present}
+    if missing:
+        write_predictions(context, project.id, version, missing, silent)
+        log.warning("project %s: wrote %s deleted predictions again", project.id, len(missing))
+        with context.engine.begin() as connection:
+            log_write(connection, project.id, LIVE, "predictions", version, after=len(missing))
+    return len(missing)
 
 
 def write_predictions(

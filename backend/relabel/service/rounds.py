@@ -25,6 +25,7 @@ from relabel.storage.rounds import (
     RoundState,
     finish_round,
     list_rounds,
+    published_round,
     set_round,
     start_round,
 )
@@ -55,7 +56,10 @@ def run_round(context: Context, number: int) -> Round:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         with context.engine.begin() as connection:
             state = RoundState.KILLED if stopped else RoundState.FAILED
-            finish_round(connection, current.id, state, error=text)
+            last = published_round(connection, number)
+            # Once published, only the switch is left to do, and the sweep does it.
+            if last is None or last.id != current.id:
+                finish_round(connection, current.id, state, error=text)
         raise
     # Votes that arrived while the window was being opened.
     carry_out(context, number)

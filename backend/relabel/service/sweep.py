@@ -5,6 +5,7 @@ import logging
 from relabel.errors import NotFoundError, RelabelError
 from relabel.service.context import Context
 from relabel.service.ingest import carry_out, read_project
+from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import reconcile_all, reconcile_recent
 from relabel.storage.database import reading
@@ -41,10 +42,14 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
         counted = int(context.label_studio.project(project.id).get("task_number", -1))
         with reading(context.engine) as connection:
             known = len(list_tasks(connection, project.id))
-        if assert_settings(context, project).get("maximum_annotations") or full or counted != known:
+        if full or counted != known:
             reconcile_all(context, project)
         else:
             reconcile_recent(context, project)
+        restore_predictions(context, project)
+        if assert_settings(context, project).get("maximum_annotations"):
+            # Writing it has reset every task's overlap.
+            reconcile_all(context, project)
         refresh_queue(context, project)
     carry_out(context, project.id)
     return project
