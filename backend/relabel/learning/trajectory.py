@@ -28,7 +28,7 @@ class LossTrajectory(Weighting):
     rows: Tensor
 
     def __init__(
-        self, tasks: int, rows: Tensor, *, delta: float = 0.1, bandwidth: str = "pairwise"
+        self, tasks: int, rows: Tensor, *, delta: float = 0.1, bandwidth: str = "mean_sq"
     ) -> None:
         super().__init__()
         self.delta = delta

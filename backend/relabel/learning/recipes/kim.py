@@ -16,7 +16,7 @@ def robust_update(
     data: TrainingData,
     *,
     delta: float = 0.1,
-    bandwidth: str = "pairwise",
+    bandwidth: str = "mean_sq",
     **arguments: Unpack[TrainingArguments],
 ) -> Selection:
     """Train one network with Kim's robust weights (Kim 2022, Eqs. 2 to 4).
@@ -26,7 +26,10 @@ def robust_update(
     Args:
         data: votes with embeddings or images.
         delta: in (0, 1], how fast contributions follow the latest losses.
-        bandwidth: "pairwise" (mean difference of two losses, squared) or "mean_sq".
+        bandwidth: "mean_sq" (mean loss, squared) or "pairwise" (mean difference of two losses,
+            squared). The paper's words allow both. With 80 % wrong labels on CIFAR-10 features the
+            second gives a few tasks nearly all the weight within the first epochs, and training
+            collapses (accuracy 0.10 against 0.33).
         **arguments: see `TrainingArguments`.
     """
     if not 0 < delta <= 1 or bandwidth not in BANDWIDTHS:
