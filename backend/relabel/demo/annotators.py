@@ -184,10 +184,15 @@ class _Annotator:
 
 
 def poll(done: Callable[[], bool], *, seconds: float, every: float = 0.05) -> bool:
-    """Call `done` until it is true; False = it was not within so many seconds."""
+    """Call `done` until it is true; False = it was not within so many seconds.
+
+    The pauses grow from `every` to at most a second: asking costs the asked one time, too.
+    """
     deadline = time.monotonic() + seconds
+    pause = every
     while not done():
         if time.monotonic() > deadline:
             return False
-        time.sleep(every)
+        time.sleep(pause)
+        pause = min(1.4 * pause, 1.0)
     return True
