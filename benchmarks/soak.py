@@ -218,7 +218,7 @@ def campaign(
         require(lambda: backend.status(number)["rounds"] >= 1, "the first round")
         figures["connect_and_first_round_seconds"] = round(time.monotonic() - began, 1)
         before = said_in_label_studio(server.admin, number)
-        chaos = Chaos(backend, serving, [], options.kill_every, np.random.default_rng(options.seed))
+        chaos = Chaos(backend, serving, options.kill_every, np.random.default_rng(options.seed))
         crowd, windows, reopened, sizes = annotate(server, project, chaos, options)
         serving = chaos.serving
         figures["kills"] = chaos.kills

@@ -184,6 +184,25 @@ def test_settings_that_a_person_changes_are_set_back_once(bench, change):
     assert bench.settings_right()
 
 
+def test_predictions_that_a_person_deletes_are_written_again(bench):
+    """All of the active version, which Label Studio then forgets, or a few of them."""
+    version = bench.status()["model_version"]
+    scores = {n: task.score for n, task in bench.project.queue().tasks.items()}
+    path = f"/api/projects/{bench.project.id}/model-versions/"
+    bench.admin.request("DELETE", path, json={"model_version": version})
+    assert not bench.settings_right()
+    bench.backend.run("reconcile", "--project", str(bench.project.id))
+    assert bench.settings_right()
+    assert {n: task.score for n, task in bench.project.queue().tasks.items()} == scores
+    few = api.get(bench.admin, "/api/predictions/", project=bench.project.id)
+    mine = [one["id"] for one in few if one["model_version"] == version][:3]
+    for number in mine:
+        bench.admin.delete(f"/api/predictions/{number}/")
+    bench.backend.run("reconcile", "--project", str(bench.project.id))
+    assert {n: task.score for n, task in bench.project.queue().tasks.items()} == scores
+    assert api.get(bench.admin, path)[version] == len(scores)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -230,6 +249,11 @@ def test_a_deleted_task_is_forgotten_and_the_queue_goes_on(bench, best):
     assert bench.next_task(bench.people[0]) not in (None, best)
 
 
+def test_doctor_finds_nothing_wrong_with_a_connected_project(bench):
+    bench.await_quiet()
+    assert "problem" not in bench.backend.run("doctor", "--project", str(bench.project.id))
+
+
 def test_start_training_runs_a_round_that_leaves_out_what_has_no_image(bench):
     """The button in Label Studio's settings; a missing and an undecodable image stop nothing."""
     rounds, tasks = bench.status()["rounds"], bench.status()["tasks"]
@@ -253,10 +277,12 @@ def test_start_training_runs_a_round_that_leaves_out_what_has_no_image(bench):
     )
     assert poll(lambda: bench.status()["tasks"] == tasks + 2, seconds=SECONDS)
     (backend,) = api.get(bench.admin, "/api/ml", project=bench.project.id)
-    api.post(bench.admin, f"/api/ml/{backend['id']}/train", {})
+    bench.admin.post(f"/api/ml/{backend['id']}/train")
     assert poll(lambda: bench.status()["rounds"] == rounds + 1, seconds=SECONDS)
     bench.await_quiet()
     assert bench.status()["left_out"] == 2
+    with pytest.raises(NotReadyError, match="2 images failed"):
+        bench.backend.run("doctor", "--project", str(bench.project.id))
     assert bench.settings_right()
     assert len(bench.open_tasks()) >= WINDOW
     assert bench.next_task(bench.people[0]) is not None
@@ -288,8 +314,3 @@ def test_a_wrong_token_is_named(bench):
     stranger = replace(bench.backend.backend, token="b" * 40)
     with pytest.raises(NotReadyError, match="LABEL_STUDIO_API_KEY"):
         stranger.run("connect", "--project", str(bench.project.id), "--dry-run")
-
-
-def test_doctor_finds_nothing_wrong_with_a_connected_project(bench):
-    bench.await_quiet()
-    assert "problem" not in bench.backend.run("doctor", "--project", str(bench.project.id))
