@@ -4,6 +4,7 @@ A table stands between two comment lines, `table: NAME` and `end of table`. Run
 `.venv/bin/python docs/make_tables.py` after changing what a table lists; a test compares.
 """  # noqa: INP001  a script, no package
 
+import functools
 import inspect
 import re
 import sys
@@ -120,7 +121,8 @@ def training_options() -> str:
 
 def registry_table(kind: str, registry: Mapping[str, Callable[..., Any]]) -> str:
     """List a registry with the first line of each docstring."""
-    rows = [(f"`{n}`", _first_line(inspect.getdoc(f) or "")) for n, f in registry.items()]
+    plain = {n: f.func if isinstance(f, functools.partial) else f for n, f in registry.items()}
+    rows = [(f"`{n}`", _first_line(inspect.getdoc(f) or "")) for n, f in plain.items()]
     return _table((kind, "What it is"), rows)
 
 
