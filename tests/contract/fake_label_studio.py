@@ -333,6 +333,10 @@ class FakeLabelStudio:
         self.views[number] = body | {"id": number}
         return 201, self.views[number]
 
+    def _patch_view(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.views[number] |= body
+        return 200, self.views[number]
+
     def _delete_view(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         del self.views[number]
         return 204, None
@@ -467,5 +471,6 @@ _ROUTES = (
     ("GET", r"/api/dm/columns", "_get_columns"),
     ("GET", r"/api/dm/views/", "_get_views"),
     ("POST", r"/api/dm/views/", "_add_view"),
+    ("PATCH", r"/api/dm/views/(\d+)/", "_patch_view"),
     ("DELETE", r"/api/dm/views/(\d+)/", "_delete_view"),
 )

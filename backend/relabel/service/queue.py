@@ -52,7 +52,11 @@ def tell_reason(context: Context, state: ProjectState) -> None:
         return
     columns = context.label_studio.columns(project.id)
     data = tab(columns, state.schema.image_key, queue=state.policy.queue, note=reason)
-    context.label_studio.update_view(project.id, project.view_id, data)
+    try:
+        context.label_studio.update_view(project.id, project.view_id, data)
+    except NotFoundError:
+        # Somebody deleted the tab; `relabel connect` brings it back. The queue goes on.
+        log.warning("project %s: the tab that says %r is gone", project.id, reason)
     with context.engine.begin() as connection:
         set_project(connection, project.id, note=reason)
 
