@@ -157,7 +157,8 @@ def _round(
     audit = rng.choice(untouched, min(8, len(untouched)), replace=False)
     others = untouched[~np.isin(untouched, audit)]
     best = others[np.argsort(-priority[others])][: campaign.votes]
-    priority = reorder(priority, np.insert(best, np.arange(1, len(audit) + 1) * 3, audit))
+    places = (3 * np.arange(1, len(audit) + 1)).clip(max=len(best))
+    priority = reorder(priority, np.insert(best, places, audit))
     ids = state.counts.task_ids
     posteriors = Posteriors(ids, probs.astype(np.float32))
     result = RoundResult(posteriors, counts, priority, QualityMap.fit(priority, rng))

@@ -40,6 +40,7 @@ VALUES = {
     "image_timeout_seconds": "4",
     "image_hosts": '["a.org", "b.org"]',
     "local_files_root": "/files",
+    "show_annotators": "true",
 }
 ALIASES = {
     "label_studio_url": "LABEL_STUDIO_HOST",

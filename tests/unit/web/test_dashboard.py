@@ -1,0 +1,233 @@
+"""Pages show what the store holds, to the right people, and their buttons do what they say."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from relabel.service.overview import read_overview, sentence
+from relabel.service.queue_preview import next_rows
+from relabel.service.status import project_status
+from relabel.storage.database import reading
+from relabel.storage.events import unhandled
+from relabel.storage.projects import get_project
+from relabel.storage.tasks import set_problems
+
+PAGE = {"Accept": "text/html"}
+OWN = {"Sec-Fetch-Site": "same-origin"}
+PATHS = (
+    "/",
+    "/projects/1",
+    "/projects/1/queue",
+    "/projects/1/undecided",
+    "/projects/1/images",
+    "/projects/1/rounds",
+    "/projects/1/settings",
+    "/projects/1/thumbnails/1",
+    "/static/relabel.css",
+)
+
+
+@pytest.fixture(scope="module")
+def client(seeded):
+    return seeded.client()
+
+
+def test_the_overview_shows_the_figures_of_the_status_command(seeded, client, page):
+    """Each figure on the page is the one of `relabel status --json` and of the JSON route."""
+    status = project_status(seeded.engine, seeded.settings, 1)
+    assert client.get("/api/projects/1/status").get_json() == json.loads(json.dumps(status))
+    html = client.get("/projects/1", headers=PAGE).get_data(as_text=True)
+    names = ("tasks", "votes", "corrected", "confirmed", "in_progress", "open_tasks", "left_out")
+    for name in names:
+        assert f'data-figure="{name}">{status[name]:,}<' in html
+    assert sentence(read_overview(seeded.engine, seeded.settings, 1)) in page(client, "/projects/1")
+
+
+def test_the_home_page_lists_projects_for_people_and_health_for_programs(client, page):
+    assert "Digits" in page(client, "/")
+    assert client.get("/").get_json()["status"] == "UP"
+    assert client.get("/", headers={"Accept": "*/*"}).get_json()["status"] == "UP"
+
+
+def test_the_queue_lists_open_tasks_by_the_score_label_studio_has(seeded, client):
+    """Lowest score first; closed tasks are not among them."""
+    state = read_overview(seeded.engine, seeded.settings, 1).state
+    tasks = list(state.tasks.values())
+    shown = [tasks[row] for row in next_rows(state, 12).tolist()]
+    expected = sorted((t for t in tasks if not t.is_labeled), key=lambda t: (t.score, t.task_id))
+    assert [t.task_id for t in shown] == [t.task_id for t in expected[:12]]
+    html = client.get("/projects/1/queue", headers=PAGE).get_data(as_text=True)
+    places = [html.index(f'data?task={t.task_id}"') for t in shown]
+    assert places == sorted(places)
+
+
+def test_the_queue_says_why_a_task_is_asked_about(client, page):
+    text = page(client, "/projects/1/queue")
+    assert "likelier" in text
+    assert "most similar images are labelled otherwise" in text
+    assert "CE" in text
+
+
+def test_a_failed_image_is_listed_with_its_reason_and_without_signatures(own, page):
+    from relabel.storage.tables import tasks
+    from sqlalchemy import update
+
+    with own.engine.begin() as connection:
+        connection.execute(
+            update(tasks).where(tasks.c.task_id == 3).values(image="https://h/a.png?sig=secret")
+        )
+        set_problems(connection, 1, {3: "answered 403"})
+    text = page(own.client(), "/projects/1/images")
+    assert "https://h/a.png" in text
+    assert "answered 403" in text
+    assert "secret" not in text
+
+
+def test_the_settings_page_explains_every_key_and_shows_no_secret(seeded, page):
+    from relabel.policy import Policy
+    from relabel.settings import Settings
+
+    client = seeded.client(
+        basic_auth_user="", database_url=seeded.settings.database(), queue_url=""
+    )
+    text = page(client, "/projects/1/settings")
+    assert all(name in text for name in Policy.model_fields)
+    assert all(f"RELABEL_{name.upper()}" in text for name in Settings.model_fields)
+    assert seeded.settings.api_key() not in text
+
+
+def test_rounds_are_listed_newest_first(client, page):
+    text = page(client, "/projects/1/rounds")
+    assert text.index("Round 2") < text.index("Round 1")
+
+
+def test_figures_about_people_need_the_setting_and_a_second_step(seeded, page):
+    path = "/projects/1/annotators?people=1"
+    assert seeded.client().get(path, headers=PAGE).status_code == 404
+    allowed = seeded.client(show_annotators=True)
+    assert "agrees with consensus" not in page(allowed, "/projects/1/annotators")
+    text = page(allowed, path)
+    assert "agrees with consensus" in text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_is_served_without_the_password(seeded, path):
+    from pydantic import SecretStr
+
+    client = seeded.client(basic_auth_user="anna", basic_auth_pass=SecretStr("right"))
+    for auth, code in ((None, 401), (("anna", "wrong"), 401), (("anna", "right"), 200)):
+        answer = client.get(path, headers=PAGE, auth=auth)
+        assert answer.status_code == code
+        answer.close()
+
+
+def test_an_error_is_a_page_for_people_and_json_for_programs(client):
+    """Unknown projects and pages are named; no traceback, and the status code stays."""
+    answer = client.get("/projects/99", headers=PAGE)
+    assert answer.status_code == 404
+    assert answer.mimetype == "text/html"
+    assert "relabel connect --project 99" in answer.get_data(as_text=True)
+    assert "error" in client.get("/projects/99").get_json()
+    assert client.get("/projects/1/nonsense", headers=PAGE).status_code == 404
+
+
+def test_pages_may_load_nothing_from_elsewhere(client):
+    answer = client.get("/projects/1", headers=PAGE)
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    html = answer.get_data(as_text=True)
+    assert "style=" not in html
+    assert "onclick" not in html
+
+
+def test_titles_are_text_never_markup(own):
+    from relabel.storage.projects import set_project
+
+    with own.engine.begin() as connection:
+        set_project(connection, 1, title="<img src=x onerror=alert(1)>")
+    html = own.client().get("/projects/1", headers=PAGE).get_data(as_text=True)
+    assert "<img src=x" not in html
+    assert "&lt;img src=x" in html
+
+
+def test_pausing_and_going_on_change_the_project_and_say_so(own):
+    client = own.client()
+    for action, paused in (("pause", True), ("resume", False)):
+        answer = client.post(f"/projects/1/{action}", headers=OWN)
+        assert answer.status_code == 303
+        assert f"said={action}" in answer.headers["Location"]
+        with reading(own.engine) as connection:
+            assert get_project(connection, 1).paused is paused
+        html = client.get("/projects/1", headers=PAGE).get_data(as_text=True)
+        assert ("Go on" in html) is paused
+
+
+def test_starting_a_round_asks_for_it_and_leaves_work_for_a_worker(own):
+    own.client().post("/projects/1/round", headers=OWN)
+    with reading(own.engine) as connection:
+        assert get_project(connection, 1).train_requested
+        assert "START_TRAINING" in unhandled(connection, 1)[2]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Referer": "https://evil.example/localhost"},
+    ],
+    ids=["nothing", "cross-site", "same-site", "origin", "opaque", "referer"],
+)
+def test_buttons_cannot_be_pressed_from_elsewhere(own, headers):
+    assert own.client().post("/projects/1/pause", headers=headers).status_code == 403
+    with reading(own.engine) as connection:
+        assert not get_project(connection, 1).paused
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://localhost"}, {"Referer": "http://localhost/projects/1"}], ids=str
+)
+def test_buttons_work_on_plain_http_where_browsers_say_less(own, headers):
+    assert own.client().post("/projects/1/pause", headers=headers).status_code == 303
+
+
+def test_looking_never_changes_anything(own):
+    """GET of an action's address is not the action."""
+    assert own.client().get("/projects/1/pause", headers=PAGE).status_code == 404
+    with reading(own.engine) as connection:
+        assert not get_project(connection, 1).paused
+
+
+def test_a_thumbnail_is_made_once_and_not_sent_again(seeded, client):
+    first = client.get("/projects/1/thumbnails/1")
+    assert first.mimetype == "image/jpeg"
+    assert first.get_data()[:2] == b"\xff\xd8"
+    kept = list((seeded.settings.data_dir / "thumbnails").glob("??/*.jpg"))
+    assert kept
+    again = client.get("/projects/1/thumbnails/1", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert client.get("/projects/1/thumbnails/99999").status_code == 404
+
+
+def test_a_project_without_a_round_has_pages_too(tmp_path, page):
+    from relabel.demo.seeded_store import Campaign, seed_store
+    from relabel.settings import Settings
+    from relabel.storage.database import open_database
+    from relabel.web.app import create_app
+
+    settings = Settings(data_dir=tmp_path, label_studio_api_key="x", show_annotators=True)
+    engine = open_database(settings.database())
+    seed_store(engine, settings, Campaign(tasks=20, rounds=0, pictures=0))
+    client = create_app(settings).test_client()
+    assert "No round yet" in page(client, "/projects/1")
+    for name in ("queue", "undecided", "images", "rounds", "settings", "annotators?people=1"):
+        page(client, f"/projects/1/{name}")
+
+
+def test_the_web_process_imports_neither_torch_nor_matplotlib():
+    code = "import sys, relabel.web.app; print({'torch', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
