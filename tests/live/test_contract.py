@@ -276,6 +276,11 @@ def test_start_training_runs_a_round_that_leaves_out_what_has_no_image(bench):
         ],
     )
     assert poll(lambda: bench.status()["tasks"] == tasks + 2, seconds=SECONDS)
+    bench.await_quiet()
+    # Without a score they would be served before all others.
+    scores = {n: task.score for n, task in bench.project.queue().tasks.items()}
+    assert sorted(n for n, score in scores.items() if score == 1.0)[-2:] == sorted(scores)[-2:]
+    assert None not in scores.values()
     (backend,) = api.get(bench.admin, "/api/ml", project=bench.project.id)
     bench.admin.post(f"/api/ml/{backend['id']}/train")
     assert poll(lambda: bench.status()["rounds"] == rounds + 1, seconds=SECONDS)

@@ -69,6 +69,7 @@ def carry_out(context: Context, number: int) -> int:
             return 0
         if actions & {"TASKS_CREATED", "RECONCILE"}:
             reconcile_all(context, project)
+            restore_predictions(context, project)
         for task_id in sorted(task_ids):
             read_one_task(context, project, task_id)
         if "PROJECT_UPDATED" in actions:

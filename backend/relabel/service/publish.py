@@ -6,7 +6,7 @@ from typing import Any
 from relabel.errors import LabelStudioError
 from relabel.service.context import Context, policy_of
 from relabel.service.queue import apply_changes, open_ids, switch_queue
-from relabel.service.scores import RoundResult, scores_now
+from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import read_state
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
@@ -63,30 +63,32 @@ def publish(
 
 
 def restore_predictions(context: Context, project: Project) -> int:
-    """Write the scores in force again where somebody deleted them; return how many.
+    """Write the scores in force where Label Studio has none; return how many.
 
-    Label Studio refuses to order by a version that has no predictions, and serves tasks without a
-    score first.
+    That is so for tasks that came after the round, which are to be served last, and where somebody
+    deleted predictions: Label Studio serves tasks without a score first, and refuses to order by a
+    version without any prediction.
     """
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
         tasks = list_tasks(connection, project.id)
-    scores = {task.task_id: task.score for task in tasks.values() if task.score is not None}
     if last is None:
         return 0
     version = last.model_version
-    if context.label_studio.model_versions(project.id).get(version, 0) >= len(scores):
-        return 0
-    present = {
-        int(body["id"])
-        for body in context.label_studio.all_tasks(project.id)
-        if any(p.get("model_version") == version for p in body.get("predictions", []))
-    }
-    missing = {task_id: score for task_id, score in scores.items() if task_id not in present}
+    missing = {i: LAST for i, task in tasks.items() if task.score is None}
+    known = {i: task.score for i, task in tasks.items() if task.score is not None}
+    if context.label_studio.model_versions(project.id).get(version, 0) < len(known):
+        present = {
+            int(body["id"])
+            for body in context.label_studio.all_tasks(project.id)
+            if any(p.get("model_version") == version for p in body.get("predictions", []))
+        }
+        missing |= {i: score for i, score in known.items() if i not in present}
     if missing:
         write_predictions(context, project.id, version, missing, silent)
-        log.warning("project %s: wrote %s deleted predictions again", project.id, len(missing))
+        log.info("project %s: wrote %s missing scores", project.id, len(missing))
         with context.engine.begin() as connection:
+            set_scores(connection, project.id, missing)
             log_write(connection, project.id, LIVE, "predictions", version, after=len(missing))
     return len(missing)
 

@@ -113,9 +113,12 @@ def _run(context: Context, project: Project, current: Round) -> None:
 
 def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:
     policy = policy_of(context.settings, project.extra_params)
-    with context.engine.begin() as connection:
+    # Read without the write lock: webhooks must not wait while thousands of tasks are counted.
+    with reading(context.engine) as connection:
         state = read_state(connection, get_project(connection, project.id), policy)
-        set_round(connection, current.id, votes=count_new_votes(connection, project.id))
+        votes = count_new_votes(connection, project.id)
+    with context.engine.begin() as connection:
+        set_round(connection, current.id, votes=votes)
     if not state.tasks:
         raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
     return state
