@@ -1,19 +1,27 @@
 """Overviews kept between pages, so that looking costs little while votes arrive."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from relabel.errors import RelabelError
 from relabel.service.overview import Overview, RoundNoise, read_overview
 from relabel.settings import Settings
 from relabel.storage.changes import Fingerprint, fingerprint
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 
-OLDEST_SECONDS = 3.0
-"""Figures may lag behind a changing project by so much; an unchanged one is never read twice."""
+log = logging.getLogger("relabel.web")
+
+FRESH_SECONDS = 3.0
+"""Age at which a look asks whether the project changed; an unchanged one is never read again."""
+
+USABLE_SECONDS = 30.0
+"""Age up to which a look need not wait: it gets what is there, and a newer one is read behind it.
+Somebody who comes back later waits for the reading and sees the newest figures."""
 
 
 @dataclass(slots=True)
@@ -33,17 +41,23 @@ class Overviews:
     """The newest overview of each project of this process. Safe in several threads."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, *, oldest_seconds: float = OLDEST_SECONDS
+        self,
+        engine: Engine,
+        settings: Settings,
+        *,
+        fresh_seconds: float = FRESH_SECONDS,
+        usable_seconds: float = USABLE_SECONDS,
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._oldest_seconds = oldest_seconds
+        self._fresh_seconds = fresh_seconds
+        self._usable_seconds = usable_seconds
         self._guard = threading.Lock()
         self._projects: dict[int, _Project] = {}
         self._noise: RoundNoise = {}
 
     def get(self, number: int) -> Overview:
-        """Return the project's overview, at most `oldest_seconds` behind the store.
+        """Return the project's overview, at most `usable_seconds` and a reading behind the store.
 
         Raises:
             NotReadyError: the project is not connected.
@@ -53,23 +67,42 @@ class Overviews:
             get_project(connection, number)
         with self._guard:
             project = self._projects.setdefault(number, _Project())
-        with project.guard:
-            kept = project.kept
-            if kept is not None and time.monotonic() - kept.checked_at < self._oldest_seconds:
-                return kept.overview
-            # Taken before reading: what changes meanwhile is found by the next look.
-            at, seen = time.monotonic(), self._look(number)
-            if kept is None or kept.seen != seen:
-                overview = read_overview(self._engine, self._settings, number, self._noise)
-                kept = project.kept = _Kept(overview, seen, at)
-            kept.checked_at = at
+        kept = project.kept
+        age = float("inf") if kept is None else time.monotonic() - kept.checked_at
+        if kept is not None and age < max(self._usable_seconds, self._fresh_seconds):
+            if age >= self._fresh_seconds:
+                self._read_behind(number, project)
             return kept.overview
+        with project.guard:
+            return self._read(number, project)
 
     def forget(self, number: int) -> None:
         """Read the project anew the next time: something was just changed from here."""
         with self._guard:
             self._projects.pop(number, None)
 
-    def _look(self, number: int) -> Fingerprint:
+    def _read_behind(self, number: int, project: _Project) -> None:
+        if not project.guard.acquire(blocking=False):
+            return  # somebody is at it
+
+        def work() -> None:
+            try:
+                self._read(number, project)
+            except RelabelError as error:
+                log.warning("project %s: %s", number, error)
+            finally:
+                project.guard.release()
+
+        threading.Thread(target=work, name=f"overview-{number}", daemon=True).start()
+
+    def _read(self, number: int, project: _Project) -> Overview:
+        # The fingerprint is taken before reading: what changes meanwhile is found by the next look.
+        at = time.monotonic()
         with reading(self._engine) as connection:
-            return fingerprint(connection, number)
+            seen = fingerprint(connection, number)
+        kept = project.kept
+        if kept is None or kept.seen != seen:
+            overview = read_overview(self._engine, self._settings, number, self._noise)
+            kept = project.kept = _Kept(overview, seen, at)
+        kept.checked_at = at
+        return kept.overview

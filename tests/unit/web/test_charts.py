@@ -1,5 +1,6 @@
 """Charts are markup that people can read with and without seeing it."""
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -30,7 +31,7 @@ def test_ticks_span_the_values_at_equal_steps(low, span, whole):
     slack = 1e-6 * (abs(low) + span)
     assert found[0] <= low + slack
     assert found[-1] >= low + span - slack
-    steps = [b - a for a, b in zip(found, found[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(found)]
     assert 2 <= len(found) <= 12
     assert max(steps) == pytest.approx(min(steps), rel=1e-3)
     assert not whole or all(tick == int(tick) for tick in found)

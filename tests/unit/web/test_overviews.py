@@ -1,11 +1,12 @@
 """Overviews are kept, and never older than promised."""
 
+from relabel.demo.annotators import poll
 from relabel.storage.projects import set_project
 from relabel.web.overviews import Overviews
 
 
 def test_an_unchanged_project_is_read_once(own):
-    overviews = Overviews(own.engine, own.settings, oldest_seconds=0)
+    overviews = Overviews(own.engine, own.settings, fresh_seconds=0, usable_seconds=0)
     assert overviews.get(1) is overviews.get(1)
 
 
@@ -14,7 +15,7 @@ def test_a_change_is_seen_at_the_next_look(own):
     from relabel.storage.annotations import Annotation, Kind, record
     from relabel.storage.tasks import set_task
 
-    overviews = Overviews(own.engine, own.settings, oldest_seconds=0)
+    overviews = Overviews(own.engine, own.settings, fresh_seconds=0, usable_seconds=0)
     before = overviews.get(1)
     at = "2026-12-01T00:00:00+00:00"
     with own.engine.begin() as connection:
@@ -31,10 +32,20 @@ def test_a_change_is_seen_at_the_next_look(own):
 
 
 def test_within_its_time_an_overview_is_kept_though_the_project_changes(own):
-    overviews = Overviews(own.engine, own.settings, oldest_seconds=1000)
+    overviews = Overviews(own.engine, own.settings, fresh_seconds=1000)
     before = overviews.get(1)
     with own.engine.begin() as connection:
         set_project(connection, 1, paused=True)
     assert overviews.get(1) is before
     overviews.forget(1)
     assert overviews.get(1).status["paused"]
+
+
+def test_while_a_newer_one_is_read_nobody_waits(own):
+    """The look after a change gets the old overview at once; a later look gets the new one."""
+    overviews = Overviews(own.engine, own.settings, fresh_seconds=0, usable_seconds=1000)
+    before = overviews.get(1)
+    with own.engine.begin() as connection:
+        set_project(connection, 1, paused=True)
+    assert overviews.get(1) is before
+    assert poll(lambda: overviews.get(1).status["paused"], seconds=20)
