@@ -19,7 +19,8 @@ class Architecture:
     """A network and how it is trained where the recipe does not say otherwise.
 
     body: number of input dimensions or channels -> (module, number of features).
-    reads: what of `TrainingData` it needs. dropout: before the head.
+    reads: what of `TrainingData` it needs. batch_size: at most; few tasks get smaller batches.
+    dropout: before the head.
     """
 
     body: Callable[[int], tuple[nn.Module, int]]
@@ -41,8 +42,8 @@ def _cifar(depth: int) -> Callable[[int], tuple[nn.Module, int]]:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "linear_head": Architecture(lambda d: (nn.Identity(), d), "vectors", 40, 0.01),
-    "mlp": Architecture(_mlp, "vectors", 40, 0.02, dropout=0.2),
+    "linear_head": Architecture(lambda d: (nn.Identity(), d), "vectors", 20, 0.02, 512),
+    "mlp": Architecture(_mlp, "vectors", 20, 0.02, 512, dropout=0.2),
     "small_cnn": Architecture(lambda c: (SmallImages(c), 128), "images", 30, 0.05, augment="shift"),
     "cifar_resnet20": Architecture(_cifar(20), "images", 160, 0.1, 256, 1e-4, augment="photo"),
     "cifar_resnet110": Architecture(_cifar(110), "images", 160, 0.1, 256, 1e-4, augment="photo"),

@@ -26,6 +26,7 @@ from relabel.learning.selection import Record, Run, RunArguments, Selection, Tra
 from relabel.types import FloatArray, Posteriors, silent
 
 HELD_OUT = 0.1  # share of the labelled tasks that early stopping watches
+LEAST_BATCHES = 8  # per epoch, unless the batch size is given
 FINE_TUNING_EPOCHS = (
     20  # after a warm start (Bernhardt et al. 2022: 20 epochs, rate / 40, constant)
 )
@@ -97,7 +98,8 @@ class Training:
             inputs_of(data, own),
             epochs=arguments.get("epochs") or own.epochs,
             learning_rate=arguments.get("learning_rate") or own.learning_rate,
-            batch_size=arguments.get("batch_size") or own.batch_size,
+            batch_size=arguments.get("batch_size")
+            or max(1, min(own.batch_size, len(data.labelled) // LEAST_BATCHES)),
             augment=AUGMENTS[augment] if own.reads == "images" else None,
             balanced=arguments.get("balanced", False),
             patience=arguments.get("patience", 0),

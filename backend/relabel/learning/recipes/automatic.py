@@ -18,7 +18,7 @@ LEAST_WRONG = 10
 def auto(
     data: TrainingData,
     *,
-    candidates: tuple[str, ...] = ("linear", "simifeat", "co_teaching"),
+    candidates: tuple[str, ...] = ("linear", "co_teaching", "simifeat"),
     fallback: str = "linear",
     **arguments: Unpack[RunArguments],
 ) -> Selection:

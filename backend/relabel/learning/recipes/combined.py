@@ -52,7 +52,7 @@ def cross_fit(
 def ensemble(
     data: TrainingData,
     *,
-    of: tuple[str, ...] = ("linear", "co_teaching", "simifeat"),
+    of: tuple[str, ...] = ("linear", "co_teaching"),
     repeats: int = 1,
     **arguments: Unpack[RunArguments],
 ) -> Selection:

@@ -1,0 +1,107 @@
+"""Every selector in the same cleaning campaigns on CIFAR-10H.
+
+    python benchmarks/selectors.py [--data FOLDER] [--seeds 3] [--features provided,wide]
+        [--rates 0.15,0.30] [--selectors linear,...] [--retrain 0]
+
+Selectors that read embeddings get frozen features (frozen_features.py); those that train on pixels
+need an accelerator for 10,000 images and are left out unless named. Ratios are to random order on
+the same noise and the same answers. Writes results/selectors.md.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from frozen_features import frozen_features
+from relabel.simulation.datasets import load_dataset
+from relabel.simulation.experiment import Run, Setting, run_experiment
+from relabel.simulation.rankings import Method
+from relabel.simulation.summary import summarise
+
+OUT = Path(__file__).resolve().parent / "results" / "selectors.md"
+SCORES = ("tiered_phi", "ce", "phi")
+SELECTORS = (
+    "ensemble",
+    "linear",
+    "vanilla",
+    "co_teaching",
+    "co_teaching_vog",
+    "robust_update",
+    "elr",
+    "dalc",
+    "o2u",
+    "simifeat",
+)
+HEADS = ("ranking", "votes to 0.90", "x", "to 0.95", "x", "relative area", "AUROC", "s per seed")
+
+
+def main() -> None:
+    """Run all sections and write the tables, one after the other."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--features", default="wide,provided")
+    parser.add_argument("--rates", default="0.15,0.30")
+    parser.add_argument("--selectors", default=",".join(SELECTORS))
+    parser.add_argument("--scores", default=",".join(SCORES))
+    parser.add_argument("--retrain", type=int, default=0, help="votes; 0 = train once")
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    if not (args.data / "cifar10h_test.npz").exists():
+        sys.exit(f"Skipped: no CIFAR-10H in {args.data}.")
+    lines = ["# Selectors", "", f"    python benchmarks/selectors.py {' '.join(sys.argv[1:])}"]
+    for kind in args.features.split(","):
+        data = replace(
+            load_dataset("cifar10h", args.data), features=frozen_features(args.data, kind)
+        )
+        for rate in args.rates.split(","):
+            setting = Setting(data, "temperature", float(rate), retrain_every=args.retrain or None)
+            lines += ["", f"## {kind} features, {float(rate):.0%} of the labels wrong", ""]
+            lines += section(setting, args)
+            args.out.parent.mkdir(exist_ok=True)
+            args.out.write_text("\n".join([*lines, ""]))
+    print(args.out.read_text())
+
+
+def section(setting: Setting, args: argparse.Namespace) -> list[str]:
+    """Return the table of one setting, the best relative area first."""
+    methods: list[Method] = []
+    runs: list[Run] = []
+    seconds: dict[str, float] = {}
+    for name in args.selectors.split(","):
+        mine = tuple(Method(name, score) for score in args.scores.split(","))
+        start = time.monotonic()
+        found = run_experiment(setting, mine, tuple(range(args.seeds)))
+        seconds[name] = (time.monotonic() - start) / args.seeds
+        known = {(run.method, run.seed) for run in runs}
+        runs += [run for run in found if (run.method, run.seed) not in known]
+        methods += mine
+        print(name, f"{seconds[name]:.0f} s per seed", flush=True)
+        for row in summarise(setting, mine, found):
+            print("  ", *cells(row, None), flush=True)
+    rows = summarise(setting, tuple(methods), runs)
+    rows.sort(key=lambda row: -(row["relative_area"] or 0))
+    lines = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
+    for row in rows:
+        taken = seconds.get(str(row["method"]).split(" ")[0])
+        lines.append(f"| {' | '.join(cells(row, taken))} |")
+    return lines
+
+
+def cells(row: dict, seconds: float | None) -> list[str]:
+    """Return one row of the table."""
+    found = [str(row["method"])]
+    for target in ("0.90", "0.95"):
+        votes, ratio = row["votes_to"][target], row["ratio_to_random"][target]
+        found += ["-" if votes is None else f"{votes:,.0f}"]
+        found += ["-" if ratio is None else f"{ratio:.2f}"]
+    for key in ("relative_area", "auroc"):
+        mean, spread = row[key], row[f"{key}_sd"]
+        found.append("-" if mean is None else f"{mean:.3f} ± {spread or 0:.3f}")
+    return [*found, "-" if seconds is None else f"{seconds:.0f}"]
+
+
+if __name__ == "__main__":
+    main()
