@@ -72,8 +72,9 @@ def noise_matrix(given: IntArray, probs: FloatArray) -> FloatArray:
 def noise_rate(given: IntArray, probs: FloatArray, *, level: float = 0.95) -> Estimate:
     """Estimate the share of wrong labels from out-of-fold probabilities alone.
 
-    The interval covers the sampling of tasks, not the mistakes of the model: on hard data only an
-    audit (`audited_noise_rate`) gives an unbiased figure.
+    The interval covers the sampling of tasks, not the mistakes of the model, which count as noise:
+    on CIFAR-10H with 15 % wrong labels and a model that is right on 72 %, it says 25 %. Only an
+    audit gives an unbiased figure (`audited_noise_rate`, `combined_noise_rate`).
 
     Args:
         given: (N,) labels, -1 = none.

@@ -57,8 +57,10 @@ def build_index(
     else:
         cells = int(4 * np.sqrt(n))
         index = faiss.index_factory(d, _description(d, cells))
-        # FAISS seeds its k-means itself; the sample decides what it sees.
-        sample = rng.choice(n, min(n, 64 * cells), replace=False)
+        # FAISS seeds its k-means itself; the sample decides what it sees. Its default of 25
+        # iterations makes no better cells for searching than 10 do.
+        _cells(index).cp.niter = 10
+        sample = rng.choice(n, min(n, 40 * cells), replace=False)
         index.train(contiguous[np.sort(sample)])
     index.add(contiguous)
     return index
@@ -213,7 +215,15 @@ def affinity(neighbours: Neighbours, sigma: float) -> sp.csr_array:
     directed = sp.csr_array((weights.astype(np.float32), ends), shape=(n, n))
     graph = directed.maximum(directed.T).tocsr()
     graph.sort_indices()
-    return graph
+    return with_short_indices(graph)
+
+
+def with_short_indices(graph: sp.csr_array) -> sp.csr_array:
+    """Return the same matrix with int32 indices where they suffice: a third less to read."""
+    if graph.nnz >= np.iinfo(np.int32).max:
+        return graph
+    indices, pointers = graph.indices.astype(np.int32), graph.indptr.astype(np.int32)
+    return sp.csr_array((graph.data, indices, pointers), shape=graph.shape)
 
 
 def near_duplicates(neighbours: Neighbours, *, squared_distance: float = 1e-3) -> IntArray:

@@ -35,6 +35,7 @@ def test_the_graph_of_four_points_on_a_line():
         expected[i, j] = expected[j, i] = weight
     np.testing.assert_allclose(graph.toarray(), expected, atol=1e-6)
     assert graph.dtype == np.float32
+    assert graph.indices.dtype == np.int32
 
 
 def test_gaussian_data_has_about_sixteen_links_per_task_of_nearly_equal_weight():

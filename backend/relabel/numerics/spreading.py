@@ -1,0 +1,56 @@
+"""What each way of spreading a batch needs beside the scores: a graph, vectors or classes."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.types import BoolArray, Float32Array, FloatArray, IntArray
+
+NEIGHBOURS = 10
+"""k of the graph (Kim 2022, 4.1)."""
+
+
+def neighbour_graph(vectors: Float32Array, rng: np.random.Generator) -> sp.csr_array:
+    """Return the (N, N) symmetric affinity of each task's nearest neighbours.
+
+    Args:
+        vectors: (N, D), normalised here.
+        rng: of the index and of the sampled kernel width.
+
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
+    unit = np.ascontiguousarray(vectors / lengths, dtype=np.float32)
+    neighbours = find_neighbours(build_index(unit, rng), unit, NEIGHBOURS, rng)
+    return affinity(neighbours, kernel_width(unit, rng))
+
+
+def diversity_inputs(
+    diversity: str,
+    *,
+    vectors: Float32Array,
+    counts: IntArray,
+    pool: BoolArray,
+    contribution: FloatArray | None,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Return the options of `select_batch` that depend on the data.
+
+    Args:
+        diversity: a key of `DIVERSITY`.
+        vectors: (N, D) embeddings.
+        counts: (N, K) votes.
+        pool: (N,) tasks that may be picked; the others count as covered.
+        contribution: (N,) how much the selector trusted each task's label, if it says so.
+        rng: of the graph.
+
+    """
+    if diversity == "quotas":
+        return {"classes": counts.argmax(1)}
+    if diversity == "k_centre":
+        return {"vectors": vectors, "covered": ~pool}
+    if diversity == "diffusion":
+        inputs: dict[str, Any] = {"graph": neighbour_graph(vectors, rng)}
+        return inputs if contribution is None else inputs | {"contribution": contribution}
+    return {}
