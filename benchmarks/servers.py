@@ -4,6 +4,7 @@ Images are digits, shared by many tasks where a project has more tasks than ther
 Label Studio, the store and the queue do not care, and nothing has to be downloaded.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,12 @@ from relabel.demo.upload import FILES_PER_REQUEST, choice, create_project, image
 
 ADMINISTRATOR = Administrator("admin@example.com", "admin-password", "a" * 40)
 NOISE_RATE = 0.2
-BIN = Path(__file__).resolve().parents[1] / ".venv-label-studio" / "bin"
+BIN = Path(
+    os.environ.get(
+        "RELABEL_TEST_LABEL_STUDIO_BIN",
+        Path(__file__).resolve().parents[1] / ".venv-label-studio" / "bin",
+    )
+)
 
 
 class LabelStudioServer:
