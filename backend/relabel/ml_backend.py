@@ -40,8 +40,12 @@ class RelabelBackend(LabelStudioMLBase):  # type: ignore[misc]  # the library ha
         self, *args: Any, event: str | None = None, data: Any = None, **_: Any
     ) -> dict[str, Any]:
         """Journal the event and ask for it to be carried out; nothing is trained here."""
-        action = event or (args[0] if args and isinstance(args[0], str) else None)
-        body = dict(data or {}) | ({"action": action} if action else {})
+        # 1.0.9 passes an empty tuple of tasks, then keywords; 2.x passes event and data in order.
+        places = args if args and isinstance(args[0], str) else (event, *args[1:])
+        action = event or places[0]
+        body = dict(data or (places[1] if len(places) > 1 else None) or {})
+        if action:
+            body["action"] = action
         engine, jobs = _opened()
         try:
             number, work = receive(engine, Settings.from_env(), body)

@@ -46,6 +46,13 @@ class Policy(BaseModel):
     encoder_weights: Path | None = Field(
         default=None, description="Local weights file, for machines without network."
     )
+    image_size: int = Field(
+        default=0,
+        ge=0,
+        le=512,
+        description="Pixels per side for selectors that train a network on the images themselves; "
+        "0 = they get the encoder's vectors only.",
+    )
     selector: str = Field(
         default="linear", description="What learns class probabilities from the noisy labels."
     )
@@ -150,7 +157,7 @@ def read_policy_file(path: Path | None) -> dict[str, Any]:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"encoder": "mobilenet_v3_small", "max_votes": 3, "window": 30, "retrain_after": 100},
+    "quick": {"encoder": "mobilenet_v2", "max_votes": 3, "window": 30, "retrain_after": 100},
     "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50},
     "medical": {"score": "ce", "max_votes": 7, "audit_share": 0.1, "cannot_tell": "cannot tell"},
 }

@@ -68,7 +68,9 @@ def inputs_of(data: TrainingData, architecture: Architecture) -> Tensor:
     if architecture.reads == "vectors":
         return scaled(need_vectors(data, "network"))
     if data.images is None:
-        raise ConfigurationError("The network reads images, and the selector was given none.")
+        raise ConfigurationError(
+            "The network reads images, and the selector was given none: set image_size, e.g. 64."
+        )
     return torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
 
 

@@ -9,13 +9,14 @@ from PIL import Image
 
 from relabel.errors import NotReadyError
 from relabel.learning.embed import embed
-from relabel.learning.selection import TrainingData
+from relabel.learning.selection import ImageArray, Selection, TrainingData
 from relabel.learning.selectors import select
 from relabel.numerics.ranking import QualityMap, reorder, select_batch
+from relabel.numerics.spreading import diversity_inputs
 from relabel.policy import Policy
 from relabel.service.scores import RoundResult, priority_of
 from relabel.service.state import ProjectState
-from relabel.types import BoolArray, Float32Array, FloatArray, IntArray, Progress
+from relabel.types import BoolArray, FloatArray, IntArray, Progress
 
 MIN_PER_CLASS = 2
 """Labelled tasks that each of at least two classes needs before anything can be learnt."""
@@ -73,7 +74,11 @@ def train_round(
     counts = state.counts.votes[rows]
     _check_enough(counts.sum(0), state.schema.classes)
     data = TrainingData(
-        task_ids=task_ids[rows], counts=counts, vectors=embedded.vectors[good], images=None
+        task_ids=task_ids[rows],
+        counts=counts,
+        vectors=embedded.vectors[good],
+        images=_pixels([used[i] for i in np.flatnonzero(good)], load, policy.image_size),
+        given=state.given[rows],
     )
     selection = select(
         policy.selector,
@@ -91,7 +96,7 @@ def train_round(
         state.initial[rows],
         state.consensus.states[rows],
     )
-    head = _head(policy, priority, state.unsettled()[rows], embedded.vectors[good])
+    head = _head(policy, priority, state.unsettled()[rows], data, selection)
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
     priority = reorder(priority, interleave(head, audit, policy.audit_share))
     rng = np.random.default_rng([policy.seed, 1])
@@ -134,20 +139,43 @@ def _head_size(policy: Policy) -> int:
 
 
 def _head(
-    policy: Policy, priority: FloatArray, eligible: BoolArray, vectors: Float32Array
+    policy: Policy,
+    priority: FloatArray,
+    eligible: BoolArray,
+    data: TrainingData,
+    selection: Selection,
 ) -> IntArray:
     """Return the rows of the head of the ranking, spread over the data as the policy says."""
-    options = dict(policy.diversity_options)
-    if policy.diversity != "none":
-        options["vectors"] = vectors
+    assert data.vectors is not None  # noqa: S101  set by the only caller
+    inputs = diversity_inputs(
+        policy.diversity,
+        vectors=data.vectors,
+        counts=data.counts,
+        pool=eligible,
+        contribution=selection.contribution,
+        rng=np.random.default_rng([policy.seed, 4]),
+    )
     return select_batch(
         priority,
         _head_size(policy),
         diversity=policy.diversity,
         eligible=eligible,
         rng=np.random.default_rng([policy.seed, 2]),
-        **options,
+        **inputs,
+        **policy.diversity_options,
     )
+
+
+def _pixels(
+    digests: Sequence[str], load: Callable[[str], Image.Image], side: int
+) -> ImageArray | None:
+    """Return (N, side, side, 3) uint8 for selectors that train on pixels; side 0 = none needed."""
+    if not side:
+        return None
+    images = np.empty((len(digests), side, side, 3), dtype=np.uint8)
+    for row, digest in enumerate(digests):
+        images[row] = np.asarray(load(digest).convert("RGB").resize((side, side)))
+    return images
 
 
 def _check_enough(per_class: IntArray, classes: tuple[str, ...]) -> None:

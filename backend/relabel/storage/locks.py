@@ -21,7 +21,8 @@ def queue_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[None]:
         mutex = _in_process.setdefault((str(folder), project_id), threading.Lock())
     with mutex:
         if engine.dialect.name == "postgresql":
-            with engine.connect() as connection:
+            # Without a transaction: an idle one would be ended by the server, and the lock with it.
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 key = {"key": 72_354_010_000 + project_id}
                 connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
                 try:
