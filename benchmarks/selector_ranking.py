@@ -1,6 +1,6 @@
 """Every selector in the same cleaning campaigns on CIFAR-10H.
 
-    python benchmarks/selectors.py [--data FOLDER] [--seeds 3] [--features provided,wide]
+    python benchmarks/selector_ranking.py [--data FOLDER] [--seeds 3] [--features provided,wide]
         [--rates 0.15,0.30] [--selectors linear,...] [--retrain 0]
 
 Selectors that read embeddings get frozen features (frozen_features.py); those that train on pixels
@@ -51,7 +51,7 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.data / "cifar10h_test.npz").exists():
         sys.exit(f"Skipped: no CIFAR-10H in {args.data}.")
-    lines = ["# Selectors", "", f"    python benchmarks/selectors.py {' '.join(sys.argv[1:])}"]
+    lines = ["# Selectors", "", f"    python benchmarks/selector_ranking.py {' '.join(sys.argv[1:])}"]
     for kind in args.features.split(","):
         data = replace(
             load_dataset("cifar10h", args.data), features=frozen_features(args.data, kind)
