@@ -76,6 +76,9 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         webhook_id=known.webhook_id if known else None,
         view_id=known.view_id if known else None,
         high_water=known.high_water if known else "",
+        train_requested=known.train_requested if known else False,
+        paused=known.paused if known else False,
+        note=known.note if known else "",
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)

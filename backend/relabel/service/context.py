@@ -6,8 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from relabel.errors import ConfigurationError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import LabelSchema, parse_label_config
+from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.scoring import SCORES
 from relabel.policy import Policy, build_policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 from relabel.storage.database import open_database
@@ -53,8 +56,20 @@ def open_context(settings: Settings) -> Context:
 
 
 def policy_of(settings: Settings, extra_params: object) -> Policy:
-    """Return the policy of a project with these extra params."""
-    return build_policy(read_policy_file(settings.policy_file), parse_extra_params(extra_params))
+    """Return the policy of a project with these extra params.
+
+    Raises:
+        ConfigurationError: a key, a value or a name is wrong.
+
+    """
+    policy = build_policy(read_policy_file(settings.policy_file), parse_extra_params(extra_params))
+    for key, known in (("score", SCORES), ("diversity", DIVERSITY)):
+        name = getattr(policy, key)
+        if name not in known:
+            raise ConfigurationError(
+                f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
+            )
+    return policy
 
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:

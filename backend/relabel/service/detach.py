@@ -59,7 +59,9 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
     version = before["model_version"] or ""
-    exists = version in server.model_versions(project.id)
+    # The name of another live backend stands for its predictions, too.
+    live = {backend.get("title") for backend in server.backends(project.id)}
+    exists = version in live or version in server.model_versions(project.id)
     return before | {"model_version": version if exists else ""}
 
 

@@ -89,14 +89,22 @@ def read_one_task(context: Context, project: Project, task_id: int) -> None:
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
     read_at = time.time()
-    try:
-        body = context.label_studio.task(task_id)
-    except NotFoundError:
+    body = _task_of(context, project, task_id)
+    if body is None:
         with context.engine.begin() as connection:
             drop_tasks(connection, project.id, [task_id])
         return
     with context.engine.begin() as connection:
         store(connection, project, policy, [read_task(body, image_key)], read_at=read_at)
+
+
+def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any] | None:
+    """Return a task of the project; None if it is gone, or is another project's."""
+    try:
+        body = context.label_studio.task(task_id)
+    except NotFoundError:
+        return None
+    return body if body.get("project", project.id) == project.id else None
 
 
 def read_project(context: Context, project: Project) -> Project:

@@ -61,7 +61,9 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
     judge get `LAST`.
     """
     rows = match_rows(state.counts.task_ids, result.posteriors.task_ids)
-    judged = rows >= 0
+    # A class more or less since the round: its posteriors say nothing of the votes as they are now.
+    same_classes = result.counts.shape[1] == state.counts.votes.shape[1]
+    judged = (rows >= 0) & same_classes
     scores = np.full(len(rows), LAST)
     if not judged.any():
         return scores, np.zeros(0, dtype=np.int64)

@@ -39,13 +39,11 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
     """Repair one project; return it as it is now."""
     with queue_lock(context.engine, context.settings.data_dir, project.id):
         project = read_project(context, project)
-        counted = int(context.label_studio.project(project.id).get("task_number", -1))
-        with reading(context.engine) as connection:
-            known = len(list_tasks(connection, project.id))
-        if full or counted != known:
-            reconcile_all(context, project)
-        else:
+        if not full:
             reconcile_recent(context, project)
+        # Compared afterwards: as many tasks may be new as were deleted.
+        if full or _count_differs(context, project):
+            reconcile_all(context, project)
         restore_predictions(context, project)
         if assert_settings(context, project).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
@@ -53,3 +51,10 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
         refresh_queue(context, project)
     carry_out(context, project.id)
     return project
+
+
+def _count_differs(context: Context, project: Project) -> bool:
+    """Return whether the store has more or fewer tasks than Label Studio: some were deleted."""
+    with reading(context.engine) as connection:
+        known = len(list_tasks(connection, project.id))
+    return known != int(context.label_studio.project(project.id).get("task_number", -1))
