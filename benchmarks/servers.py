@@ -6,7 +6,7 @@ Label Studio, the store and the queue do not care, and nothing has to be downloa
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,9 +148,9 @@ def make_backend(
 
 @dataclass
 class OddNetwork:
-    """Stands between Label Studio and the backend; loses and repeats some of the webhooks."""
+    """Stands between Label Studio and the web processes; loses and repeats some of the webhooks."""
 
-    target: str
+    targets: Sequence[str]
     drop: float
     duplicate: float
     port: int = field(default_factory=lambda: processes.free_port(0))
@@ -221,17 +221,20 @@ class OddNetwork:
     def forward(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        """Pass a request on; 502 if the backend is not there."""
+        """Pass a request on to the web processes in turns; 502 if none is there."""
         kept = {k: v for k, v in headers.items() if k.lower() in ("content-type", "authorization")}
-        try:
-            answer = httpx.request(
-                method,
-                self.target + path,
-                content=body,
-                headers=kept,
-                timeout=10.0,
-                trust_env=False,
-            )
-        except httpx.TransportError:
-            return 502, b"{}"
-        return answer.status_code, answer.content
+        first = self.events % len(self.targets)
+        for target in (*self.targets[first:], *self.targets[:first]):
+            try:
+                answer = httpx.request(
+                    method,
+                    target + path,
+                    content=body,
+                    headers=kept,
+                    timeout=10.0,
+                    trust_env=False,
+                )
+            except httpx.TransportError:
+                continue
+            return answer.status_code, answer.content
+        return 502, b"{}"

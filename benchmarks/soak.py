@@ -2,6 +2,7 @@
 
     python benchmarks/soak.py [--tasks 10000] [--annotators 8] [--votes 2000] [--kill-every 20]
         [--restart-label-studio 2] [--drop 0.05] [--duplicate 0.05] [--workers 1]
+        [--webs 1]
 
 Simulated annotators work at a real Label Studio while web, worker and round are killed at random,
 Label Studio is restarted, and webhooks are lost and repeated on their way. In the end the store
@@ -163,6 +164,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--drop", type=float, default=0.05)
     parser.add_argument("--duplicate", type=float, default=0.05)
     parser.add_argument("--workers", type=int, default=1, help="in all")
+    parser.add_argument("--webs", type=int, default=1, help="web processes in all")
     parser.add_argument("--retrain-after", type=int, default=500)
     parser.add_argument("--window", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -179,8 +181,9 @@ def main() -> int:
             project = fill(server, "Soak", options.tasks, options.images, options.seed)
             policy = f"window = {options.window}\nretrain_after = {options.retrain_after}\n"
             port = processes.free_port(0)
-            target = f"http://127.0.0.1:{port}"
-            network = OddNetwork(target, options.drop, options.duplicate, seed=options.seed)
+            ports = [port, *(processes.free_port(0) for _ in range(options.webs - 1))]
+            targets = [f"http://127.0.0.1:{one}" for one in ports]
+            network = OddNetwork(targets, options.drop, options.duplicate, seed=options.seed)
             backend = make_backend(
                 server,
                 folder / "relabel",
@@ -190,7 +193,7 @@ def main() -> int:
                 RELABEL_SWEEP_SECONDS=str(SWEEP_SECONDS),
             )
             with network.running():
-                figures, broken = campaign(server, backend, project, network, options)
+                figures, broken = campaign(server, backend, project, network, options, ports[1:])
     print(json.dumps(figures, indent=2))
     for line in broken:
         print(f"BROKEN: {line}")
@@ -204,23 +207,23 @@ def campaign(
     project: Filled,
     network: OddNetwork,
     options: argparse.Namespace,
+    more_ports: list[int],
 ) -> tuple[dict[str, Any], list[str]]:
     """Connect, annotate under chaos, let it settle, compare, detach."""
     number = project.id
     figures: dict[str, Any] = {"tasks": options.tasks, "annotators": options.annotators}
     figures["submit_without_ms"] = baseline(server, options)
     before_connecting = queue_of(server, number)
-    serving = backend.serve()
-    workers = [more_work(backend) for _ in range(options.workers - 1)]
+    chaos = Chaos(backend, backend.serve(), options.kill_every, np.random.default_rng(options.seed))
+    helpers = [helper(backend, "worker") for _ in range(options.workers - 1)]
+    helpers += [helper(backend, "serve", "--no-worker", port=port) for port in more_ports]
     try:
         began = time.monotonic()
         backend.run("connect", "--project", str(number), "--yes")
         require(lambda: backend.status(number)["rounds"] >= 1, "the first round")
         figures["connect_and_first_round_seconds"] = round(time.monotonic() - began, 1)
         before = said_in_label_studio(server.admin, number)
-        chaos = Chaos(backend, serving, options.kill_every, np.random.default_rng(options.seed))
         crowd, windows, reopened, sizes = annotate(server, project, chaos, options)
-        serving = chaos.serving
         figures["kills"] = chaos.kills
         broken = settle(server, backend, number)
         figures |= count(server, backend, number, crowd, network)
@@ -237,22 +240,20 @@ def campaign(
         if left:
             broken.append(f"after detaching, predictions are left: {left}")
     finally:
-        for worker in workers:
-            worker.terminate()
-            worker.wait()
-        serving.stop()
+        for one in helpers:
+            one.terminate()
+            one.wait()
+        chaos.serving.stop()
     return figures, broken
 
 
-def more_work(backend: Backend) -> subprocess.Popen[bytes]:
-    """Start another worker, one that nobody kills."""
-    with (backend.data / "worker.log").open("ab") as log:
-        return subprocess.Popen(
-            [backend.program, "worker"],
-            env={**processes.inherited(), **backend.environment()},
-            stdout=log,
-            stderr=log,
-        )
+def helper(backend: Backend, *command: str, port: int = 0) -> subprocess.Popen[bytes]:
+    """Start another worker or web process, one that nobody kills."""
+    env = {**processes.inherited(), **backend.environment()}
+    if port:
+        env["RELABEL_PORT"] = str(port)
+    with (backend.data / "helpers.log").open("ab") as log:
+        return subprocess.Popen([backend.program, *command], env=env, stdout=log, stderr=log)
 
 
 def baseline(server: LabelStudioServer, options: argparse.Namespace) -> dict[str, float]:

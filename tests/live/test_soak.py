@@ -14,7 +14,7 @@ NUMBERS = {
     "images": 100,
     "votes": 50,
     "annotators": 4,
-    "kill-every": 6,
+    "kill-every": 15,
     "restart-label-studio": 1,
     "drop": 0.1,
     "duplicate": 0.1,
