@@ -76,6 +76,11 @@ class Panel:
         person = self._turns[task][nth]
         return self._votes[task][person], person
 
+    def answer(self, task: int, person: int) -> int:
+        """Return what this person says about the task, or `NOBODY` if they cannot take it."""
+        able = person in self._turns[task][: self._able[task]]
+        return self._votes[task][person] if able else NOBODY
+
 
 @dataclass(frozen=True, slots=True)
 class PanelSpec:

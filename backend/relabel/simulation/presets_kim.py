@@ -109,7 +109,8 @@ def kim_fig5(job: Job) -> Outcome:
 
 def _kim(job: Job) -> Setting:
     pool = cifar10_training_features(job.data_dir)
-    rows = generator(0, "sample").permutation(len(pool.labels))[:KIM_SAMPLES]
+    kept_for_testing = len(pool.labels) - TESTED
+    rows = generator(0, "sample").permutation(kept_for_testing)[:KIM_SAMPLES]
     every = KIM_SAMPLES // 50
     return Setting(
         from_pool(pool, rows, "cifar10"),
