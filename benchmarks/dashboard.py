@@ -3,8 +3,8 @@
 Run: .venv/bin/python benchmarks/dashboard.py [--tasks 10000] [--seconds 40]
 
 The store is made up, so no Label Studio is needed. One thread votes through the webhook route twice
-a second, as busy annotators do, while another opens a page twice a second: between any two pages the
-project has changed.
+a second, as busy annotators do, while another opens a page twice a second: between any two pages
+the project has changed.
 """
 
 import argparse

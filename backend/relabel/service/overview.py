@@ -102,6 +102,8 @@ def read_overview(
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
+    if result is not None and result.counts.shape[1] != len(state.schema.classes):
+        result = None  # the classes have changed since: its posteriors say nothing of them
     audit = read_audit(
         state, first_asked(state, new_ids), [r.finished_at or r.started_at for r in published]
     )

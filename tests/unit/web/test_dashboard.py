@@ -231,3 +231,17 @@ def test_the_web_process_imports_neither_torch_nor_matplotlib():
     code = "import sys, relabel.web.app; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_pages_open_after_a_class_was_added_since_the_last_round(own, page):
+    """The old posteriors are not shown for the new classes; votes and states are."""
+    from relabel.storage.projects import set_project
+
+    with own.engine.begin() as connection:
+        config = get_project(connection, 1).label_config
+        more = config.replace("</Choices>", '<Choice value="none of these"/></Choices>')
+        set_project(connection, 1, label_config=more)
+    client = own.client()
+    for name in ("", "/queue", "/undecided", "/rounds"):
+        page(client, f"/projects/1{name}")
+    assert "likelier" not in page(client, "/projects/1/queue")

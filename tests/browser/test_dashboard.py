@@ -1,0 +1,262 @@
+"""The dashboard in a real browser, over a store in the middle of a campaign."""
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from relabel.demo.processes import free_port
+from relabel.demo.seeded_store import Campaign, seed_store
+from relabel.service.status import project_status
+from relabel.settings import Settings
+from relabel.storage.database import open_database, reading
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import list_rounds, set_round
+from relabel.web.app import create_app
+from sqlalchemy import Engine
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+AXE_VERSION = "4.10.3"
+AXE_FOLDER = Path(
+    os.environ.get("RELABEL_TEST_AXE", Path(__file__).parents[2] / ".cache" / "axe-core")
+)
+SERIOUS = ("serious", "critical")
+PAGES = {
+    "home": "/",
+    "overview": "/projects/1",
+    "queue": "/projects/1/queue",
+    "undecided": "/projects/1/undecided",
+    "images": "/projects/1/images",
+    "rounds": "/projects/1/rounds",
+    "annotators": "/projects/1/annotators?people=1",
+    "settings": "/projects/1/settings",
+    "error": "/projects/99",
+}
+WIDTHS = (1280, 400)
+WAIT_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A dashboard that is being served."""
+
+    url: str
+    settings: Settings
+    engine: Engine
+
+    def running(self):
+        with reading(self.engine) as connection:
+            return list_rounds(connection, 1)[-1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    import waitress
+
+    port = free_port(0)
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("dashboard"),
+        label_studio_api_key="x" * 40,
+        port=port,
+        show_annotators=True,
+    )
+    engine = open_database(settings.database())
+    campaign = Campaign(tasks=200, votes=40, rounds=2, pictures=200, running=True)
+    seed_store(engine, settings, campaign)
+    server = waitress.create_server(create_app(settings), host="127.0.0.1", port=port, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{port}", settings, engine)
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page with what happened on it. requests: hosts asked; complaints: console and failures."""
+
+    page: object
+    requests: set
+    complaints: list
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open a path: visit(path, width=1280, scheme="light") -> Visit."""
+    contexts = []
+
+    def open_path(path, width=1280, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page, requests, complaints = context.new_page(), set(), []
+        page.on("request", lambda r: requests.add(urlsplit(r.url).netloc))
+        page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.goto(site.url + path)
+        page.wait_for_load_state("load")
+        return Visit(page, requests, complaints)
+
+    yield open_path
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The text of axe-core, from npm's registry, kept in a cache folder outside the repository."""
+    script = AXE_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("npm is not installed, so axe-core cannot be had")
+        AXE_FOLDER.mkdir(parents=True, exist_ok=True)
+        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(
+            [*command, "--prefix", str(AXE_FOLDER), f"axe-core@{AXE_VERSION}"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip(f"axe-core cannot be installed: {done.stderr.strip()[-200:]}")
+    return script.read_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_within_its_width_and_asks_nobody_else(visit, site, name, width):
+    """No console error, no request to another host, nothing to scroll sideways for."""
+    seen = visit(PAGES[name], width)
+    # A page that is not found is told so in the console by the browser itself.
+    assert [c for c in seen.complaints if name != "error" or "404" not in c] == []
+    assert seen.requests == {urlsplit(site.url).netloc}
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert seen.page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_serious_violation(visit, axe, name, scheme):
+    page = visit(PAGES[name], scheme=scheme).page
+    for details in page.locator("details").all():
+        details.evaluate("e => { e.open = true; }")
+    # Run by the debugger, to which the page's own content policy does not apply.
+    page.evaluate(axe)
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (v["id"], [node["html"][:120] for node in v["nodes"]][:3])
+        for v in found["violations"]
+        if v["impact"] in SERIOUS
+    ]
+    assert serious == []
+    assert len(found["passes"]) > 5
+
+
+def test_thumbnails_are_shown(visit):
+    page = visit(PAGES["queue"]).page
+    first = page.locator("img.thumb").first
+    page.wait_for_function("i => i.complete && i.naturalWidth > 0", arg=first.element_handle())
+
+
+def test_progress_moves_while_a_round_runs(visit, site):
+    """The bar and the words follow the round without a click."""
+    page = visit(PAGES["overview"]).page
+    bar = page.locator("progress")
+    assert bar.evaluate("b => b.value") == 100
+    with site.engine.begin() as connection:
+        set_round(connection, site.running().id, stage="select", done=150)
+    page.wait_for_function(
+        "() => document.querySelector('progress').value === 150", timeout=WAIT_MS
+    )
+    assert "select, 150 of 200" in page.locator("[data-stage]").inner_text()
+
+
+def test_figures_follow_the_store_without_a_click(visit, site):
+    from relabel.storage.annotations import Annotation, Kind, record
+
+    page = visit(PAGES["overview"]).page
+    votes = page.locator("[data-figure=votes]")
+    before = project_status(site.engine, site.settings, 1)["votes"]
+    assert votes.inner_text() == str(before)
+    at = "2026-12-01T00:00:00+00:00"
+    with site.engine.begin() as connection:
+        record(connection, 1, [Annotation(999_999, 7, "9", Kind.LABEL, "3", at, at)])
+    page.wait_for_function(
+        "n => document.querySelector('[data-figure=votes]').innerText === n",
+        arg=str(before + 1),
+        timeout=WAIT_MS,
+    )
+
+
+def test_buttons_pause_and_go_on(visit, site):
+    """Pressed in the browser, each changes the project and says so."""
+
+    def paused():
+        with reading(site.engine) as connection:
+            return get_project(connection, 1).paused
+
+    page = visit(PAGES["overview"]).page
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("status").wait_for()
+    assert paused()
+    assert page.get_by_role("button", name="Start a round").is_disabled()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    assert not paused()
+
+
+def test_everything_can_be_reached_by_keyboard(visit):
+    """The first stop skips to the content; tabs and buttons follow."""
+    page = visit(PAGES["overview"]).page
+    stops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.innerText.trim()"))
+    assert stops[0] == "Skip to content"
+    assert {"Queue", "Settings", "Pause"} <= set(stops)
+
+
+def test_pages_work_without_javascript(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url + PAGES["overview"])
+    assert page.locator("svg.chart").count() == 3
+    assert page.get_by_role("button", name="Pause").is_visible()
+    context.close()
+
+
+def test_starting_a_round_works_once_none_runs(visit, site):
+    """Last, since it ends the running round."""
+    from relabel.storage.rounds import RoundState, finish_round
+
+    with site.engine.begin() as connection:
+        finish_round(connection, site.running().id, RoundState.FAILED, error="out of memory")
+    time.sleep(3.1)  # an overview may be this old
+    visit(PAGES["overview"])
+    time.sleep(1)
+    page = visit(PAGES["overview"]).page
+    assert "out of memory" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Start a round").click()
+    page.get_by_role("status").wait_for()
+    with reading(site.engine) as connection:
+        assert get_project(connection, 1).train_requested
