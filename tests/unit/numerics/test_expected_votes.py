@@ -71,3 +71,12 @@ def test_many_classes_keep_all_terms_that_matter():
         total += alive
     votes = expected_votes(np.full((1, classes), 1 / classes), first_label(classes, 0))
     assert votes[0] == pytest.approx(total, rel=1e-12)
+
+
+def test_many_tasks_need_as_many_votes_as_few():
+    """More rows than are worked on at once."""
+    rng = np.random.default_rng(1)
+    probs, counts = rng.dirichlet(np.ones(3), 40_000), rng.integers(0, 2, (40_000, 3))
+    whole = expected_votes(probs, counts)
+    for rows in (slice(16_380, 16_390), slice(39_990, None)):
+        np.testing.assert_allclose(whole[rows], expected_votes(probs[rows], counts[rows]))

@@ -218,6 +218,20 @@ def test_entropy_of_a_certain_posterior_is_exactly_zero():
     assert entropy(np.eye(3)).tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("name", [n for n in SCORES if n != "random"])
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2)], ids=["plain", "passes", "ensemble"])
+def test_many_tasks_score_as_few(name, shape):
+    """More rows than are scored at once, some of them unlabelled."""
+    rng = np.random.default_rng(4)
+    counts = rng.integers(0, 2, (20_000, 3))
+    probs = rng.dirichlet(np.ones(3), size=(*shape, 20_000))
+    whole = score(name, counts, probs)
+    for rows in (slice(0, 10), slice(8190, 8200), slice(16_380, 16_390), slice(19_990, None)):
+        np.testing.assert_allclose(
+            whole[rows], score(name, counts[rows], probs[..., rows, :]), atol=1e-12
+        )
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_no_tasks_give_no_scores(name):
     assert score(name, np.zeros((0, 3), dtype=int), np.zeros((0, 3))).shape == (0,)
