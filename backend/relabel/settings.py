@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     device: str = Field(default="cpu", description="Torch device of the rounds: cpu, cuda, mps.")
     log_level: str = Field(
         default="INFO",
+        pattern=r"(?i)^(debug|info|warning|error)$",
         validation_alias=_also("RELABEL_LOG_LEVEL", "LOG_LEVEL"),
         description="DEBUG, INFO, WARNING or ERROR.",
     )

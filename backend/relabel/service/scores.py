@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from relabel.errors import NotReadyError
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.policy import Policy
@@ -44,8 +46,19 @@ class RoundResult:
 
     @classmethod
     def load(cls, folder: Path, name: str) -> "RoundResult":
-        """Read a result written by `save`."""
-        arrays = load_arrays(folder, name)
+        """Read a result written by `save`.
+
+        Raises:
+            NotReadyError: the file is gone or damaged.
+
+        """
+        try:
+            arrays = load_arrays(folder, name)
+        except (OSError, ValueError, BadZipFile) as error:
+            raise NotReadyError(
+                f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
+                f"start another round: relabel round --project {folder.name}"
+            ) from error
         return cls(
             Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
             arrays["counts"].astype(np.int64),

@@ -25,5 +25,6 @@ def save_arrays(folder: Path, name: str, **arrays: npt.ArrayLike) -> str:
 
 def load_arrays(folder: Path, name: str) -> dict[str, npt.NDArray[np.generic]]:
     """Read arrays written by `save_arrays`; pickled objects are refused."""
-    with np.load(folder / name, allow_pickle=False) as file:
+    # Opened here: numpy would leave the file of a damaged archive open.
+    with (folder / name).open("rb") as source, np.load(source, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}

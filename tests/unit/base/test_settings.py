@@ -93,6 +93,7 @@ def test_our_own_name_wins_over_the_known_one(monkeypatch):
     [
         ("RELABEL_PORT", "70000"),
         ("PORT", "many"),
+        ("LOG_LEVEL", "loud"),
         ("RELABEL_SWEEP_SECONDS", "0"),
         ("RELABEL_MAX_IMAGE_BYTES", "-1"),
         ("RELABEL_REQUEST_TIMEOUT_SECONDS", "soon"),

@@ -20,6 +20,7 @@ from relabel.service.detach import detach
 from relabel.service.doctor import examine_project, examine_server
 from relabel.service.ingest import carry_out, receive
 from relabel.service.publish import publish
+from relabel.service.rounds import run_round
 from relabel.service.rounds_due import RETRY_SECONDS, round_due_now
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.status import project_status
@@ -519,6 +520,74 @@ def test_a_failed_round_is_tried_again_after_a_pause(context, running, monkeypat
         "relabel.service.rounds_due.time.time", lambda: finished + RETRY_SECONDS + 1
     )
     assert "failed" in round_due_now(context, number)
+
+
+def test_a_round_that_reached_the_queue_stays_published(context, fake, running, monkeypatch):
+    """Only the switch was missing, and the sweep makes it."""
+    number, ids = running
+
+    def publish_and_fail(_context, _project, current):
+        result = judge(context, number, current, {ids[3]: 0.95})
+        fake.intercept = lambda request: (
+            down(request)
+            if (request.method, request.url.path) == ("PATCH", f"/api/projects/{number}/")
+            else None
+        )
+        publish(context, current, result, {}, silent)
+
+    monkeypatch.setattr("relabel.service.rounds._run", publish_and_fail)
+    with pytest.raises(LabelStudioDownError):
+        run_round(context, number)
+    fake.intercept = lambda _request: None
+    sweep(context)
+    with reading(context.engine) as connection:
+        last = list_rounds(connection, number)[-1]
+    assert last.state is RoundState.PUBLISHED
+    assert fake.projects[number]["model_version"] == last.model_version
+    assert fake.next_task(1) == ids[3]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "text"),
+    [
+        (OSError(28, "No space left on device"), RoundState.FAILED, "No space left on device"),
+        (NotReadyError("Too few labels"), RoundState.FAILED, "Too few labels"),
+        (KeyboardInterrupt(), RoundState.KILLED, "KeyboardInterrupt"),
+    ],
+    ids=["full disk", "too few labels", "interrupted"],
+)
+def test_a_round_that_fails_says_why_and_leaves_the_queue_as_it_was(
+    context, fake, running, monkeypatch, error, state, text
+):
+    number, ids = running
+
+    def fail(*_args):
+        raise error
+
+    monkeypatch.setattr("relabel.service.rounds._run", fail)
+    with pytest.raises(type(error)):
+        run_round(context, number)
+    assert writes(fake) == []
+    assert fake.next_task(1) == ids[0]
+    with reading(context.engine) as connection:
+        last = list_rounds(connection, number)[-1]
+    assert (last.state, text in last.error) == (state, True)
+    assert text in project_status(context.engine, context.settings, number)["last_error"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "half"])
+def test_a_lost_result_of_a_round_is_told_and_stops_no_other_project(
+    context, running, connected, damage, caplog
+):
+    number, _ = running
+    other = connected(["cat", "dog"])
+    (file,) = context.folder(number).glob("*.npz")
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:100])
+    assert [p.id for p in sweep(context)] == [other]
+    assert f"relabel round --project {number}" in caplog.text
 
 
 # -- scores ----------------------------------------------------------------------------------
