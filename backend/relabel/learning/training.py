@@ -142,7 +142,7 @@ class Training:
         schedule: of the learning rate; None = half a cosine. After a warm start it is constant.
         """
         warm = self._warm_start(peers, stage)
-        epochs = min(self.epochs, FINE_TUNING_EPOCHS) if warm else self.epochs
+        epochs = min(FINE_TUNING_EPOCHS, max(1, self.epochs // 2)) if warm else self.epochs
         rate = self.learning_rate * (FINE_TUNING_RATE if warm else 1)
         watched = self._watched(objective.to(self.run.device), peers)
         peers.train()
