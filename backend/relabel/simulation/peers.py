@@ -3,6 +3,7 @@
 For comparison inside the same campaigns; cleanlab is an optional dependency.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -31,20 +32,25 @@ def crowdlab(counts: IntArray, probs: npt.NDArray[Any]) -> FloatArray:
     if table.shape[1] < 2:
         # With a single vote per task CROWDLAB has no annotators to weigh.
         return self_confidence(counts, probs)
-    result = _cleanlab("multiannotator").get_label_quality_multiannotator(
-        table,
-        _float64(probs),
-        return_detailed_quality=False,
-        return_annotator_stats=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        result = _cleanlab("multiannotator").get_label_quality_multiannotator(
+            table,
+            _float64(probs),
+            return_detailed_quality=False,
+            return_annotator_stats=False,
+            verbose=False,
+        )
     return -np.asarray(result["label_quality"]["consensus_quality_score"], dtype=np.float64)
 
 
 def activelab(counts: IntArray, probs: npt.NDArray[Any]) -> FloatArray:
     """Minus cleanlab's ActiveLab score (Goh and Mueller 2023)."""
     module = _cleanlab("multiannotator")
-    scores, _ = module.get_active_learning_scores(voter_table(counts), _float64(probs))
+    with warnings.catch_warnings():
+        # Early on nobody has confirmed a label yet; cleanlab takes that for bad input.
+        warnings.simplefilter("ignore", UserWarning)
+        scores, _ = module.get_active_learning_scores(voter_table(counts), _float64(probs))
     return -np.asarray(scores, dtype=np.float64)
 
 

@@ -1,0 +1,186 @@
+"""Experiments on small data: the order of methods, what is kept, and what is written."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from relabel.errors import ConfigurationError
+from relabel.simulation.annotators import Panel
+from relabel.simulation.asynchronous import run_asynchronous
+from relabel.simulation.campaign import Rules, initial_counts
+from relabel.simulation.command import SimulationOptions, run_simulation, usual_noise
+from relabel.simulation.curves import final_labels, visits_of
+from relabel.simulation.dataset import Dataset, certain
+from relabel.simulation.experiment import ORACLE, RANDOM, Setting, run_experiment
+from relabel.simulation.noise_models import symmetric_matrix
+from relabel.simulation.peers import PEERS, voter_table
+from relabel.simulation.presets import PRESETS
+from relabel.simulation.queues import random_order
+from relabel.simulation.rankings import TRUTH, Method
+from relabel.simulation.seeds import ROLES, seed_of
+from relabel.simulation.summary import summarise
+from rich.console import Console
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 150)
+    centres = 3 * rng.standard_normal((3, 6))
+    features = (centres[truth] + rng.standard_normal((150, 6))).astype(np.float32)
+    return Dataset("made", ("a", "b", "c"), certain(truth, 3), features=features)
+
+
+@pytest.fixture(scope="module")
+def setting(data):
+    return Setting(data, "symmetric", 0.3)
+
+
+def figures(runs):
+    """All but the seconds, which no two runs share."""
+    return [(r.method, r.seed, replace(r.figures, seconds=0.0)) for r in runs]
+
+
+def test_selector_lies_between_random_order_and_the_oracle(setting):
+    methods = (Method("linear", "phi"), Method(TRUTH, "phi"))
+    runs = run_experiment(setting, methods, (0, 1))
+    area = {
+        name: np.mean([run.figures.area for run in runs if run.method == name])
+        for name in (RANDOM, "linear phi", ORACLE)
+    }
+    assert area[RANDOM] < area["linear phi"] <= area[ORACLE] + 1e-9
+
+
+def test_all_methods_of_a_seed_start_from_the_same_labels(setting):
+    runs = run_experiment(setting, (Method(TRUTH, "ce"), Method(TRUTH, "entropy")), (0, 1))
+    starts = {run.seed: run.figures.noise_rate for run in runs}
+    assert starts[0] != starts[1]
+    assert all(run.figures.noise_rate == starts[run.seed] for run in runs)
+
+
+def test_a_stopped_experiment_goes_on_to_the_same_figures(setting, tmp_path):
+    retrained = replace(setting, retrain_every=40)
+    methods = (Method("linear", "ce"),)
+    whole = run_experiment(retrained, methods, (0,), folder=tmp_path / "kept")
+    for path in (tmp_path / "kept").glob("*.json"):
+        path.unlink()
+    again = run_experiment(retrained, methods, (0,), folder=tmp_path / "kept")
+    alone = run_experiment(retrained, methods, (0,))
+    assert str(figures(again)) == str(figures(whole)) == str(figures(alone))
+
+
+def test_finished_campaigns_are_read_and_not_run_again(setting, tmp_path, monkeypatch):
+    methods = (Method("linear", "ce"),)
+    first = run_experiment(setting, methods, (0,), folder=tmp_path)
+    monkeypatch.setattr("relabel.simulation.experiment.run_campaign", None)
+    second = run_experiment(setting, methods, (0,), folder=tmp_path)
+    assert str([run.figures for run in second]) == str([run.figures for run in first])
+
+
+@pytest.mark.parametrize("diversity", ["diffusion", "k_centre", "quotas"])
+def test_every_diversity_rule_runs_inside_a_campaign(setting, diversity):
+    runs = run_experiment(setting, (Method(TRUTH, "ce", diversity),), (0,))
+    assert runs[-1].figures.final_correct > 0.9
+
+
+@pytest.mark.parametrize("peer", sorted(PEERS))
+def test_peers_rank_wrong_labels_first_in_the_same_campaigns(setting, peer):
+    pytest.importorskip("cleanlab")
+    single = replace(setting, closing="vote", rank_every=25, budget=100)
+    for rules in (setting, single):
+        run = run_experiment(rules, (Method("linear", peer),), (0,))[-1]
+        assert run.figures.auroc > 0.8
+        assert run.figures.final_correct > 1 - run.figures.noise_rate
+
+
+def test_voters_are_laid_out_one_vote_per_column():
+    table = voter_table(np.array([[2, 0, 1], [0, 1, 0]]))
+    assert np.nan_to_num(table, nan=-1).tolist() == [[0, 0, 2], [1, -1, -1]]
+
+
+def test_summary_has_each_figure_with_its_sd_and_none_where_unreached(setting):
+    short = replace(setting, budget=20)
+    rows = summarise(
+        short, (Method(TRUTH, "ce"),), run_experiment(short, (Method(TRUTH, "ce"),), (0, 1))
+    )
+    ours = rows[-1]
+    assert (ours["selector"], ours["score"], ours["diversity"]) == (TRUTH, "ce", "none")
+    assert ours["votes_to"]["0.99"] is None
+    assert ours["relative_area_sd"] >= 0
+    assert ours["area_minus_best"]["mean"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [(("nobody", "phi"), "selector='nobody'"), (("linear", "psi"), "score='psi'")],
+)
+def test_unknown_part_of_a_method_is_refused_with_the_known_ones(parts, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Method(*parts)
+
+
+def test_noise_that_suits_the_data_is_the_default(data):
+    assert usual_noise(data) == "symmetric"
+    assert usual_noise(replace(data, given=data.truth)) == "given"
+    assert usual_noise(replace(data, distributions=np.full((150, 3), 1 / 3))) == "temperature"
+
+
+def test_roles_and_runs_have_seeds_of_their_own():
+    seeds = {seed_of(run, role) for run in range(50) for role in ROLES}
+    assert len(seeds) == 50 * len(ROLES)
+
+
+def test_people_at_once_keep_to_the_budget_and_vote_once_per_task(data):
+    confusions = np.stack([symmetric_matrix(3, 0.1)] * 3)
+    panel = Panel(data.distributions, confusions, np.array([1.0, 1.0, 0.5]), seed=1)
+    labels = np.zeros(150, dtype=np.int64)
+    counts, rules = initial_counts(labels, 3), Rules(90)
+    log = run_asynchronous(
+        counts, random_order(0), panel, rules, seconds=np.array([5.0, 9.0, 20.0]), seed=2
+    )
+    assert len(log) == 90
+    assert len(set(zip(log.tasks, log.annotators, strict=True))) == 90
+    assert log.tasks != sorted(log.tasks, key=log.tasks.index)
+    after = final_labels(visits_of(log, counts, rules), labels)
+    assert (after == data.truth).sum() > (labels == data.truth).sum()
+
+
+def test_people_at_once_refuse_rules_they_cannot_keep(data):
+    panel = Panel(data.distributions, np.eye(3)[None], np.ones(1), seed=1)
+    with pytest.raises(ConfigurationError, match="closing='expert'"):
+        run_asynchronous(
+            initial_counts(data.truth, 3),
+            random_order(0),
+            panel,
+            Rules(5, closing="expert"),
+            seconds=np.ones(1),
+            seed=0,
+        )
+
+
+def test_command_writes_every_file(tmp_path):
+    options = SimulationOptions(
+        selector=("truth",), score=("phi", "ce"), seeds=2, budget=300, out=tmp_path, workers=1
+    )
+    assert run_simulation(options, Console(quiet=True)) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {
+        "summary.json",
+        "curves.csv",
+        "curves.png",
+        "curves.svg",
+        "ranking.png",
+        "report.html",
+    } <= names
+    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    assert [row["method"] for row in rows] == ["random", "oracle", "truth phi", "truth ce"]
+    page = (tmp_path / "report.html").read_text()
+    assert "truth phi" in page
+    assert 'src="http' not in page
+
+
+def test_unknown_preset_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ConfigurationError, match="bernhardt-fig3"):
+        run_simulation(SimulationOptions(preset="fig9", out=tmp_path), Console(quiet=True))
+    assert "fig9" not in PRESETS

@@ -1,0 +1,117 @@
+"""The forecast of a project's remaining votes, and how often its interval is right."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from relabel.errors import InvalidValuesError
+from relabel.numerics.scoring import SCORES
+from relabel.simulation.annotators import PanelSpec, make_annotators
+from relabel.simulation.campaign import Rules, initial_counts, run_campaign
+from relabel.simulation.curves import curve_of, final_labels, visits_of
+from relabel.simulation.dataset import Dataset, certain
+from relabel.simulation.datasets import load_dataset
+from relabel.simulation.encoding import with_features
+from relabel.simulation.forecast import Pilot, forecast, true_class_posteriors
+from relabel.simulation.noise_models import make_noise
+from relabel.simulation.queues import OrderedQueue
+from relabel.simulation.rankings import selector_of
+from relabel.simulation.seeds import generator, seed_of
+
+PEOPLE = PanelSpec(accuracy=(0.95,) * 5, coverage=(1.0,) * 5)
+PILOT, AUDIT = 100, 0.10
+
+
+def made_data(n=300, k=3, seed=0):
+    truth = np.random.default_rng(seed).integers(0, k, n)
+    return Dataset("made", tuple("abc"), certain(truth, k))
+
+
+def doubtful(data, labels, rng):
+    """Posteriors of a model that is right about nine in ten and never quite sure."""
+    guess = np.where(rng.random(len(data)) < 0.9, data.truth, labels)
+    return 0.1 + 0.7 * np.eye(len(data.classes))[guess]
+
+
+def pilot_of(data, labels, probs, seed, votes=PILOT):
+    """Play a pilot and return it with the further votes that the campaign really needed."""
+    counts = initial_counts(labels, len(data.classes))
+    score = SCORES["phi"](counts, probs)
+    order = np.argsort(-score, kind="stable")
+    rules = Rules(4 * len(data), audit_share=AUDIT)
+    people = make_annotators(data.distributions, PEOPLE, seed_of(seed, "annotators"))
+
+    def prioritise(_counts, pool):
+        return OrderedQueue(order[pool[order]])
+
+    log = run_campaign(counts, prioritise, people, rules, audit_seed=seed_of(seed, "audit"))
+    realised = curve_of(visits_of(log, counts, rules), data.truth, labels).votes_to(0.95)
+    head = log.head(votes)
+    visits = visits_of(head, counts, rules)
+    settled = np.zeros(len(data), dtype=bool)
+    settled[visits.tasks] = True
+    now = final_labels(visits, labels)
+    ours = [now[t] == c for t, c in zip(head.tasks, head.labels, strict=True) if settled[t]]
+    pilot = Pilot(labels, now, settled, probs, score, sum(ours), len(ours) - sum(ours), AUDIT)
+    return pilot, max(realised - votes, 0)
+
+
+def test_forecast_holds_the_realised_votes_on_made_data_and_is_repeatable():
+    data = made_data()
+    labels = make_noise("symmetric", data, np.random.default_rng(1), rate=0.3)
+    pilot, realised = pilot_of(data, labels, doubtful(data, labels, np.random.default_rng(2)), 3)
+    found = forecast(pilot, draws=40)
+    assert found.votes.low <= realised <= found.votes.high
+    assert found.ratio.value > 1
+    assert found == forecast(pilot, draws=40)
+
+
+def test_target_that_is_reached_needs_no_votes():
+    data = made_data()
+    labels = data.truth.copy()
+    probs = doubtful(data, labels, np.random.default_rng(2))
+    settled = np.ones(len(data), dtype=bool)
+    settled[:5] = False
+    pilot = Pilot(labels, labels, settled, probs, np.zeros(len(data)), 300, 0)
+    assert forecast(pilot, target=0.9, draws=5).votes.high == 0
+
+
+def test_a_label_that_the_model_contradicts_is_probably_wrong_despite_its_noisy_teaching():
+    """A model taught with 20 % wrong labels is at most 80 % sure; that is taken out again."""
+    truth = np.tile(np.arange(10), 200)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(2000) < 0.2
+    given = np.where(wrong, (truth + rng.integers(1, 10, 2000)) % 10, truth)
+    probs = np.full((2000, 10), 0.2 / 9)
+    probs[np.arange(2000), truth] = 0.8
+    doubts = 1 - true_class_posteriors(given, probs)[np.arange(2000), given]
+    assert np.quantile(doubts[wrong], 0.1) > 0.6
+    assert np.quantile(doubts[~wrong], 0.9) < 0.1
+
+
+def test_incomplete_pilot_is_refused():
+    with pytest.raises(InvalidValuesError, match="each of its 2"):
+        Pilot(
+            np.zeros(2, dtype=np.int64),
+            np.zeros(3, dtype=np.int64),
+            np.zeros(2, dtype=bool),
+            np.full((2, 2), 0.5),
+            np.zeros(2),
+            0,
+            0,
+        )
+
+
+@pytest.mark.slow
+def test_interval_holds_the_realised_votes_in_at_least_seven_of_ten_projects(tmp_path):
+    """Digits, 20 % wrong, people who err 5 % of the time, a pilot of 100 votes, 10 % audit."""
+    data = with_features(load_dataset("digits", Path()), "tiny", tmp_path)
+    held = 0
+    for seed in range(10):
+        labels = make_noise("symmetric", data, generator(seed, "noise"), rate=0.2)
+        select = selector_of("linear", data, seed_of(seed, "model"))
+        probs = select(initial_counts(labels, 10)).posteriors.probs
+        pilot, realised = pilot_of(data, labels, probs, seed)
+        found = forecast(pilot, draws=40, seed=seed)
+        held += found.votes.low <= realised <= found.votes.high
+    assert held >= 7
