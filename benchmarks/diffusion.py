@@ -27,6 +27,7 @@ from relabel.numerics.diffusion_modes import by_diffusion
 from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
 
 RESULT = Path(__file__).parent / "results" / "diffusion.md"
+LARGE_RESULT = RESULT.with_name("diffusion_large.md")
 STEPS, DELTA, NEIGHBOURS = 10, 0.1, 10
 
 
@@ -167,19 +168,21 @@ def main() -> None:
     parser.add_argument("--only-large", action="store_true", help="print the large graph's line")
     options = parser.parse_args()
     if options.only_large:
-        print(large(options.large))
+        line = large(options.large)
+        print(line)
+        LARGE_RESULT.write_text(f"# Diffusion over a large graph\n\n{line}\n")
         return
     lines = ["# Diffusion", "", f"`python {' '.join(['benchmarks/diffusion.py', *sys.argv[1:]])}`"]
     lines += ["", *compare(options.tasks, options.picks), ""]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    RESULT.write_text(text)
     if options.large:
         # Two threads for the neighbour search, and a process whose peak memory is its own.
         command = [sys.executable, __file__, "--only-large", "--large", str(options.large)]
         threads = os.environ | {"OMP_NUM_THREADS": "2"}
         done = subprocess.run(command, env=threads, capture_output=True, text=True, check=False)
-        lines.append(done.stdout.strip() or f"The large graph failed: {done.stderr[-300:]}")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    RESULT.write_text(text)
+        print(done.stdout.strip() or f"The large graph failed: {done.stderr[-300:]}")
 
 
 if __name__ == "__main__":
