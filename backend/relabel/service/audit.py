@@ -5,6 +5,7 @@ brought forward earlier are not among them, so a later round's audit sees fewer 
 there were at first; what people found until then is added back.
 """
 
+import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -13,34 +14,60 @@ import numpy as np
 
 from relabel.numerics.estimates import Estimate, audited_noise_rate
 from relabel.service.state import ProjectState
-from relabel.types import BoolArray, FloatArray, State
+from relabel.types import BoolArray, FloatArray, IntArray, State
+
+LEAST_TO_SHARPEN = 5
+"""Audited tasks from which on the model's doubt may move and narrow what they say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The finished audited tasks of all rounds.
+    """The finished audited tasks of all rounds, m of them.
 
-    wrong: (m,) whether the label of each was wrong; drawn_from: tasks that a round drew from, and
-    found_before: wrong labels found before it drew, both averaged over the audited tasks.
+    wrong: (m,) whether the label was wrong; doubts: (m,) how improbable the model finds it;
+    pool: (m,) how many tasks it was drawn from; pool_doubt: (m,) their mean doubt; found_before:
+    (m,) wrong labels found before it was drawn.
     """
 
     wrong: BoolArray
-    drawn_from: float
-    found_before: float
+    doubts: FloatArray
+    pool: IntArray
+    pool_doubt: FloatArray
+    found_before: IntArray
 
     def initial(self, labelled: int) -> Estimate:
         """Return the share of wrong labels among all `labelled` tasks at the beginning.
+
+        The audited share is moved by how much the model doubts the tasks they were drawn from more
+        than themselves, and narrowed by what doubt explains (Angelopoulos et al. 2023, PPI++).
 
         Raises:
             NotReadyError: nothing was audited.
 
         """
         rate = audited_noise_rate(self.wrong)
+        shift, left = self._sharpened()
+        before, pool = self.found_before.mean(), self.pool.mean()
         value, low, high = (
-            min((self.found_before + self.drawn_from * share) / labelled, 1.0)
-            for share in (rate.value, rate.low, rate.high)
+            float(np.clip((before + pool * share) / labelled, before / labelled, 1.0))
+            for share in (
+                rate.value + shift,
+                rate.value + shift - left * (rate.value - rate.low),
+                rate.value + shift + left * (rate.high - rate.value),
+            )
         )
         return Estimate(value, low, high, rate.level)
+
+    def _sharpened(self) -> tuple[float, float]:
+        """By how much to move the audited share, and what is left of its interval's width."""
+        few = len(self.wrong) < LEAST_TO_SHARPEN
+        if few or self.doubts.std() == 0 or self.wrong.all() or not self.wrong.any():
+            return 0.0, 1.0
+        slope = float(np.cov(self.doubts, self.wrong)[0, 1] / self.doubts.var(ddof=1))
+        slope = min(max(slope, 0.0), 1.0)
+        rest = float(np.var(self.wrong - slope * self.doubts, ddof=2) / np.var(self.wrong))
+        shift = slope * float(self.pool_doubt.mean() - self.doubts.mean())
+        return shift, math.sqrt(min(rest, 1.0))
 
 
 def first_asked(state: ProjectState, new_ids: AbstractSet[int]) -> FloatArray:
@@ -52,26 +79,35 @@ def first_asked(state: ProjectState, new_ids: AbstractSet[int]) -> FloatArray:
     return asked
 
 
-def read_audit(state: ProjectState, asked: FloatArray, published_at: Sequence[float]) -> Audit:
+def read_audit(
+    state: ProjectState, asked: FloatArray, doubts: FloatArray, published_at: Sequence[float]
+) -> Audit:
     """Return what the finished audited tasks say.
 
     Args:
         state: the project now.
         asked: (N,) of `first_asked`.
+        doubts: (N,) 1 - p[given label] by the round in force, NaN where it did not judge.
         published_at: when each round was published, Unix seconds, increasing: a task was drawn by
             the last round before its first vote.
 
     """
-    labelled = state.given >= 0
-    finished = (state.consensus.states == State.SETTLED) & np.isfinite(asked) & labelled
+    judged = (state.given >= 0) & ~np.isnan(doubts)
+    settled = state.consensus.states == State.SETTLED
+    finished = settled & np.isfinite(asked) & judged
     wrong = finished & (state.consensus.labels != state.given)
+    # What was settled before anybody was asked is never drawn.
+    drawable = judged & (np.isfinite(asked) | ~settled)
     drawn = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
     times = np.asarray(published_at, dtype=np.float64)
     by_round = np.searchsorted(times, asked, side="right") - 1
     rows = np.flatnonzero(drawn & finished & (by_round >= 0))
-    if not len(rows):
-        return Audit(np.zeros(0, dtype=np.bool_), float(labelled.sum()), 0.0)
-    pool = np.array([(labelled & (asked > at)).sum() for at in times])
-    before = np.array([(wrong & (asked <= at)).sum() for at in times])
-    mine = by_round[rows]
-    return Audit(wrong[rows], float(pool[mine].mean()), float(before[mine].mean()))
+    pools = [drawable & (asked > at) for at in times[by_round[rows]]]
+    before = [(wrong & (asked <= at)).sum() for at in times[by_round[rows]]]
+    return Audit(
+        wrong=wrong[rows],
+        doubts=doubts[rows],
+        pool=np.array([pool.sum() for pool in pools], dtype=np.int64),
+        pool_doubt=np.array([doubts[pool].mean() for pool in pools], dtype=np.float64),
+        found_before=np.array(before, dtype=np.int64),
+    )

@@ -1,5 +1,6 @@
 """How many labels are wrong, which classes are confused, and what the next votes should find."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from relabel.numerics.estimates import (
 )
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.yields import fit_doubt, predicted_yield
-from relabel.service.audit import Audit
+from relabel.service.audit import read_audit
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState
 from relabel.types import FloatArray, IntArray, State, match_rows
@@ -44,14 +45,20 @@ class Noise:
 
 
 def noise_now(
-    state: ProjectState, result: RoundResult, audit: Audit, *, corrected: int
+    state: ProjectState,
+    result: RoundResult,
+    asked: FloatArray,
+    published_at: Sequence[float],
+    *,
+    corrected: int,
 ) -> Noise | None:
     """Return what the last round and the votes since say; None without labelled tasks.
 
     Args:
         state: the project now.
         result: of the round in force.
-        audit: the finished tasks of the random audit.
+        asked: (N,) when each task got its first new vote, inf = none yet.
+        published_at: when each round was published, Unix seconds, increasing.
         corrected: labels corrected so far.
 
     """
@@ -60,6 +67,9 @@ def noise_now(
     if not (given >= 0).any():
         return None
     doubts = doubt(_one_hot(given, probs.shape[1]), probs)
+    everyone = np.full(len(state.tasks), np.nan)
+    everyone[rows] = doubts
+    audit = read_audit(state, asked, everyone, published_at)
     labelled = int((state.given >= 0).sum())
     enough = len(audit.wrong) >= LEAST_AUDIT
     initial = audit.initial(labelled) if enough else noise_rate(given, probs)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from relabel.numerics.estimates import Estimate
 from relabel.policy import Policy
-from relabel.service.audit import first_asked, read_audit
+from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
 from relabel.service.noise import Noise, noise_at_round, noise_now
@@ -104,11 +104,11 @@ def read_overview(
     result = _load(folder, published[-1]) if published else None
     if result is not None and result.counts.shape[1] != len(state.schema.classes):
         result = None  # the classes have changed since: its posteriors say nothing of them
-    audit = read_audit(
-        state, first_asked(state, new_ids), [r.finished_at or r.started_at for r in published]
-    )
-    corrected = status["corrected"]
-    noise = None if result is None else noise_now(state, result, audit, corrected=corrected)
+    noise = None
+    if result is not None:
+        asked = first_asked(state, new_ids)
+        times = [r.finished_at or r.started_at for r in published]
+        noise = noise_now(state, result, asked, times, corrected=status["corrected"])
     curve = yield_curve(state, new_ids).thinned(CURVE_POINTS)
     labelled = int((state.given >= 0).sum())
     return Overview(

@@ -11,8 +11,11 @@ from relabel.types import Consensus, State
 N, WRONG = 1000, 200
 
 
-def campaign(rng):
-    """Two rounds of 20 audited tasks each; between them the ranking finds 150 wrong labels."""
+def campaign(rng, skill=0.0):
+    """Two rounds of 20 audited tasks each; between them the ranking finds 150 wrong labels.
+
+    skill: how much the model's doubt knows, 0 = nothing.
+    """
     wrong = np.zeros(N, dtype=bool)
     wrong[rng.choice(N, WRONG, replace=False)] = True
     asked, audit = np.full(N, np.inf), np.zeros(N, dtype=bool)
@@ -28,24 +31,34 @@ def campaign(rng):
     states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
     tasks = {i: SimpleNamespace(audit=bool(a)) for i, a in enumerate(audit)}
     state = SimpleNamespace(given=given, consensus=Consensus(labels, states), tasks=tasks)
-    return read_audit(state, asked, [0.0, 10.0])
+    doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, N), 0, 1)
+    return read_audit(state, asked, doubts, [0.0, 10.0])
 
 
-def test_over_many_campaigns_the_estimate_is_right_on_average():
+@pytest.mark.parametrize("skill", [0.0, 0.5])
+def test_over_many_campaigns_the_estimate_is_right_on_average(skill):
     """The plain share among the audited tasks is far too low; the corrected one is not."""
-    audits = [campaign(np.random.default_rng(seed)) for seed in range(300)]
+    audits = [campaign(np.random.default_rng(seed), skill) for seed in range(300)]
     plain = np.mean([a.wrong.mean() for a in audits])
     estimated = np.mean([a.initial(N).value for a in audits])
     assert plain < 0.15
     assert estimated == pytest.approx(WRONG / N, abs=0.012)
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    found = [campaign(np.random.default_rng(seed)).initial(N) for seed in range(300)]
+@pytest.mark.parametrize("skill", [0.0, 0.5])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(skill):
+    found = [campaign(np.random.default_rng(seed), skill).initial(N) for seed in range(300)]
     covered = np.mean([e.low <= WRONG / N <= e.high for e in found])
     assert covered > 0.9
 
 
+def test_a_model_that_knows_something_narrows_the_interval():
+    blind, seeing = (campaign(np.random.default_rng(1), skill).initial(N) for skill in (0.0, 0.5))
+    assert seeing.high - seeing.low < 0.7 * (blind.high - blind.low)
+
+
 def test_without_audited_tasks_there_is_no_estimate():
+    none = np.zeros(0)
+    audit = Audit(none.astype(bool), none, none, none, none)
     with pytest.raises(NotReadyError, match="audit"):
-        Audit(np.zeros(0, dtype=bool), 100.0, 0.0).initial(100)
+        audit.initial(100)
