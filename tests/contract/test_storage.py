@@ -441,6 +441,8 @@ def test_the_next_round_may_start_once_one_has_ended(engine):
 
 def test_only_one_of_many_threads_gets_the_round(engine):
     won = []
+    with engine.begin() as connection:
+        save_project(connection, project())
 
     def claim():
         try:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from relabel.errors import RoundInProgressError
-from relabel.storage.tables import rounds
+from relabel.storage.tables import projects, rounds
 
 STALE_SECONDS = 120.0
 """A running round without a heartbeat for this long is taken for dead."""
@@ -77,6 +77,8 @@ def start_round(
         RoundInProgressError: another process works on one.
 
     """
+    # SQLite lets one writer in at a time anyway; PostgreSQL would let two claim the same round.
+    connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
     past = list_rounds(connection, project_id)
     for running in (r for r in past if r.state is RoundState.RUNNING):
         if running.alive():
