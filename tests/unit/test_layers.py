@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ HEAVY = {
 """Where a library may be imported."""
 
 
+@cache
 def modules():
     return sorted(ROOT.rglob("*.py"))
 
@@ -70,6 +72,7 @@ def layer_of(name):
     return next((layer for layer, parts in LAYERS.items() if first in parts), None)
 
 
+@cache
 def imports(path):
     """Return every module that a file imports, whether at the top or inside a function."""
     package = ["relabel", *path.relative_to(ROOT).parent.parts]
