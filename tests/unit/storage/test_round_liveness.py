@@ -4,17 +4,9 @@ import time
 
 import pytest
 from relabel.errors import RoundInProgressError
-from relabel.storage.database import open_database
 from relabel.storage.rounds import STALE_SECONDS, list_rounds, set_round, start_round
 from relabel.storage.tables import rounds
 from sqlalchemy import update
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
-    yield engine
-    engine.dispose()
 
 
 def test_a_second_round_is_refused_while_the_first_ones_process_works(engine):
