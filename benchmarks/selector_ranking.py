@@ -10,13 +10,12 @@ the same noise and the same answers. Writes results/selectors.md.
 
 import argparse
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from frozen_features import frozen_features
 from relabel.simulation.datasets import load_dataset
-from relabel.simulation.experiment import Run, Setting, run_experiment
+from relabel.simulation.experiment import Setting, run_experiment
 from relabel.simulation.rankings import Method
 from relabel.simulation.summary import summarise
 
@@ -51,7 +50,11 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.data / "cifar10h_test.npz").exists():
         sys.exit(f"Skipped: no CIFAR-10H in {args.data}.")
-    lines = ["# Selectors", "", f"    python benchmarks/selector_ranking.py {' '.join(sys.argv[1:])}"]
+    lines = [
+        "# Selectors",
+        "",
+        f"    python benchmarks/selector_ranking.py {' '.join(sys.argv[1:])}",
+    ]
     for kind in args.features.split(","):
         data = replace(
             load_dataset("cifar10h", args.data), features=frozen_features(args.data, kind)
@@ -67,27 +70,24 @@ def main() -> None:
 
 def section(setting: Setting, args: argparse.Namespace) -> list[str]:
     """Return the table of one setting, the best relative area first."""
-    methods: list[Method] = []
-    runs: list[Run] = []
-    seconds: dict[str, float] = {}
-    for name in args.selectors.split(","):
-        mine = tuple(Method(name, score) for score in args.scores.split(","))
-        start = time.monotonic()
-        found = run_experiment(setting, mine, tuple(range(args.seeds)))
-        seconds[name] = (time.monotonic() - start) / args.seeds
-        known = {(run.method, run.seed) for run in runs}
-        runs += [run for run in found if (run.method, run.seed) not in known]
-        methods += mine
-        print(name, f"{seconds[name]:.0f} s per seed", flush=True)
-        for row in summarise(setting, mine, found):
-            print("  ", *cells(row, None), flush=True)
-    rows = summarise(setting, tuple(methods), runs)
+    scores, names = args.scores.split(","), args.selectors.split(",")
+    methods = tuple(Method(name, score) for name in names for score in scores)
+    runs = run_experiment(setting, methods, tuple(range(args.seeds)), progress=show)
+    rows = summarise(setting, methods, runs)
+    # The first score of a selector pays for its training; the others reuse what it found.
+    seconds = {row["method"]: row["seconds"] for row in rows}
+    taken = {name: seconds[str(Method(name, scores[0]))] for name in names}
     rows.sort(key=lambda row: -(row["relative_area"] or 0))
     lines = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
     for row in rows:
-        taken = seconds.get(str(row["method"]).split(" ")[0])
-        lines.append(f"| {' | '.join(cells(row, taken))} |")
+        name = str(row["method"]).split(" ", maxsplit=1)[0]
+        lines.append(f"| {' | '.join(cells(row, taken.get(name)))} |")
     return lines
+
+
+def show(stage: str, done: int, total: int) -> None:
+    """Print how far the campaigns are."""
+    print(f"{stage} {done} of {total}", flush=True)
 
 
 def cells(row: dict, seconds: float | None) -> list[str]:
