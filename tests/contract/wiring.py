@@ -102,6 +102,7 @@ def judge(context: Context, number: int, current: Round, suspicion: dict[int, fl
         counts,
         priority,
         QualityMap.fit(priority, np.random.default_rng(0)),
+        state.schema.classes,
     )
     artifact = result.save(context.folder(number), f"round-{current.number}")
     with context.engine.begin() as connection:

@@ -161,7 +161,8 @@ def _round(
     priority = reorder(priority, np.insert(best, places, audit))
     ids = state.counts.task_ids
     posteriors = Posteriors(ids, probs.astype(np.float32))
-    result = RoundResult(posteriors, counts, priority, QualityMap.fit(priority, rng))
+    quality = QualityMap.fit(priority, rng)
+    result = RoundResult(posteriors, counts, priority, quality, state.schema.classes)
     folder = settings.data_dir / "projects" / str(campaign.number)
     artifact = result.save(folder, f"round-{current.number}")
     find_nearest(ids, vectors, rng).save(folder, current.number)

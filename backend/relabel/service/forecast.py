@@ -30,7 +30,12 @@ def forecast_project(context: Context, number: int, *, target: float, level: flo
         last = published_round(connection, number)
     if last is None:
         raise NotReadyError(f"No round yet; start one: relabel round --project {number}")
-    result = RoundResult.load(context.folder(number), last.artifact)
+    result = RoundResult.load(context.folder(number), last.artifact).arranged(state.schema.classes)
+    if result is None:
+        raise NotReadyError(
+            f"The classes have changed since round {last.number}; start another: "
+            f"relabel round --project {number}"
+        )
     return forecast(pilot_of(state, result), target=target, level=level)
 
 

@@ -102,8 +102,8 @@ def read_overview(
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
-    if result is not None and result.counts.shape[1] != len(state.schema.classes):
-        result = None  # the classes have changed since: its posteriors say nothing of them
+    if result is not None:
+        result = result.arranged(state.schema.classes)
     noise = None
     if result is not None:
         asked = first_asked(state, new_ids)

@@ -56,7 +56,11 @@ def publish(
                 connection, number, run, "predictions", current.model_version, after=len(by_task)
             )
             finish_round(
-                connection, current.id, RoundState.PUBLISHED, record=record, stage="published"
+                connection,
+                current.id,
+                RoundState.PUBLISHED,
+                record=record | {"classes": list(result.classes)},
+                stage="published",
             )
         switch_queue(context, project, current.model_version, run=run)
     log.info("project %s: round %s is published", number, current.number)

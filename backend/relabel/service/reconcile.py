@@ -1,7 +1,7 @@
 """Making the store what Label Studio says: everything, or what changed since last time."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,9 +15,14 @@ from relabel.storage.annotations import record_truth
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.tasks import Task, drop_tasks, list_tasks, save_tasks
 
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+"""How Label Studio writes times."""
 OVERLAP_SECONDS = 10.0
 """How far an incremental reading looks back behind the newest change seen: transactions of Label
 Studio may become visible after later ones."""
+CLOCK_SECONDS = 30.0
+"""How far behind Label Studio's own clock a reading is taken to be complete. Without this, a
+project in which nothing has changed since its import would be read as a whole again and again."""
 BATCH = 500
 """Tasks per transaction: webhooks wait no longer than one of these takes."""
 
@@ -66,7 +71,7 @@ def _store_batches(
         with context.engine.begin() as connection:
             store(connection, project, policy, part, read_at=read_at)
     with context.engine.begin() as connection:
-        _advance(connection, project, readings)
+        _advance(connection, project, max((r.updated_at for r in readings), default=""))
 
 
 def reconcile_recent(context: Context, project: Project) -> list[int]:
@@ -75,12 +80,17 @@ def reconcile_recent(context: Context, project: Project) -> list[int]:
         reconcile_all(context, project)
         return []
     read_at = time.time()
+    clock = context.label_studio.clock()
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
     since = datetime.fromisoformat(project.high_water) - timedelta(seconds=OVERLAP_SECONDS)
-    text = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = since.strftime(TIME_FORMAT)
     readings = [read_task(b, image_key) for b in context.label_studio.tasks_since(project.id, text)]
     _store_batches(context, project, policy, readings, read_at)
+    if clock is not None:
+        complete = (clock - timedelta(seconds=CLOCK_SECONDS)).strftime(TIME_FORMAT)
+        with context.engine.begin() as connection:
+            _advance(connection, project, complete)
     return [reading.task_id for reading in readings]
 
 
@@ -125,8 +135,6 @@ def _task(reading: TaskReading, schema: LabelSchema, initial: str) -> Task:
     )
 
 
-def _advance(connection: Connection, project: Project, readings: Iterable[TaskReading]) -> None:
-    newest = max((reading.updated_at for reading in readings), default="")
-    current = get_project(connection, project.id).high_water
-    if newest > current:
-        set_project(connection, project.id, high_water=newest)
+def _advance(connection: Connection, project: Project, reached: str) -> None:
+    if reached > get_project(connection, project.id).high_water:
+        set_project(connection, project.id, high_water=reached)

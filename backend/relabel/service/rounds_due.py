@@ -5,7 +5,7 @@ import time
 from sqlalchemy import Connection
 
 from relabel.policy import Policy
-from relabel.service.context import Context, policy_of
+from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, find_project
@@ -26,10 +26,12 @@ def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     spent = policy.budget is not None and votes >= policy.budget
     waited = time.time() - (last.finished_at or 0) > RETRY_SECONDS
     new = votes - last.votes
+    classes = list(schema_of(project, policy).classes)
     reasons = {
         "asked for": project.train_requested,
         f"round {last.number} was killed": last.state in (RoundState.RUNNING, RoundState.KILLED),
         f"round {last.number} failed": last.state is RoundState.FAILED and waited,
+        "the classes have changed": last.record.get("classes", classes) != classes,
         f"{new} new votes": new >= policy.retrain_after and not spent,
     }
     if project.paused or busy:

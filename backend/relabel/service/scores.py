@@ -1,6 +1,6 @@
 """The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -23,13 +23,15 @@ class RoundResult:
     """What a round found. Rows are its tasks, ids increasing.
 
     posteriors: of its tasks; counts: (N, K) votes it was trained on; priority: (N,) higher =
-    relabel sooner, diversity included; quality: the map from priority to prediction score.
+    relabel sooner, diversity included; quality: the map from priority to prediction score;
+    classes: (K,) names of the columns.
     """
 
     posteriors: Posteriors
     counts: IntArray
     priority: FloatArray
     quality: QualityMap
+    classes: tuple[str, ...]
 
     def save(self, folder: Path, name: str) -> str:
         """Write the result; return the name of the file."""
@@ -42,7 +44,18 @@ class RoundResult:
             priority=self.priority,
             knots=self.quality.knots,
             quality_seed=np.int64(self.quality.seed),
+            classes=np.array(self.classes, dtype=np.str_),
         )
+
+    def arranged(self, classes: tuple[str, ...]) -> "RoundResult | None":
+        """Return the result with its columns in this order; None if these are other classes."""
+        if classes == self.classes:
+            return self
+        if sorted(classes) != sorted(self.classes):
+            return None
+        order = [self.classes.index(name) for name in classes]
+        posteriors = replace(self.posteriors, probs=self.posteriors.probs[:, order])
+        return replace(self, posteriors=posteriors, counts=self.counts[:, order], classes=classes)
 
     @classmethod
     def load(cls, folder: Path, name: str) -> "RoundResult":
@@ -64,6 +77,7 @@ class RoundResult:
             arrays["counts"].astype(np.int64),
             arrays["priority"].astype(np.float64),
             QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
+            tuple(arrays["classes"].astype(np.str_).tolist()),
         )
 
 
@@ -73,11 +87,14 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
     Tasks without new votes keep the place that the round gave them. Tasks that the round could not
     judge get `LAST`.
     """
+    scores = np.full(len(state.tasks), LAST)
+    arranged = result.arranged(state.schema.classes)
+    if arranged is None:
+        # Other classes since the round: it says nothing of the votes as they are now.
+        return scores, np.zeros(0, dtype=np.int64)
+    result = arranged
     rows = match_rows(state.counts.task_ids, result.posteriors.task_ids)
-    # A class more or less since the round: its posteriors say nothing of the votes as they are now.
-    same_classes = result.counts.shape[1] == state.counts.votes.shape[1]
-    judged = (rows >= 0) & same_classes
-    scores = np.full(len(rows), LAST)
+    judged = rows >= 0
     if not judged.any():
         return scores, np.zeros(0, dtype=np.int64)
     counts = state.counts.votes

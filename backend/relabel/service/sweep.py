@@ -1,6 +1,8 @@
 """The safety net: find and repair whatever an event, a job or a person left undone."""
 
 import logging
+import time
+from pathlib import Path
 
 from relabel.errors import NotFoundError, RelabelError
 from relabel.service.context import Context
@@ -23,7 +25,11 @@ def sweep(context: Context) -> list[Project]:
     swept: list[Project] = []
     for project in projects:
         try:
-            swept.append(sweep_project(context, project))
+            if _swept_lately(context, project):
+                carry_out(context, project.id)
+                swept.append(project)
+            else:
+                swept.append(sweep_project(context, project))
         except NotFoundError:
             log.warning(
                 "project %s is gone from Label Studio; to forget it: relabel detach --project %s",
@@ -49,8 +55,34 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
             # Writing it has reset every task's overlap.
             reconcile_all(context, project)
         refresh_queue(context, project)
+    _stamp(context, project).touch()
     carry_out(context, project.id)
     return project
+
+
+def forget_sweeps(context: Context) -> None:
+    """Make the next sweep a real one: nobody knows what happened before this process began."""
+    for stamp in (context.settings.data_dir / "locks").glob("swept-*"):
+        stamp.unlink(missing_ok=True)
+
+
+def _swept_lately(context: Context, project: Project) -> bool:
+    """Return whether a sweep of this or another worker has just ended.
+
+    Every worker asks for sweeps, and one may take longer than the pause between them: they must
+    not pile up before the rounds.
+    """
+    try:
+        ended = _stamp(context, project).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return 0 <= time.time() - ended < context.settings.sweep_seconds / 2
+
+
+def _stamp(context: Context, project: Project) -> Path:
+    folder = context.settings.data_dir / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"swept-{project.id}"
 
 
 def _count_differs(context: Context, project: Project) -> bool:

@@ -100,7 +100,13 @@ def train_round(
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
     priority = reorder(priority, interleave(head, audit, policy.audit_share))
     rng = np.random.default_rng([policy.seed, 1])
-    result = RoundResult(selection.posteriors, counts, priority, QualityMap.fit(priority, rng))
+    result = RoundResult(
+        selection.posteriors,
+        counts,
+        priority,
+        QualityMap.fit(priority, rng),
+        state.schema.classes,
+    )
     return Trained(result, dict(selection.record), problems, tuple(data.task_ids[audit].tolist()))
 
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from relabel.service.context import Context, open_context
 from relabel.service.jobs import WORKER_THREADS, Jobs, open_queue, register_jobs
+from relabel.service.sweep import forget_sweeps
 from relabel.settings import Settings
 
 log = logging.getLogger("relabel.worker")
@@ -24,7 +25,7 @@ def run_worker(settings: Settings, *, parent: int | None = None) -> None:
     def context() -> Context:
         return open_context(settings)
 
-    context()  # a wrong setting is told now, not by the first job
+    forget_sweeps(context())  # a wrong setting is told now, not by the first job
     jobs = register_jobs(open_queue(settings), context)
     stop = threading.Event()
     sweeper = threading.Thread(

@@ -27,7 +27,7 @@ from relabel.service.status import project_status
 from relabel.service.sweep import sweep
 from relabel.storage.database import reading
 from relabel.storage.projects import find_project, list_projects, set_project
-from relabel.storage.rounds import RoundState, finish_round, list_rounds
+from relabel.storage.rounds import RoundState, finish_round, list_rounds, published_round
 from relabel.types import State, silent
 from wiring import (
     claim_round,
@@ -463,6 +463,36 @@ def test_a_config_with_another_class_does_not_stop_the_queue(context, fake, runn
     assert [p.id for p in sweep(context)] == [number]
     assert (ids[0], "1", "fish") in votes_of_store(context, number)
     assert fake.next_task(2) in ids
+    assert round_due_now(context, number) == "the classes have changed"
+
+
+def test_classes_in_another_order_leave_every_score_as_it_was(context, fake, running):
+    """The round's posteriors follow the names of the classes, not their places."""
+    number, ids = running
+    before, result = state_of(context, number), result_of(context, number)
+    scores, _ = scores_now(before, result)
+    cat, dog = '<Choice value="cat"/>', '<Choice value="dog"/>'
+    swapped = CONFIG.replace(cat, "CAT").replace(dog, cat).replace("CAT", dog)
+    assert swapped != CONFIG
+    fake.set_project(number, label_config=swapped)
+    deliver(context, fake)
+    after = state_of(context, number)
+    assert after.schema.classes != before.schema.classes
+    again, changed = scores_now(after, result)
+    assert again.tolist() == scores.tolist()
+    assert not len(changed)
+    fake.annotate(ids[0], 1, "dog")
+    deliver(context, fake)
+    voted = state_of(context, number)
+    probs = result.arranged(voted.schema.classes).posteriors.probs
+    names = [voted.schema.classes[c] for c in probs.argmax(1)]
+    assert names == [before.schema.classes[c] for c in result.posteriors.probs.argmax(1)]
+
+
+def result_of(context, number):
+    with reading(context.engine) as connection:
+        last = published_round(connection, number)
+    return RoundResult.load(context.folder(number), last.artifact)
 
 
 @pytest.mark.parametrize("params", ['score = "none"', 'diversity = "none at all"'])
