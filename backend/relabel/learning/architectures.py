@@ -71,7 +71,7 @@ def inputs_of(data: TrainingData, architecture: Architecture) -> Tensor:
         raise ConfigurationError(
             "The network reads images, and the selector was given none: set image_size, e.g. 64."
         )
-    return torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(data.images).permute(0, 3, 1, 2)
 
 
 def build(architecture: Architecture, inputs: Tensor, classes: int) -> Classifier:

@@ -149,3 +149,28 @@ def test_unknown_parts_are_answered_with_the_known_ones(noisy_digits, name):
     options = {"vanilla": {"network": "resnet9"}, "ensemble": {"of": ["resnet9"]}}[name]
     with pytest.raises(ConfigurationError, match="'resnet9'; known"):
         select(name, noisy_digits(0, size=60).data, options, seed=0)
+
+
+def test_mixed_precision_learns_the_same(noisy_digits):
+    digits = noisy_digits(0, size=300)
+    options = {"network": "small_cnn", "epochs": 12, "batch_size": 32, "mixed_precision": True}
+    probs = select("vanilla", digits.data, options, seed=0).posteriors.probs
+    assert probs.dtype == np.float32
+    assert (probs.argmax(1) == digits.truth).mean() > 0.4
+
+
+def test_balanced_training_finds_a_rare_class(noisy_digits):
+    digits = noisy_digits(0, size=1200, noise=0.0)
+    rare = np.flatnonzero(digits.truth == 3)[8:]
+    rows = np.setdiff1d(np.arange(1200), rare)
+    data = TrainingData(
+        digits.data.task_ids[rows], digits.data.counts[rows], digits.data.vectors[rows]
+    )
+    options = {"epochs": 4, "passes": 0}
+
+    def confidence(balanced):
+        chosen = {**options, "balanced": balanced}
+        probs = select("vanilla", data, chosen, seed=0).posteriors.probs
+        return probs[digits.truth[rows] == 3, 3].mean()
+
+    assert confidence(balanced=True) > confidence(balanced=False)
