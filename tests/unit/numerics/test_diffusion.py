@@ -204,3 +204,12 @@ def test_options_outside_their_range_are_refused(options, message):
 def test_a_graph_of_another_size_is_refused():
     with pytest.raises(InvalidValuesError, match=r"graph has shape \(50, 50\) for 40 scores"):
         by_diffusion(np.ones(40), np.arange(40), 3, graph=random_graph(50, 0))
+
+
+def test_a_pick_that_lowers_all_the_best_leads_to_tasks_far_down_the_order():
+    """Thirty tasks around the best one: the second pick is the 32nd by score."""
+    star = np.zeros((32, 32), dtype=np.float32)
+    star[0, 1:31] = star[1:31, 0] = 1
+    score = np.concatenate([[1.0], np.full(30, 0.99), [0.9]])
+    picks = by_diffusion(score, np.arange(32), 2, graph=sp.csr_array(star))
+    assert picks.tolist() == [0, 31]
