@@ -11,6 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -111,6 +113,14 @@ class LabelStudio:
     def version(self) -> str:
         """Return the server's release."""
         return str(self._get("/api/version").get("release", "unknown"))
+
+    def clock(self) -> datetime | None:
+        """Return the server's own time in UTC, to the second; None if it does not say."""
+        try:
+            response = self.http.request("GET", "/api/version")
+            return parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
+        except (httpx.TransportError, ValueError):
+            return None
 
     def whoami(self) -> dict[str, Any]:
         """Return the user that the token belongs to."""
