@@ -9,6 +9,7 @@ from torch import Tensor
 
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.learning.architectures import Architecture, architecture_of, build, inputs_of
+from relabel.learning.arguments import TrainingArguments, run_of
 from relabel.learning.asking import ask
 from relabel.learning.augment import AUGMENTS
 from relabel.learning.batches import Augment, Batches, balancing_weights
@@ -22,8 +23,8 @@ from relabel.learning.checkpoints import (
 from relabel.learning.loop import Objective, Schedule, constant, fit
 from relabel.learning.networks import Peers, side_by_side
 from relabel.learning.patience import EarlyStopped
-from relabel.learning.selection import Record, Run, RunArguments, Selection, TrainingData
-from relabel.types import FloatArray, Posteriors, silent
+from relabel.learning.selection import Record, Run, Selection, TrainingData
+from relabel.types import FloatArray, Posteriors
 
 HELD_OUT = 0.1  # share of the labelled tasks that early stopping watches
 LEAST_BATCHES = 8  # per epoch, unless the batch size is given
@@ -31,33 +32,6 @@ FINE_TUNING_EPOCHS = (
     20  # after a warm start (Bernhardt et al. 2022: 20 epochs, rate / 40, constant)
 )
 FINE_TUNING_RATE = 1 / 40
-
-
-class TrainingArguments(RunArguments, total=False):
-    """The options of every recipe that trains a network.
-
-    network: one of `ARCHITECTURES`; None = an MLP on embeddings, or a small CNN on images.
-    epochs, learning_rate, batch_size: None = the network's own.
-    augment: one of `AUGMENTS`; None = the network's own.
-    balanced: show every class equally often.
-    patience: epochs without a better held-out loss after which training ends; 0 = never early.
-    passes: how often each task is asked: through dropout, or augmented (0 = once, as it is).
-    mc_dropout: ask with dropout instead of augmentation (Gal & Ghahramani 2016).
-    mixed_precision: run the forward pass in bfloat16. On a CPU that has it a training step of the
-        small CNN took 0.62 and one of ResNet-20 0.62 of the time; where it is emulated it is
-        slower, so it is off by default.
-    """
-
-    network: str | None
-    epochs: int | None
-    learning_rate: float | None
-    batch_size: int | None
-    augment: str | None
-    balanced: bool
-    patience: int
-    passes: int
-    mc_dropout: bool
-    mixed_precision: bool
 
 
 @dataclass(frozen=True)
@@ -243,17 +217,6 @@ class Training:
         settings = replace(self, data=None, inputs=None, run=None, architecture=None)  # type: ignore[arg-type]
         key = fingerprint(self.inputs, self.data.counts, str(settings), self.run.seed, epochs)
         return Checkpoint(self.run.checkpoint / f"{stage}.pt", key)
-
-
-def run_of(arguments: TrainingArguments) -> Run:
-    """Return the part of the arguments that says how to run."""
-    return Run(
-        arguments.get("seed", 0),
-        arguments.get("device", "cpu"),
-        arguments.get("progress", silent),
-        arguments.get("checkpoint"),
-        arguments.get("warm_start"),
-    )
 
 
 def half_cosine(progress: float) -> float:

@@ -5,11 +5,12 @@ from typing import Unpack
 import numpy as np
 
 from relabel.errors import ConfigurationError, NotReadyError
+from relabel.learning.arguments import TrainingArguments
 from relabel.learning.cycles import CycleTrace, falling
 from relabel.learning.objectives import Supervised
 from relabel.learning.recipes.linear import need_vectors
 from relabel.learning.selection import Run, RunArguments, Selection, TrainingData
-from relabel.learning.training import Training, TrainingArguments
+from relabel.learning.training import Training
 from relabel.numerics.knn import build_index, find_neighbours
 from relabel.types import Float32Array, FloatArray, Posteriors
 

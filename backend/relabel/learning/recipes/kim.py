@@ -3,10 +3,11 @@
 from typing import Unpack
 
 from relabel.errors import ConfigurationError
+from relabel.learning.arguments import TrainingArguments
 from relabel.learning.loop import Schedule
 from relabel.learning.objectives import Supervised
 from relabel.learning.selection import Selection, TrainingData
-from relabel.learning.training import Training, TrainingArguments
+from relabel.learning.training import Training
 from relabel.learning.trajectory import BANDWIDTHS, LossTrajectory
 
 DECAY_EPOCHS = 10  # the learning rate falls to a tenth every so many epochs (Kim 2022, section 4)

@@ -5,13 +5,14 @@ from typing import Unpack
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.learning.arguments import TrainingArguments
 from relabel.learning.exchange import SmallLossExchange, ramp
 from relabel.learning.gradients import VarianceOfGradients
 from relabel.learning.networks import Peers
 from relabel.learning.noise_rate import estimated_noise_rate
 from relabel.learning.objectives import Supervised
 from relabel.learning.selection import Selection, TrainingData
-from relabel.learning.training import Training, TrainingArguments
+from relabel.learning.training import Training
 
 
 def co_teaching(

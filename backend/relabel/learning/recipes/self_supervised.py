@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from relabel.learning.architectures import architecture_of, inputs_of
+from relabel.learning.arguments import TrainingArguments, run_of
 from relabel.learning.batches import Batches
 from relabel.learning.bootstrap import BootstrapLatent, two_views
 from relabel.learning.checkpoints import Checkpoint, fingerprint
@@ -16,7 +17,7 @@ from relabel.learning.networks import AsFloat, Output
 from relabel.learning.objectives import Supervised
 from relabel.learning.recipes.peers import exchange
 from relabel.learning.selection import Run, Selection, TrainingData
-from relabel.learning.training import Training, TrainingArguments, half_cosine, run_of
+from relabel.learning.training import Training, half_cosine
 from relabel.learning.weighting import Uniform
 from relabel.types import Float32Array
 

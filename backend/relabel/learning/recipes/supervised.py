@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from relabel.errors import ConfigurationError
+from relabel.learning.arguments import TrainingArguments
 from relabel.learning.early_learning import EarlyLearningRegularised
 from relabel.learning.noise_transition import from_anchors, from_trusted
 from relabel.learning.objectives import Supervised
 from relabel.learning.selection import Selection, TrainingData
-from relabel.learning.training import Training, TrainingArguments
+from relabel.learning.training import Training
 from relabel.learning.weighting import Uniform
 
 
