@@ -15,7 +15,7 @@ from relabel.simulation.noise_models import draw, symmetric_matrix
 from relabel.types import FloatArray
 
 BLOCK = 12
-"""Answers per task drawn at once; more than the usual cap on votes."""
+"""Answers per task drawn at once; more than the usual cap on votes, so that few tasks need more."""
 
 NOBODY = -1
 """The label when no annotator is left who can take the task."""
@@ -35,19 +35,24 @@ class Crowd:
         """distributions: (N, K), rows sum to 1."""
         self._distributions = distributions
         self._seed = seed
-        self._blocks: list[list[list[int]]] = []
+        rng = np.random.default_rng(seed)
+        first = np.stack([draw(distributions, rng) for _ in range(BLOCK)], axis=1)
+        self._first: list[list[int]] = first.tolist()
+        self._later: dict[tuple[int, int], list[int]] = {}
 
     def __call__(self, task: int, nth: int) -> tuple[int, int]:
         """Return the nth answer to the task and nth as the annotator's number."""
+        if nth < BLOCK:
+            return self._first[task][nth], nth
         block, place = divmod(nth, BLOCK)
-        while block >= len(self._blocks):
-            self._blocks.append(self._draw(len(self._blocks)))
-        return self._blocks[block][task][place], nth
+        if (task, block) not in self._later:
+            self._later[task, block] = self._draw(task, block)
+        return self._later[task, block][place], nth
 
-    def _draw(self, block: int) -> list[list[int]]:
-        rng = np.random.default_rng([self._seed, block])
-        votes = np.stack([draw(self._distributions, rng) for _ in range(BLOCK)], axis=1)
-        return votes.tolist()  # type: ignore[no-any-return]
+    def _draw(self, task: int, block: int) -> list[int]:
+        rng = np.random.default_rng([self._seed, task, block])
+        rows = np.repeat(self._distributions[task : task + 1], BLOCK, axis=0)
+        return draw(rows, rng).tolist()  # type: ignore[no-any-return]
 
 
 class Panel:
