@@ -47,6 +47,16 @@ def test_the_middle_is_cropped():
     assert cropped(image, 256, 224).min() > 2
 
 
+def test_a_large_jpeg_that_is_decoded_small_looks_the_same(tmp_path):
+    shapes = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    path = tmp_path / "large.jpg"
+    Image.fromarray(shapes).resize((1200, 900), Image.Resampling.BICUBIC).save(path, quality=95)
+    with Image.open(path) as lazy, Image.open(path) as whole:
+        whole.load()
+        found, expected = cropped(lazy, 256, 224), cropped(whole, 256, 224)
+    assert np.abs(found - expected).mean() < 0.05
+
+
 def weights_file(tmp_path, network):
     path = tmp_path / "weights.pth"
     torch.save(network.state_dict(), path)
