@@ -98,7 +98,9 @@ def _run(context: Context, project: Project, current: Round) -> None:
     problems = missing | trained.problems
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
-    artifact = trained.result.save(context.folder(project.id), f"round-{current.number}")
+    folder = context.folder(project.id)
+    artifact = trained.result.save(folder, f"round-{current.number}")
+    trained.nearest.save(folder, current.number)
     with context.engine.begin() as connection:
         set_problems(connection, project.id, problems)
         set_audit(connection, project.id, trained.audit)

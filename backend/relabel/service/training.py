@@ -14,6 +14,7 @@ from relabel.learning.selectors import select
 from relabel.numerics.ranking import QualityMap, reorder, select_batch
 from relabel.numerics.spreading import diversity_inputs
 from relabel.policy import Policy
+from relabel.service.explanations import Nearest, find_nearest
 from relabel.service.scores import RoundResult, priority_of
 from relabel.service.state import ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, Progress
@@ -24,12 +25,13 @@ MIN_PER_CLASS = 2
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A round's result, what was measured, unusable images by task, and the tasks to audit."""
+    """A round's result, what was measured, unusable images, tasks to audit, neighbours."""
 
     result: RoundResult
     record: dict[str, float | int | str]
     problems: dict[int, str]
     audit: tuple[int, ...]
+    nearest: Nearest
 
 
 def train_round(
@@ -107,7 +109,15 @@ def train_round(
         QualityMap.fit(priority, rng),
         state.schema.classes,
     )
-    return Trained(result, dict(selection.record), problems, tuple(data.task_ids[audit].tolist()))
+    return Trained(
+        result=result,
+        record=dict(selection.record),
+        problems=problems,
+        audit=tuple(data.task_ids[audit].tolist()),
+        nearest=find_nearest(
+            data.task_ids, embedded.vectors[good], np.random.default_rng([policy.seed, 5])
+        ),
+    )
 
 
 def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) -> IntArray:
