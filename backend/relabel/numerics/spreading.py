@@ -34,6 +34,7 @@ def diversity_inputs(
     pool: BoolArray,
     contribution: FloatArray | None,
     rng: np.random.Generator,
+    graph: sp.csr_array | None = None,
 ) -> dict[str, Any]:
     """Return the options of `select_batch` that depend on the data.
 
@@ -44,6 +45,7 @@ def diversity_inputs(
         pool: (N,) tasks that may be picked; the others count as covered.
         contribution: (N,) how much the selector trusted each task's label, if it says so.
         rng: of the graph.
+        graph: one of the same vectors that was made before.
 
     """
     if diversity == "quotas":
@@ -51,6 +53,7 @@ def diversity_inputs(
     if diversity == "k_centre":
         return {"vectors": vectors, "covered": ~pool}
     if diversity == "diffusion":
-        inputs: dict[str, Any] = {"graph": neighbour_graph(vectors, rng)}
+        made = neighbour_graph(vectors, rng) if graph is None else graph
+        inputs: dict[str, Any] = {"graph": made}
         return inputs if contribution is None else inputs | {"contribution": contribution}
     return {}
