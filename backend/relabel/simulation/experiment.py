@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from relabel.errors import RelabelError
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.annotators import Annotators, PanelSpec, make_annotators
 from relabel.simulation.campaign import (
@@ -136,7 +138,13 @@ def _all_runs(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_limited, setting, methods, seed, folder) for seed in seeds]
         for job in as_completed(jobs):
-            yield from job.result()
+            try:
+                yield from job.result()
+            except BrokenProcessPool as error:
+                raise RelabelError(
+                    "A worker process was ended from outside or ran out of memory. Run the same "
+                    "command again: what is done is kept; fewer workers need less memory."
+                ) from error
 
 
 def _limited(
