@@ -52,7 +52,12 @@ def test_the_demo_finds_wrong_labels_continues_and_stops(label_studio, tmp_path)
 
     log = tmp_path / "interactive.log"
     with log.open("wb") as output:
-        demo = subprocess.Popen(command(label_studio, home), stdout=output, stderr=output)
+        demo = subprocess.Popen(
+            command(label_studio, home),
+            stdout=output,
+            stderr=output,
+            preexec_fn=mind_ctrl_c,  # noqa: PLW1509  no other thread runs here
+        )
     try:
         assert poll(lambda: "Label All Tasks" in log.read_text(), seconds=120)
         servers = [int(path.read_text()) for path in home.glob("*/server.pid")]
@@ -63,6 +68,11 @@ def test_the_demo_finds_wrong_labels_continues_and_stops(label_studio, tmp_path)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
     assert not any(is_running(pid) for pid in servers)
+
+
+def mind_ctrl_c():
+    # A shell that runs the tests in the background has them, and what they start, ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def is_running(pid):
