@@ -4,7 +4,9 @@ A job carries no data but a project's id. Whatever a killed process leaves undon
 seen in the store, and the sweep starts it again.
 """
 
+import json
 import logging
+import math
 import subprocess
 import sys
 import threading
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from huey import Huey, PriorityRedisHuey, SqliteHuey
+from huey.registry import Message
+from huey.serializer import Serializer
 
 from relabel.errors import RelabelError
 from relabel.service.context import Context
@@ -27,23 +31,46 @@ WORKER_THREADS = 3
 """One may be waiting for a round's process while the others carry out votes."""
 
 
+class JsonMessages(Serializer):  # type: ignore[misc]  # huey has no types
+    """Writes jobs as JSON. huey's own pickle lets whoever can write the queue run code."""
+
+    def _serialize(self, data: Message) -> bytes:
+        given = {key: value for key, value in data._asdict().items() if value}
+        return json.dumps(given).encode()
+
+    def _deserialize(self, data: bytes) -> Any:
+        given = json.loads(data)
+        return Message(**given | {"args": tuple(given.get("args", ()))})
+
+
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs that any process may ask for."""
+    """The jobs that any process may ask for. Asking never fails: what is not done stays due."""
 
     queue: Huey
-    ingest: Callable[[int], Any]
-    round: Callable[[int], Any]
-    sweep: Callable[[], Any]
+    ingest: Callable[[int], None]
+    round: Callable[[int], None]
+    sweep: Callable[[], None]
+
+    def waiting(self) -> float:
+        """Return how many jobs wait; not a number while the queue cannot be read."""
+        try:
+            return float(self.queue.pending_count())
+        except Exception as error:  # noqa: BLE001  every kind of queue has its own errors
+            log.warning("the queue of jobs cannot be read: %s", error)
+            return math.nan
 
 
 def open_queue(settings: Settings) -> Huey:
     """Open the queue: Redis by address, else a file in the data folder."""
     if settings.queue_url:
-        return PriorityRedisHuey("relabel", url=settings.queue_url, results=False)
+        url = settings.queue_url
+        return PriorityRedisHuey("relabel", url=url, results=False, serializer=JsonMessages())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.data_dir / "jobs.sqlite3"
-    return SqliteHuey("relabel", filename=str(path), results=False, timeout=30)
+    path = str(settings.data_dir / "jobs.sqlite3")
+    return SqliteHuey(
+        "relabel", filename=path, results=False, timeout=30, serializer=JsonMessages()
+    )
 
 
 def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
@@ -67,7 +94,8 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
         if not one_round.acquire(blocking=False):
             return  # the sweep asks again
         try:
-            command = [sys.executable, "-m", "relabel", "round", "--project", str(number), "--due"]
+            project = str(int(number))
+            command = [sys.executable, "-m", "relabel", "round", "--project", project, "--due"]
             subprocess.run(command, check=False)  # noqa: S603  our own interpreter and a number
         finally:
             one_round.release()
@@ -79,11 +107,23 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
 
     jobs = Jobs(
         queue,
-        ingest=queue.task(name="ingest", priority=100)(_without_traceback(ingest)),
-        round=queue.task(name="round")(run_round),
-        sweep=queue.task(name="sweep", priority=50)(_without_traceback(sweep)),
+        ingest=_asked_for(queue.task(name="ingest", priority=100)(_without_traceback(ingest))),
+        round=_asked_for(queue.task(name="round")(run_round)),
+        sweep=_asked_for(queue.task(name="sweep", priority=50)(_without_traceback(sweep))),
     )
     return jobs
+
+
+def _asked_for(put: Callable[..., object]) -> Callable[..., None]:
+    """Put a job into the queue; with the queue away it waits in the store for the next sweep."""
+
+    def ask(*args: int) -> None:
+        try:
+            put(*args)
+        except Exception as error:  # noqa: BLE001  every kind of queue has its own errors
+            log.warning("no job can be queued, the next sweep does it: %s", error)
+
+    return ask
 
 
 def _without_traceback(job: Callable[..., None]) -> Callable[..., None]:

@@ -66,7 +66,7 @@ def _add_status(app: Flask, engine: Engine, settings: Settings, jobs: Jobs) -> N
         return jsonify(project_status(engine, settings, number))
 
     def metrics() -> Response:
-        text = metrics_text(engine, settings, waiting=jobs.queue.pending_count())
+        text = metrics_text(engine, settings, waiting=jobs.waiting())
         return Response(text, mimetype="text/plain; version=0.0.4")
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])

@@ -24,7 +24,7 @@ FIGURES = {
 }
 
 
-def metrics_text(engine: Engine, settings: Settings, *, waiting: int) -> str:
+def metrics_text(engine: Engine, settings: Settings, *, waiting: float) -> str:
     """Return the metrics page."""
     registry = CollectorRegistry()
     Gauge("relabel_jobs_waiting", "jobs in the queue", registry=registry).set(waiting)
