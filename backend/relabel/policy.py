@@ -59,7 +59,7 @@ class Policy(BaseModel):
     selector_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of that selector, by name."
     )
-    score: str = Field(default="phi", description="What ranks the tasks.")
+    score: str = Field(default="tiered_phi", description="What ranks the tasks.")
     diversity: str = Field(
         default="none", description="What spreads the head of the ranking over the data."
     )
