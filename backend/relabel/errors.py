@@ -8,6 +8,7 @@ RelabelError
 ├── BadImageError           one task's image cannot be used; the round goes on without it
 ├── NotReadyError           something must happen first (no round yet, too few labels)
 ├── RoundInProgressError    another worker already runs this project's round
+├── RoundStoppedError       somebody stopped this round while it ran
 └── LabelStudioError        Label Studio answered with an error or not at all
     ├── LabelStudioDownError    no connection, time-out, or 5xx after all retries
     ├── AccessError             401 or 403: the token is wrong, expired or of the wrong kind
@@ -47,6 +48,10 @@ class NotReadyError(RelabelError):
 
 class RoundInProgressError(RelabelError):
     """Another process runs a round of the same project."""
+
+
+class RoundStoppedError(RelabelError):
+    """Somebody stopped the running round; the old queue is untouched."""
 
 
 class LabelStudioError(RelabelError):

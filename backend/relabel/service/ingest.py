@@ -18,6 +18,8 @@ from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import reconcile_all, store
+from relabel.service.steering import UNDO
+from relabel.service.undo import carry_out_undo
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
 from relabel.storage.database import reading
@@ -78,6 +80,8 @@ def carry_out(context: Context, number: int) -> int:
             if assert_settings(context, project).get("maximum_annotations"):
                 # Writing it has reset every task's overlap.
                 reconcile_all(context, project)
+        for action in sorted(a for a in actions if a.startswith(UNDO)):
+            carry_out_undo(context, project, action.removeprefix(UNDO))
         refresh_queue(context, project)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)

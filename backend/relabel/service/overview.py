@@ -14,14 +14,16 @@ from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
 from relabel.service.noise import Noise, noise_at_round, noise_now
+from relabel.service.rounds_due import round_due
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
-from relabel.service.status import project_status
+from relabel.service.status import status_of
 from relabel.service.stopping import stop_reason
 from relabel.service.yield_curve import YieldCurve, random_yield, yield_curve
 from relabel.settings import Settings
 from relabel.storage.changes import new_annotation_ids
 from relabel.storage.database import reading
+from relabel.storage.events import count_events
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, RoundState, list_rounds
 from relabel.types import FloatArray, IntArray, State
@@ -93,12 +95,15 @@ def read_overview(
         NotReadyError: the project is not connected.
 
     """
-    status = project_status(engine, settings, number)
     with reading(engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, project, policy_of(settings, project.extra_params))
+        policy = policy_of(settings, project.extra_params)
+        state = read_state(connection, project, policy)
         rounds = list_rounds(connection, number)
+        journalled = count_events(connection, number)
+        due = round_due(connection, project, policy)
         new_ids = new_annotation_ids(connection, number)
+    status = status_of(state, rounds, journalled=journalled, due=due)
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None

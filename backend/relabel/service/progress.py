@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relabel.errors import RoundStoppedError
 from relabel.service.context import Context
+from relabel.service.steering import STOP
+from relabel.storage.events import is_journalled
 from relabel.storage.rounds import Round, set_round
 
 log = logging.getLogger("relabel.round")
@@ -52,7 +55,12 @@ class RoundProgress:
         self._written_at = 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Write down stage, done and total; every writing is also the round's heartbeat."""
+        """Write down stage, done and total; every writing is also the round's heartbeat.
+
+        Raises:
+            RoundStoppedError: somebody wants it to end.
+
+        """
         now = time.time()
         if stage != self._stage:
             log.info("project %s: round %s: %s", self._round.project_id, self._round.number, stage)
@@ -68,4 +76,12 @@ class RoundProgress:
                 done=done,
                 total=total,
                 stage_started_at=self._stage_started_at,
+            )
+            stop = is_journalled(
+                connection, self._round.project_id, f"{STOP}round-{self._round.number}"
+            )
+        if stop:
+            raise RoundStoppedError(
+                f"Round {self._round.number} of project {self._round.project_id} was stopped in "
+                f"stage {stage!r}; the queue stays as it was."
             )

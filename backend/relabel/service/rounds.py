@@ -6,7 +6,7 @@ from functools import partial
 
 from PIL import Image
 
-from relabel.errors import NotReadyError, RelabelError
+from relabel.errors import NotReadyError, RelabelError, RoundStoppedError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
 from relabel.imaging.decode import decode
@@ -19,6 +19,7 @@ from relabel.service.reconcile import reconcile_recent
 from relabel.service.state import ProjectState, read_state
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
+from relabel.storage.events import journal
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.rounds import (
     Round,
@@ -39,6 +40,7 @@ def run_round(context: Context, number: int) -> Round:
 
     Raises:
         RoundInProgressError: another process is at it.
+        RoundStoppedError: somebody stopped it.
         RelabelError: what went wrong; the old queue is untouched.
 
     """
@@ -51,6 +53,9 @@ def run_round(context: Context, number: int) -> Round:
     try:
         with heartbeat(context, current):
             _run(context, project, current)
+    except RoundStoppedError:
+        _take_back(context, current)
+        raise
     except BaseException as error:
         text = str(error) if isinstance(error, RelabelError) else f"{type(error).__name__}: {error}"
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
@@ -111,6 +116,17 @@ def _run(context: Context, project: Project, current: Round) -> None:
         "seconds": round(time.monotonic() - started, 2),
     }
     publish(context, current, trained.result, record, progress)
+
+
+def _take_back(context: Context, current: Round) -> None:
+    """End a stopped round as if it had never begun; votes so far start no other one."""
+    number = current.project_id
+    with context.engine.begin() as connection:
+        votes = count_new_votes(connection, number)
+        finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
+        journal(connection, number, "ROUND_STOPPED")
+    context.label_studio.delete_model_version(number, current.model_version)
+    carry_out(context, number)
 
 
 def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:

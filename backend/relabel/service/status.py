@@ -27,12 +27,28 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
         policy = policy_of(settings, project.extra_params)
         state = read_state(connection, project, policy)
         rounds = list_rounds(connection, number)
-        events, pending = count_events(connection, number)
+        journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
+    return status_of(state, rounds, journalled=journalled, due=due)
+
+
+def status_of(
+    state: ProjectState, rounds: list[Round], *, journalled: tuple[int, int], due: str
+) -> dict[str, Any]:
+    """Return the figures of a project that was read already.
+
+    Args:
+        state: its votes and tasks.
+        rounds: all of them, oldest first.
+        journalled: events in the journal, and those of them not yet carried out.
+        due: why the next round should start now, "" = it should not.
+
+    """
+    project, policy = state.project, state.policy
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     last = published[-1] if published else None
     return {
-        "project": number,
+        "project": project.id,
         "title": project.title,
         "paused": project.paused,
         "selector": policy.selector,
@@ -45,8 +61,8 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
         "round_due": due,
         "last_error": rounds[-1].error if rounds else "",
         **_labels(state),
-        "events": events,
-        "pending_jobs": pending,
+        "events": journalled[0],
+        "pending_jobs": journalled[1],
         "left_out": sum(bool(task.problem) for task in state.tasks.values()),
         "unknown_choices": list(state.unknown_choices),
     }

@@ -1,12 +1,19 @@
-"""What people may do from the dashboard: ask for a round, pause, go on.
+"""What people may do from the dashboard: ask for a round, stop it, undo it, pause, go on.
 
-Each leaves a note in the journal, so that a lost job is found again by the sweep.
+Each leaves a note in the journal, so that a lost job is found again by the sweep. Stopping and
+undoing name the run they mean, so that a page that was open for long cannot hit another one.
 """
 
 from sqlalchemy import Engine
 
+from relabel.errors import NotReadyError
+from relabel.service.undo import check_can_be_undone
 from relabel.storage.events import journal
 from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import running_round
+
+STOP, UNDO = "STOP ", "UNDO "
+"""Beginnings of the journal's actions; the name of a run follows."""
 
 
 def ask_for_round(engine: Engine, number: int) -> None:
@@ -20,6 +27,37 @@ def ask_for_round(engine: Engine, number: int) -> None:
         get_project(connection, number)
         set_project(connection, number, train_requested=True)
         journal(connection, number, "START_TRAINING")
+
+
+def stop_round(engine: Engine, number: int, run: str) -> None:
+    """Ask the running round to end without touching the queue; it does so within a second or two.
+
+    Raises:
+        NotReadyError: that round does not run (any more).
+
+    """
+    with engine.begin() as connection:
+        get_project(connection, number)
+        running = running_round(connection, number)
+        if running is None or running.run != run:
+            raise NotReadyError(f"{run or 'No round'!r} is not running (any more).")
+        set_project(connection, number, train_requested=False)
+        journal(connection, number, STOP + run)
+
+
+def ask_for_undo(engine: Engine, number: int, run: str) -> None:
+    """Let a worker take back what a run wrote.
+
+    Raises:
+        NotReadyError: there is no such run, later ones stand on it, or a round is running.
+
+    """
+    with engine.begin() as connection:
+        project = get_project(connection, number)
+        if running_round(connection, number) is not None:
+            raise NotReadyError("A round is running: stop it, or wait for its end, then undo.")
+        check_can_be_undone(connection, project, run)
+        journal(connection, number, UNDO + run)
 
 
 def pause(engine: Engine, number: int) -> None:

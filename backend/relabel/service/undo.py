@@ -1,6 +1,7 @@
 """Taking back what one run wrote: a round, or the labels written back into the tasks."""
 
 import numpy as np
+from sqlalchemy import Connection
 
 from relabel.errors import NotReadyError
 from relabel.service.context import Context, policy_of
@@ -10,7 +11,7 @@ from relabel.service.state import read_state
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project
-from relabel.storage.rounds import Round, RoundState, list_rounds, set_round
+from relabel.storage.rounds import Round, RoundState, list_rounds, published_round, set_round
 from relabel.storage.tasks import set_scores, set_task
 from relabel.storage.writes import list_writes, log_write
 
@@ -27,22 +28,56 @@ def undo_run(context: Context, number: int, run: str) -> tuple[str, ...]:
     with queue_lock(context.engine, context.settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
-            rounds = list_rounds(connection, number)
-        if run == WRITE_BACK:
-            return _undo_write_back(context, project)
-        published = [r for r in rounds if r.state is RoundState.PUBLISHED]
-        if not published or run != f"round-{published[-1].number}":
-            last = f"round-{published[-1].number}" if published else "none"
-            raise NotReadyError(
-                f"{run!r} cannot be undone: the run that orders the queue now is {last}. Undo the "
-                f"later ones first; to undo the connection, run: relabel detach --project {number}"
-            )
-        return _undo_round(context, project, published)
+            check_can_be_undone(connection, project, run)
+        return carry_out_undo(context, project, run)
 
 
-def _undo_round(context: Context, project: Project, published: list[Round]) -> tuple[str, ...]:
-    undone = published[-1]
-    previous = published[-2] if len(published) > 1 else None
+def check_can_be_undone(connection: Connection, project: Project, run: str) -> None:
+    """Refuse to undo what does not exist, or what later rounds stand on.
+
+    Raises:
+        NotReadyError: says which run could be undone.
+
+    """
+    number = project.id
+    if run == WRITE_BACK:
+        if not written_back(connection, number):
+            raise NotReadyError(f"No labels stand written back in project {number}.")
+        return
+    last = published_round(connection, number)
+    if last is None or run != last.run:
+        raise NotReadyError(
+            f"{run!r} cannot be undone: the run that orders the queue now is "
+            f"{last.run if last else 'none'}. Undo the later ones first; to undo the connection, "
+            f"run: relabel detach --project {number}"
+        )
+
+
+def written_back(connection: Connection, number: int) -> dict[int, object]:
+    """Return the data that tasks had before labels were written back, by task; {} = none stand."""
+    undone = list_writes(connection, number, f"undo-{WRITE_BACK}")
+    since = undone[-1].at if undone else 0.0
+    first: dict[int, object] = {}
+    for write in list_writes(connection, number, WRITE_BACK):
+        if write.at > since:
+            first.setdefault(int(write.target), write.before)
+    return first
+
+
+def carry_out_undo(context: Context, project: Project, run: str) -> tuple[str, ...]:
+    """Undo a run; begun earlier and interrupted, go on. Call it with the queue's lock held."""
+    if run == WRITE_BACK:
+        return _undo_write_back(context, project)
+    with reading(context.engine) as connection:
+        rounds = list_rounds(connection, project.id)
+    undone = next(r for r in rounds if r.run == run)
+    earlier = [r for r in rounds if r.state is RoundState.PUBLISHED and r.number < undone.number]
+    return _undo_round(context, project, undone, earlier[-1] if earlier else None)
+
+
+def _undo_round(
+    context: Context, project: Project, undone: Round, previous: Round | None
+) -> tuple[str, ...]:
     policy = policy_of(context.settings, project.extra_params)
     with context.engine.begin() as connection:
         state = read_state(connection, project, policy)
@@ -73,12 +108,7 @@ def _undo_round(context: Context, project: Project, published: list[Round]) -> t
 
 def _undo_write_back(context: Context, project: Project) -> tuple[str, ...]:
     with reading(context.engine) as connection:
-        written = list_writes(connection, project.id, WRITE_BACK)
-    first: dict[int, object] = {}
-    for write in written:
-        first.setdefault(int(write.target), write.before)
-    if not first:
-        raise NotReadyError(f"No labels were written back into project {project.id}.")
+        first = written_back(connection, project.id)
     for task_id, before in first.items():
         data = dict(context.label_studio.task(task_id).get("data", {}))
         for key in ("relabel_label", "relabel_soft_label"):
@@ -86,5 +116,6 @@ def _undo_write_back(context: Context, project: Project) -> tuple[str, ...]:
         data.update(before if isinstance(before, dict) else {})
         context.label_studio.update_task(task_id, data=data)
     with context.engine.begin() as connection:
-        log_write(connection, project.id, "undo-write-back", "data", project.id, after=len(first))
+        run = f"undo-{WRITE_BACK}"
+        log_write(connection, project.id, run, "data", project.id, after=len(first))
     return (f"restored the data of {len(first)} tasks",)

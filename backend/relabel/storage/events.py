@@ -37,6 +37,12 @@ def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[i
     )
 
 
+def is_journalled(connection: Connection, project_id: int, action: str) -> bool:
+    """Return whether such an event was ever written down, carried out or not."""
+    query = select(events.c.id).where(events.c.project_id == project_id, events.c.action == action)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def mark_handled(connection: Connection, ids: list[int]) -> None:
     """Mark events as carried out, and forget very old ones."""
     now = time.time()

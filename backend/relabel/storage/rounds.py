@@ -23,6 +23,7 @@ class RoundState(StrEnum):
     PUBLISHED = "published"
     FAILED = "failed"
     KILLED = "killed"
+    STOPPED = "stopped"
     UNDONE = "undone"
 
 
@@ -49,6 +50,11 @@ class Round:
     artifact: str
     record: dict[str, Any]
     error: str
+
+    @property
+    def run(self) -> str:
+        """Its name in the log of what was written, and for undoing it."""
+        return f"round-{self.number}"
 
     def alive(self) -> bool:
         """Return whether a running round's process still seems to work.
@@ -147,6 +153,12 @@ def published_round(connection: Connection, project_id: int) -> Round | None:
     """Return the round whose scores order the queue now, if any."""
     done = [r for r in list_rounds(connection, project_id) if r.state is RoundState.PUBLISHED]
     return done[-1] if done else None
+
+
+def running_round(connection: Connection, project_id: int) -> Round | None:
+    """Return the round that some process works on, if any."""
+    running = (r for r in list_rounds(connection, project_id) if r.state is RoundState.RUNNING)
+    return next((r for r in running if r.alive()), None)
 
 
 def _process_exists(pid: int) -> bool:

@@ -15,13 +15,13 @@ from werkzeug.exceptions import Forbidden, NotFound
 from relabel.errors import RelabelError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.thumbnails import MIMETYPE, Thumbnails
-from relabel.service import steering
 from relabel.service.jobs import Jobs
-from relabel.service.overview import sentence
+from relabel.service.overview import Overview, sentence
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.projects import list_projects
 from relabel.storage.tasks import list_tasks
+from relabel.web.actions import ACTIONS, CONFIRMED, said_after
 from relabel.web.overviews import Overviews
 from relabel.web.pages import PAGES
 from relabel.web.same_origin import same_origin
@@ -32,15 +32,6 @@ CONTENT_POLICY = (
 )
 THUMBNAIL_SECONDS = 300
 """How long a browser may keep a thumbnail: a task's image hardly ever changes."""
-
-Action = Callable[[Engine, int], None]
-
-ACTIONS: dict[str, tuple[Action, str]] = {
-    "round": (steering.ask_for_round, "A round was asked for; it starts when a worker is free."),
-    "pause": (steering.pause, "Paused: no new rounds, and the queue is being emptied."),
-    "resume": (steering.go_on, "Work goes on: the queue is being filled again."),
-}
-"""What a button does, and what is said afterwards."""
 
 
 def add_dashboard(
@@ -61,6 +52,7 @@ def add_dashboard(
         ("/projects/<int:number>", "project", pages.page, "GET"),
         ("/projects/<int:number>/<name>", "page", pages.page, "GET"),
         ("/projects/<int:number>/<action>", "act", pages.act, "POST"),
+        ("/projects/<int:number>/<action>/confirm", "confirm", pages.confirm, "GET"),
         ("/projects/<int:number>/thumbnails/<int:task>", "thumbnail", pages.thumbnail, "GET"),
     )
     for path, name, view, method in rules:
@@ -105,27 +97,43 @@ class Dashboard:
             raise NotFound
         overview = self._overviews.get(number)
         hidden = name == "annotators" and request.args.get("people") != "1"
-        said = ACTIONS.get(request.args.get("said", ""))
-        return render_template(
+        return self._render(
             f"{name}.html",
+            overview,
             name=name,
             page=page,
-            pages={k: p for k, p in PAGES.items() if k != "annotators" or self._show_people()},
-            overview=overview,
-            status=overview.status,
-            said=said[1] if said else "",
+            said=said_after(request.args.get("said", "")),
             label_studio=self._settings.label_studio_url.rstrip("/"),
             hidden=hidden,
             **({} if hidden else page.show(overview, self._settings)),
         )
 
+    def confirm(self, number: int, action: str) -> Any:
+        """Say what an action would do, with the button that does it."""
+        if action not in CONFIRMED:
+            raise NotFound
+        asked = CONFIRMED[action]
+        found = asked.preview(self._engine, self._settings, number)
+        return self._render(
+            "confirm.html",
+            self._overviews.get(number),
+            name="",
+            action=action,
+            title=asked.title,
+            nothing=asked.nothing,
+            found=found,
+        )
+
     def act(self, number: int, action: str) -> Any:
         """Carry out what a button says."""
-        if action not in ACTIONS:
+        if action not in ACTIONS and action not in CONFIRMED:
             raise NotFound
         if not same_origin(dict(request.headers), self._own_hosts | {request.host}):
             raise Forbidden("Buttons work from this dashboard's own pages only.")
-        ACTIONS[action][0](self._engine, number)
+        if action in ACTIONS:
+            ACTIONS[action].do(self._engine, number)
+        else:
+            CONFIRMED[action].do(self._engine, number, request.form.get("run", ""))
         self._jobs.ingest(number)
         self._overviews.forget(number)
         return redirect(url_for("dashboard.project", number=number, said=action), code=303)
@@ -144,8 +152,15 @@ class Dashboard:
         response.make_conditional(request)
         return response
 
-    def _show_people(self) -> bool:
-        return self._settings.show_annotators
+    def _render(self, template: str, overview: Overview, **values: Any) -> str:
+        shown = {
+            key: page
+            for key, page in PAGES.items()
+            if key != "annotators" or self._settings.show_annotators
+        }
+        return render_template(
+            template, overview=overview, status=overview.status, pages=shown, **values
+        )
 
     def _state_of(self, number: int) -> tuple[str, dict[str, Any]]:
         """Return one sentence and the figures of a project; a broken one says what is wrong."""

@@ -2,7 +2,8 @@
 "use strict";
 
 const live = document.querySelector("[data-status]");
-const EVERY_MS = 2000;
+const EVERY_MS = 1000;
+const shown = live && JSON.stringify(JSON.parse(live.dataset.shown));
 
 function duration(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -16,6 +17,7 @@ function show(status) {
   const running = status.round_running;
   live.querySelector("[data-running]").hidden = !running;
   live.querySelector("[data-idle]").hidden = Boolean(running);
+  live.querySelector("[data-start]").disabled = Boolean(running) || status.paused;
   if (running) {
     const left = running.seconds_left === null ? "" :
       `, about ${duration(running.seconds_left)} left in this stage`;
@@ -33,8 +35,9 @@ async function look() {
       const answer = await fetch(live.dataset.status, { headers: { Accept: "application/json" } });
       if (answer.ok) {
         const status = await answer.json();
-        // A new round changes every chart: draw the whole page anew.
-        if (String(status.rounds) !== live.dataset.rounds) { location.reload(); return; }
+        // Another round changes every chart: draw the whole page anew.
+        const now = [status.rounds, status.last_error, status.paused];
+        if (JSON.stringify(now) !== shown) { location.reload(); return; }
         show(status);
       }
     } catch {
