@@ -7,20 +7,20 @@ leaves Label Studio's own host.
 """
 
 import base64
-import ipaddress
-import socket
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
 from relabel.errors import BadImageError
+from relabel.imaging.addresses import public_machines
 from relabel.labelstudio.client import LabelStudio
 from relabel.settings import Settings
 
 CLOUD_SCHEMES = ("s3", "gs", "azure-blob")
 MAX_REDIRECTS = 4
 CHUNK_BYTES = 65_536
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ImageFetcher:
@@ -35,8 +35,15 @@ class ImageFetcher:
     ) -> None:
         self._settings = settings
         self._label_studio = label_studio
-        self._public = httpx.Client(
-            timeout=settings.image_timeout_seconds, transport=transport, trust_env=False
+        timeout = settings.image_timeout_seconds
+        self._allowed = httpx.Client(timeout=timeout, transport=transport, trust_env=False)
+        # A connection is found again by its IP address alone, which several names may share, but
+        # it was opened for one of them: so none is kept.
+        self._pinned = httpx.Client(
+            timeout=timeout,
+            transport=transport,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def fetch(self, task_id: int, reference: str) -> bytes:
@@ -111,32 +118,40 @@ class ImageFetcher:
 
     def _from_web(self, address: str) -> bytes:
         for _ in range(MAX_REDIRECTS):
-            self._check_host(address)
-            request = self._public.build_request("GET", address)
-            response = self._public.send(request, stream=True)
+            response = self._ask(httpx.URL(address))
             if not response.is_redirect:
                 return self._read(response, address)
             address = urljoin(address, response.headers.get("location", ""))
             response.close()
         raise BadImageError(f"{_short(address)}: more than {MAX_REDIRECTS} redirects")
 
-    def _check_host(self, address: str) -> None:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https"):
+    def _ask(self, url: httpx.URL) -> httpx.Response:
+        """Send the request to a machine that was checked, whatever its name leads to by then."""
+        if url.scheme not in ("http", "https"):
             raise BadImageError(
-                f"{_short(address)}: redirected to a {parts.scheme or 'bare'} address"
+                f"{_short(str(url))}: redirected to a {url.scheme or 'bare'} address"
             )
-        if host in self._settings.image_hosts:
-            return
+        if url.host in self._settings.image_hosts:
+            return self._allowed.send(self._allowed.build_request("GET", url), stream=True)
         try:
-            found = socket.getaddrinfo(host, parts.port or 443, proto=socket.IPPROTO_TCP)
-        except OSError as error:
-            raise BadImageError(f"{_short(address)}: unknown host {host}") from error
-        if not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
-            raise BadImageError(
-                f"{_short(address)}: {host} is a private address; allow it with RELABEL_IMAGE_HOSTS"
-            )
+            machines = public_machines(url.host, url.port or DEFAULT_PORTS[url.scheme])
+        except BadImageError as error:
+            raise BadImageError(f"{_short(str(url))}: {error}") from error
+        for machine in machines[:-1]:
+            try:
+                return self._ask_machine(url, machine)
+            except httpx.ConnectError:
+                continue  # the next one may be there
+        return self._ask_machine(url, machines[-1])
+
+    def _ask_machine(self, url: httpx.URL, machine: str) -> httpx.Response:
+        request = self._pinned.build_request(
+            "GET",
+            url.copy_with(host=machine),
+            headers={"Host": url.netloc.decode("ascii")},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        )
+        return self._pinned.send(request, stream=True)
 
     def _read(self, response: httpx.Response, reference: str) -> bytes:
         try:

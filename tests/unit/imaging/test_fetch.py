@@ -2,6 +2,12 @@ import base64
 import contextlib
 import gzip
 import itertools
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -109,6 +115,13 @@ PRIVATE = [
     "[fd00::1]",
     "[fe80::1]",
     "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "100.64.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
     "localhost",
     "2130706433",
 ]
@@ -137,6 +150,113 @@ def test_redirects_to_other_schemes_are_not_followed(server, target):
     server.give(f"https://{PUBLIC}/a.png", **redirect(target))
     with pytest.raises(BadImageError, match="redirected to a"):
         server.fetch(f"https://{PUBLIC}/a.png")
+
+
+# -- names that lead elsewhere the second time -----------------------------------------------
+class Names:
+    """A name server that gives its answers one after another, the last again and again."""
+
+    def __init__(self, monkeypatch, *answers):
+        self.answers = list(answers)
+        self.asked = []
+        real = socket.getaddrinfo
+
+        def look_up(host, port, *args, **options):
+            if not str(host).endswith(".example"):
+                return real(host, port, *args, **options)
+            self.asked.append(host)
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            return [(0, 0, 0, "", (address, port)) for address in answer]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def test_the_machine_that_was_checked_is_the_one_that_is_asked(server, monkeypatch):
+    """DNS rebinding: the name leads into the network as soon as it was checked."""
+    names = Names(monkeypatch, [PUBLIC], ["127.0.0.1"])
+    server.give(f"https://{PUBLIC}:8443/a.png?x=1", content=PICTURE)
+    assert server.fetch("https://bücher.example:8443/a.png?x=1") == PICTURE
+    assert names.asked == ["bücher.example"]
+    (request,) = server.requests
+    assert request.url.host == PUBLIC
+    assert request.headers["host"] == "xn--bcher-kva.example:8443"
+    assert request.extensions["sni_hostname"] == "xn--bcher-kva.example"
+
+
+def test_a_name_with_one_private_address_among_others_is_not_asked(server, monkeypatch):
+    Names(monkeypatch, [PUBLIC, "10.0.0.1"])
+    with pytest.raises(BadImageError, match="private address"):
+        server.fetch("https://pictures.example/a.png")
+    assert server.requests == []
+
+
+def test_every_redirect_is_looked_up_anew(server, monkeypatch):
+    Names(monkeypatch, [PUBLIC], ["127.0.0.1"])
+    server.give(f"https://{PUBLIC}/a.png", **redirect("https://other.example/b.png"))
+    with pytest.raises(BadImageError, match=r"other\.example is a private address"):
+        server.fetch("https://pictures.example/a.png")
+    assert len(server.requests) == 1
+
+
+def test_the_next_machine_of_a_name_is_asked_when_one_is_away(server, monkeypatch):
+    Names(monkeypatch, ["93.184.215.15", PUBLIC])
+    server.answers["https://93.184.215.15/a.png"] = httpx.ConnectError("away")
+    server.give(f"https://{PUBLIC}/a.png", content=PICTURE)
+    assert server.fetch("https://pictures.example/a.png") == PICTURE
+
+
+def test_allowed_names_are_not_looked_up_here(monkeypatch):
+    server = Server(image_hosts=("inside.example",))
+    names = Names(monkeypatch, ["10.0.0.1"])
+    server.give("http://inside.example/a.png", content=PICTURE)
+    assert server.fetch("http://inside.example/a.png") == PICTURE
+    assert names.asked == []
+
+
+@pytest.fixture
+def secure_server(tmp_path):
+    """An https server for pictures.example on loopback, and who certifies it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2"
+    command += " -subj /CN=x -addext subjectAltName=DNS:pictures.example"
+    subprocess.run(command.split(), check=True, capture_output=True)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.headers["Host"].encode())
+
+        def log_message(self, *_args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as web:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        yield web.server_port, ssl.create_default_context(cafile=certificate)
+        web.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("name", "answer"), [("pictures.example", True), ("other.example", False)])
+def test_a_certificate_is_checked_against_the_name_and_not_the_machine(
+    secure_server, monkeypatch, name, answer
+):
+    port, trusted = secure_server
+    Names(monkeypatch, ["127.0.0.1"])
+    monkeypatch.setattr("relabel.imaging.addresses.is_public", lambda _address: True)
+    with httpx.HTTPTransport(verify=trusted) as transport:
+        fetcher = ImageFetcher(Settings(), LabelStudio(URL, TOKEN), transport=transport)
+        if answer:
+            assert fetcher.fetch(1, f"https://{name}:{port}/a").decode() == f"{name}:{port}"
+        else:
+            with pytest.raises(BadImageError, match="ConnectError"):
+                fetcher.fetch(1, f"https://{name}:{port}/a")
 
 
 def test_private_hosts_may_be_allowed():
@@ -214,7 +334,7 @@ def test_a_server_that_does_not_answer_is_a_bad_image(server, error):
         ("file:///etc/passwd", "kind file:// are not supported"),
         ("data:image/png;base64,AAAA", "kind data:// are not supported"),
         ("http://[::1", "ValueError"),
-        ("http://h:99999999/a", "ValueError"),
+        ("http://h:99999999/a", "there is no port 99999999"),
         ("https://" + "a" * 80 + ".org/a", "aaa"),
         ("https:///a.png", "unknown host|private|Unsupported"),
         ("https://h\x00/a", "ValueError|InvalidURL|unknown host"),
