@@ -46,6 +46,12 @@ def own(tmp_path):
 
 
 @pytest.fixture
+def busy(tmp_path):
+    """A small store whose second round is running, in this process."""
+    return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=0, running=True)
+
+
+@pytest.fixture
 def page():
     """Open a page as a browser does: page(client, path) -> text without tags."""
 

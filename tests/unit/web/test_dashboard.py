@@ -1,48 +1,38 @@
 """Pages show what the store holds, to the right people, and their buttons do what they say."""
 
 import base64
-import json
+import itertools
+import re
 import subprocess
 import sys
 
 import pytest
-from relabel.service.overview import read_overview, sentence
+from relabel.service.overview import read_overview
 from relabel.service.queue_preview import next_rows
-from relabel.service.status import project_status
 from relabel.storage.database import reading
 from relabel.storage.events import unhandled
 from relabel.storage.projects import get_project
+from relabel.storage.rounds import running_round
 from relabel.storage.tasks import set_problems
+from relabel.web.actions import ACTIONS, CONFIRMED
+from relabel.web.pages import PAGES
 
 PAGE = {"Accept": "text/html"}
 OWN = {"Sec-Fetch-Site": "same-origin"}
-PATHS = (
-    "/",
-    "/projects/1",
-    "/projects/1/queue",
-    "/projects/1/undecided",
-    "/projects/1/images",
-    "/projects/1/rounds",
-    "/projects/1/settings",
-    "/projects/1/thumbnails/1",
-    "/static/relabel.css",
-)
+PLACES = {
+    "number": ["1"],
+    "task": ["1"],
+    "name": list(PAGES),
+    "action": [*ACTIONS, *CONFIRMED],
+    "filename": ["relabel.css", "live.js", "icon.svg"],
+}
+"""What each variable part of an address may be."""
+OPEN = {("GET", "/health")}
 
 
 @pytest.fixture(scope="module")
 def client(seeded):
     return seeded.client()
-
-
-def test_the_overview_shows_the_figures_of_the_status_command(seeded, client, page):
-    """Each figure on the page is the one of `relabel status --json` and of the JSON route."""
-    status = project_status(seeded.engine, seeded.settings, 1)
-    assert client.get("/api/projects/1/status").get_json() == json.loads(json.dumps(status))
-    html = client.get("/projects/1", headers=PAGE).get_data(as_text=True)
-    names = ("tasks", "votes", "corrected", "confirmed", "in_progress", "open_tasks", "left_out")
-    for name in names:
-        assert f'data-figure="{name}">{status[name]:,}<' in html
-    assert sentence(read_overview(seeded.engine, seeded.settings, 1)) in page(client, "/projects/1")
 
 
 def test_the_home_page_lists_projects_for_people_and_health_for_programs(client, page):
@@ -112,18 +102,49 @@ def test_figures_about_people_need_the_setting_and_a_second_step(seeded, page):
     assert "agrees with consensus" in text
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_nothing_is_served_without_the_password(seeded, path):
+def every_address(app):
+    """Return (method, address) of every route that the application has."""
+    found = set()
+    for rule in app.url_map.iter_rules():
+        places = PLACES | ({"action": CONFIRMED} if rule.endpoint == "dashboard.confirm" else {})
+        options = [[(key, value) for value in places[key]] for key in sorted(rule.arguments)]
+        for values in itertools.product(*options):
+            address = re.sub(r"<(?:\w+:)?(\w+)>", lambda m, v=dict(values): v[m[1]], rule.rule)
+            found |= {(method, address) for method in rule.methods - {"OPTIONS", "HEAD"}}
+    return found
+
+
+def test_nothing_but_health_is_served_without_the_password(seeded):
+    """Every route that there is, with every page, action, figure and image of it."""
     from pydantic import SecretStr
 
-    client = seeded.client(basic_auth_user="anna", basic_auth_pass=SecretStr("right"))
-    for auth, code in ((None, 401), (("anna", "wrong"), 401), (("anna", "right"), 200)):
-        coded = base64.b64encode(":".join(auth or ("", "")).encode()).decode()
-        answer = client.get(
-            path, headers=PAGE | ({"Authorization": f"Basic {coded}"} if auth else {})
-        )
-        assert answer.status_code == code
-        answer.close()
+    client = seeded.client(
+        basic_auth_user="anna", basic_auth_pass=SecretStr("right"), show_annotators=True
+    )
+    addresses = every_address(client.application)
+    assert len(addresses) > 25
+    for method, address in sorted(addresses - OPEN):
+        for auth in (None, ("anna", "wrong"), ("bert", "right"), ("anna", "")):
+            coded = base64.b64encode(":".join(auth or ("", "")).encode()).decode()
+            headers = PAGE | ({"Authorization": f"Basic {coded}"} if auth else {})
+            answer = client.open(address, method=method, headers=headers)
+            assert answer.status_code == 401, (method, address, auth)
+            assert b"Digits" not in answer.get_data()
+    assert client.get("/health").status_code == 200
+
+
+def test_with_the_password_every_page_and_image_is_served(seeded):
+    from pydantic import SecretStr
+
+    client = seeded.client(
+        basic_auth_user="anna", basic_auth_pass=SecretStr("right"), show_annotators=True
+    )
+    coded = base64.b64encode(b"anna:right").decode()
+    for method, address in sorted(every_address(client.application)):
+        if method == "GET":
+            answer = client.get(address, headers=PAGE | {"Authorization": f"Basic {coded}"})
+            assert answer.status_code == 200, address
+            answer.close()
 
 
 def test_an_error_is_a_page_for_people_and_json_for_programs(client):
@@ -173,6 +194,41 @@ def test_starting_a_round_asks_for_it_and_leaves_work_for_a_worker(own):
         assert "START_TRAINING" in unhandled(connection, 1)[2]
 
 
+def test_undoing_is_confirmed_and_left_to_a_worker(own, page):
+    """The question names what goes and what stays; the answer is for that round only."""
+    client = own.client()
+    text = page(client, "/projects/1/undo/confirm")
+    for words in ("are deleted from Label Studio", "No vote is lost", "Undo round 1"):
+        assert words in text
+    for run in ("", "round-2"):
+        assert client.post("/projects/1/undo", data={"run": run}, headers=OWN).status_code == 404
+    with reading(own.engine) as connection:
+        assert not unhandled(connection, 1)[2]
+    answer = client.post("/projects/1/undo", data={"run": "round-1"}, headers=OWN)
+    assert "said=undo" in answer.headers["Location"]
+    with reading(own.engine) as connection:
+        assert unhandled(connection, 1)[2] == {"UNDO round-1"}
+
+
+def test_stopping_is_confirmed_and_told_to_the_round(busy, page):
+    """Nobody can stop what does not run; whoever runs it sees the wish in the journal."""
+    client = busy.client()
+    assert "Stop this round" in page(client, "/projects/1")
+    text = page(client, "/projects/1/stop/confirm")
+    assert "Stop round 2" in text
+    assert "keeps the order of round 1" in text
+    assert client.post("/projects/1/stop", data={"run": "round-1"}, headers=OWN).status_code == 404
+    assert client.post("/projects/1/stop", data={"run": "round-2"}, headers=OWN).status_code == 303
+    with reading(busy.engine) as connection:
+        assert unhandled(connection, 1)[2] == {"STOP round-2"}
+        assert running_round(connection, 1) is not None  # until its process has seen the wish
+    assert "nothing to undo, or a round is running" in page(client, "/projects/1/undo/confirm")
+
+
+def test_a_question_about_an_unknown_action_is_not_found(client):
+    assert client.get("/projects/1/pause/confirm", headers=PAGE).status_code == 404
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -186,9 +242,14 @@ def test_starting_a_round_asks_for_it_and_leaves_work_for_a_worker(own):
     ids=["nothing", "cross-site", "same-site", "origin", "opaque", "referer"],
 )
 def test_buttons_cannot_be_pressed_from_elsewhere(own, headers):
-    assert own.client().post("/projects/1/pause", headers=headers).status_code == 403
+    client = own.client()
+    for action in (*ACTIONS, *CONFIRMED):
+        data = {"run": "round-1"}
+        answer = client.post(f"/projects/1/{action}", data=data, headers=headers)
+        assert answer.status_code == 403
     with reading(own.engine) as connection:
         assert not get_project(connection, 1).paused
+        assert not unhandled(connection, 1)[2]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +261,8 @@ def test_buttons_work_on_plain_http_where_browsers_say_less(own, headers):
 
 def test_looking_never_changes_anything(own):
     """GET of an action's address is not the action."""
-    assert own.client().get("/projects/1/pause", headers=PAGE).status_code == 404
+    for action in (*ACTIONS, *CONFIRMED):
+        assert own.client().get(f"/projects/1/{action}", headers=PAGE).status_code == 404
     with reading(own.engine) as connection:
         assert not get_project(connection, 1).paused
 
