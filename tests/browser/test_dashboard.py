@@ -1,12 +1,8 @@
 """The dashboard in a real browser, over a store in the middle of a campaign."""
 
-import os
-import shutil
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,13 +18,6 @@ from sqlalchemy import Engine
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-AXE_VERSION = "4.10.3"
-AXE_FOLDER = Path(
-    os.environ.get("RELABEL_TEST_AXE", Path(__file__).parents[2] / ".cache" / "axe-core")
-)
-SERIOUS = ("serious", "critical")
 PAGES = {
     "home": "/",
     "overview": "/projects/1",
@@ -38,6 +27,8 @@ PAGES = {
     "rounds": "/projects/1/rounds",
     "annotators": "/projects/1/annotators?people=1",
     "settings": "/projects/1/settings",
+    "stop": "/projects/1/stop/confirm",
+    "undo": "/projects/1/undo/confirm",
     "error": "/projects/99",
 }
 WIDTHS = (1280, 400)
@@ -78,68 +69,10 @@ def site(tmp_path_factory):
     server.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
-
-
-@dataclass(slots=True)
-class Visit:
-    """A page with what happened on it. requests: hosts asked; complaints: console and failures."""
-
-    page: object
-    requests: set
-    complaints: list
-
-
 @pytest.fixture
-def visit(browser, site):
+def visit(visit_url, site):
     """Open a path: visit(path, width=1280, scheme="light") -> Visit."""
-    contexts = []
-
-    def open_path(path, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page, requests, complaints = context.new_page(), set(), []
-        page.on("request", lambda r: requests.add(urlsplit(r.url).netloc))
-        page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(site.url + path)
-        page.wait_for_load_state("load")
-        return Visit(page, requests, complaints)
-
-    yield open_path
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="session")
-def axe():
-    """The text of axe-core, from npm's registry, kept in a cache folder outside the repository."""
-    script = AXE_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("npm is not installed, so axe-core cannot be had")
-        AXE_FOLDER.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(
-            [*command, "--prefix", str(AXE_FOLDER), f"axe-core@{AXE_VERSION}"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"axe-core cannot be installed: {done.stderr.strip()[-200:]}")
-    return script.read_text()
+    return lambda path, *args, **options: visit_url(site.url + path, *args, **options)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -150,26 +83,14 @@ def test_every_page_opens_within_its_width_and_asks_nobody_else(visit, site, nam
     # A page that is not found is told so in the console by the browser itself.
     assert [c for c in seen.complaints if name != "error" or "404" not in c] == []
     assert seen.requests == {urlsplit(site.url).netloc}
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert seen.width() <= width
     assert seen.page.locator("h1").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_serious_violation(visit, axe, name, scheme):
-    page = visit(PAGES[name], scheme=scheme).page
-    for details in page.locator("details").all():
-        details.evaluate("e => { e.open = true; }")
-    # Run by the debugger, to which the page's own content policy does not apply.
-    page.evaluate(axe)
-    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    serious = [
-        (v["id"], [node["html"][:120] for node in v["nodes"]][:3])
-        for v in found["violations"]
-        if v["impact"] in SERIOUS
-    ]
-    assert serious == []
-    assert len(found["passes"]) > 5
+    assert visit(PAGES[name], scheme=scheme).violations(axe) == []
 
 
 def test_thumbnails_are_shown(visit):
