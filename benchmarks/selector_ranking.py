@@ -72,7 +72,9 @@ def section(setting: Setting, args: argparse.Namespace) -> list[str]:
     """Return the table of one setting, the best relative area first."""
     scores, names = args.scores.split(","), args.selectors.split(",")
     methods = tuple(Method(name, score) for name in names for score in scores)
-    runs = run_experiment(setting, methods, tuple(range(args.seeds)), progress=show)
+    cache = OUT.parents[1] / ".cache" / "runs"  # an interrupted run goes on where it was
+    seeds = tuple(range(args.seeds))
+    runs = run_experiment(setting, methods, seeds, folder=cache, progress=show)
     rows = summarise(setting, methods, runs)
     # The first score of a selector pays for its training; the others reuse what it found.
     seconds = {row["method"]: row["seconds"] for row in rows}

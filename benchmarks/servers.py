@@ -21,6 +21,7 @@ from relabel.demo.backend_server import Backend
 from relabel.demo.digits import CLASSES
 from relabel.demo.labelstudio_server import DATABASE, Administrator, start_label_studio
 from relabel.demo.upload import FILES_PER_REQUEST, choice, create_project, image_name
+from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER
 
 ADMINISTRATOR = Administrator("admin@example.com", "admin-password", "a" * 40)
 NOISE_RATE = 0.2
@@ -222,7 +223,8 @@ class OddNetwork:
         self, method: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
         """Pass a request on to the web processes in turns; 502 if none is there."""
-        kept = {k: v for k, v in headers.items() if k.lower() in ("content-type", "authorization")}
+        names = ("content-type", "authorization", WEBHOOK_TOKEN_HEADER.lower())
+        kept = {k: v for k, v in headers.items() if k.lower() in names}
         first = self.events % len(self.targets)
         for target in (*self.targets[first:], *self.targets[:first]):
             try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
+from relabel.learning.two_phase import QUERIES
 from relabel.simulation.annotators import Panel
 from relabel.simulation.asynchronous import run_asynchronous
 from relabel.simulation.campaign import Rules, initial_counts
@@ -17,7 +18,7 @@ from relabel.simulation.noise_models import symmetric_matrix
 from relabel.simulation.peers import PEERS, voter_table
 from relabel.simulation.presets import PRESETS
 from relabel.simulation.queues import random_order
-from relabel.simulation.rankings import TRUTH, Method
+from relabel.simulation.rankings import TRUTH, TWO_PHASE, Method
 from relabel.simulation.seeds import ROLES, seed_of
 from relabel.simulation.summary import summarise
 from rich.console import Console
@@ -50,6 +51,18 @@ def test_selector_lies_between_random_order_and_the_oracle(setting):
         for name in (RANDOM, "linear phi", ORACLE)
     }
     assert area[RANDOM] < area["linear phi"] <= area[ORACLE] + 1e-9
+
+
+def test_two_phases_ask_about_nothing_that_phase_one_kept_and_clean_better_than_chance(setting):
+    rounds = replace(setting, budget=40, retrain_every=20, closing="expert")
+    methods = tuple(Method(TWO_PHASE, query) for query in QUERIES)
+    runs = run_experiment(rounds, methods, (0,))
+    wrong = runs[0].initial != rounds.data.truth
+    asked = {run.method: run.visits.tasks for run in runs}
+    for method in map(str, methods):
+        assert len(set(asked[method])) == len(asked[method]) == 40
+        assert wrong[asked[method]].mean() > 2 * wrong.mean()
+    assert len({tuple(asked[str(method)]) for method in methods}) == len(QUERIES)
 
 
 def test_all_methods_of_a_seed_start_from_the_same_labels(setting):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.errors import ConfigurationError
-from relabel.learning.recipes.peers import co_teaching_vog
 from relabel.learning.recipes.supervised import vanilla
 from relabel.learning.selection import Run, Selection, TrainingData
 from relabel.numerics.diversity import by_coverage
@@ -23,8 +22,12 @@ class TwoPhase:
     the published code replaces them by the truth at no cost, which flatters its curves. Whoever was
     asked about is trained on with what people said.
 
-    data: the tasks, with `vectors` for "coreset". clean: (N,) bool, kept by phase one.
-    query: one of `QUERIES`, how a round ranks the rest. run: how its networks are trained.
+    data: the tasks with their noisy votes, and with `vectors` for "coreset". clean: (N,) bool, kept
+    by phase one. query: one of `QUERIES`, how a round ranks the rest. run: how its networks are
+    trained.
+
+    Raises:
+        ConfigurationError: unknown query.
     """
 
     data: TrainingData
@@ -32,31 +35,9 @@ class TwoPhase:
     query: str
     run: Run
 
-    @classmethod
-    def start(
-        cls,
-        data: TrainingData,
-        run: Run,
-        *,
-        query: str = "coreset",
-        forget_rate: float | None = None,
-    ) -> "TwoPhase":
-        """Run phase one.
-
-        Args:
-            data: the tasks with their noisy votes.
-            run: how to train.
-            query: how the rest is ranked, one of `QUERIES`.
-            forget_rate: of co-teaching with variance of gradients; None = estimated.
-
-        Raises:
-            ConfigurationError: unknown query.
-        """
-        if query not in QUERIES:
-            raise ConfigurationError(f"Unknown query '{query}'; known: {', '.join(QUERIES)}.")
-        part = run.stage("phase1")
-        kept = co_teaching_vog(data, forget_rate=forget_rate, **part.arguments())
-        return cls(data, kept_by_either(kept), query, run)
+    def __post_init__(self) -> None:
+        if self.query not in QUERIES:
+            raise ConfigurationError(f"Unknown query '{self.query}'; known: {', '.join(QUERIES)}.")
 
     def order(self, counts: IntArray, pool: BoolArray) -> IntArray:
         """Rank what is left to clean, as one round.

@@ -25,7 +25,15 @@ from relabel.simulation.dataset import Dataset
 from relabel.simulation.evaluation import auroc, remaining, selection_precision
 from relabel.simulation.noise_models import make_noise
 from relabel.simulation.queues import oracle_order, random_order
-from relabel.simulation.rankings import BATCH, Method, Select, model_order, selector_of
+from relabel.simulation.rankings import (
+    BATCH,
+    TWO_PHASE,
+    Method,
+    Select,
+    model_order,
+    selector_of,
+    two_phase_order,
+)
 from relabel.simulation.seeds import generator, seed_of
 from relabel.simulation.spreading import Spread, spread_over
 from relabel.simulation.store import Figures, Kept, Store, store_of
@@ -208,6 +216,15 @@ def _model_run(stage: _Stage, method: Method, select: Select) -> Run:
         rules = replace(rules, update_every=BATCH)
 
     def order(kept: Kept) -> Prioritise:
+        if method.selector == TWO_PHASE:
+            return two_phase_order(
+                method.score,
+                select,
+                setting.data,
+                stage.counts,
+                seed=seed_of(stage.seed, "model"),
+                device=setting.device,
+            )
         return model_order(
             method,
             select,

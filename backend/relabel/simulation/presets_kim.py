@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from relabel.learning.two_phase import QUERIES
 from relabel.simulation import published
 from relabel.simulation.classifiers import classify, labels_after
 from relabel.simulation.dataset import Dataset, HeldOut
@@ -16,7 +17,7 @@ from relabel.simulation.preset_parts import (
     from_pool,
     mean_accuracy,
 )
-from relabel.simulation.rankings import Method
+from relabel.simulation.rankings import TWO_PHASE, Method
 from relabel.simulation.sampling import long_tailed
 from relabel.simulation.seeds import generator
 from relabel.simulation.summary import Row
@@ -36,11 +37,7 @@ def khanal(job: Job) -> Outcome:
     setting = Setting(
         data, "symmetric", 0.4, budget=8 * every, retrain_every=every, closing="expert"
     )
-    methods = (
-        Method("linear", "ce"),
-        Method("linear", "entropy"),
-        Method("linear", "random", "k_centre"),
-    )
+    methods = (*(Method(TWO_PHASE, query) for query in QUERIES), Method("linear", "ce"))
     runs = campaigns(setting, methods, job)
     paper: list[Row] = [
         {"row": row, "paper": text, "ours": "images not at hand: long-tailed CIFAR-10 below"}

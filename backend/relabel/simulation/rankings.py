@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.errors import ConfigurationError
-from relabel.learning.selection import Selection, TrainingData
+from relabel.learning.selection import Run, Selection, TrainingData
 from relabel.learning.selectors import SELECTORS, select
+from relabel.learning.two_phase import QUERIES, TwoPhase, kept_by_either
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.ranking import DIVERSITY, prioritise, reorder, select_batch
 from relabel.numerics.scoring import SCORES
@@ -21,6 +22,9 @@ from relabel.types import BoolArray, FloatArray, IntArray, Posteriors
 
 TRUTH = "truth"
 """The selector whose posteriors are the true distributions: what a perfect model could do."""
+
+TWO_PHASE = "two_phase"
+"""Khanal et al. 2024: the selector is phase one, the "score" is the query of phase two."""
 
 BATCH = 100
 """Tasks picked together by a diversity rule when the model is not retrained."""
@@ -39,9 +43,9 @@ class Method:
 
     def __post_init__(self) -> None:
         known = {
-            "selector": [*SELECTORS, TRUTH],
-            "score": [*SCORES, *PEERS],
-            "diversity": [*DIVERSITY],
+            "selector": [*SELECTORS, TRUTH, TWO_PHASE],
+            "score": [*QUERIES] if self.selector == TWO_PHASE else [*SCORES, *PEERS],
+            "diversity": ["none"] if self.selector == TWO_PHASE else [*DIVERSITY],
         }
         for name, allowed in known.items():
             value = getattr(self, name)
@@ -66,20 +70,26 @@ def selector_of(name: str, data: Dataset, seed: int, device: str = "cpu") -> Sel
         known = Posteriors(ids, data.distributions.astype(np.float32))
         return lambda _: Selection(known, out_of_sample=True)
     remembered: OrderedDict[bytes, Selection] = OrderedDict()
-    images = data.images
-    if images is not None and images.ndim == 3:
-        images = images[..., None]
+    recipe = "co_teaching_vog" if name == TWO_PHASE else name
 
     def selected(counts: IntArray) -> Selection:
         key = counts.tobytes()
         if key not in remembered:
-            training = TrainingData(ids, counts, data.features, images)
-            remembered[key] = select(name, training, {}, seed=seed, device=device)
+            training = training_data(data, counts)
+            remembered[key] = select(recipe, training, {}, seed=seed, device=device)
             while len(remembered) > KEPT:
                 remembered.popitem(last=False)
         return remembered[key]
 
     return selected
+
+
+def training_data(data: Dataset, counts: IntArray) -> TrainingData:
+    """Return the data set with these (N, K) votes, as selectors take it."""
+    images = data.images
+    if images is not None and images.ndim == 3:
+        images = images[..., None]
+    return TrainingData(np.arange(len(data), dtype=np.int64), counts, data.features, images)
 
 
 def scores_of(
@@ -129,6 +139,28 @@ def model_order(
         n = len(score) if diversity == "none" else (batch or BATCH)
         chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng, **options)
         return OrderedQueue(order_of(score, counts, pool, chosen))
+
+    return rank
+
+
+def two_phase_order(
+    query: str, select: Select, data: Dataset, counts: IntArray, *, seed: int, device: str = "cpu"
+) -> Prioritise:
+    """Return the ranking of Khanal's second phase; the tasks that phase one keeps are never asked.
+
+    Args:
+        query: one of `QUERIES`.
+        select: phase one.
+        data: the samples.
+        counts: (N, K) before the campaign, which phase one learns from.
+        seed: of the networks that each round trains.
+        device: that they are trained on.
+    """
+
+    def rank(now: IntArray, pool: BoolArray) -> Queue:
+        clean = kept_by_either(select(counts))
+        strategy = TwoPhase(training_data(data, counts), clean, query, Run(seed, device))
+        return OrderedQueue(strategy.order(now, pool))
 
     return rank
 

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
 from relabel.learning.selection import Run
-from relabel.learning.two_phase import QUERIES, TwoPhase
+from relabel.learning.selectors import select
+from relabel.learning.two_phase import QUERIES, TwoPhase, kept_by_either
 
 
 @pytest.fixture(scope="module")
 def started(noisy_digits):
     digits = noisy_digits(0, size=400)
-    return digits, TwoPhase.start(digits.data, Run(0), forget_rate=0.2)
+    kept = select("co_teaching_vog", digits.data, {"forget_rate": 0.2}, seed=0)
+    return digits, TwoPhase(digits.data, kept_by_either(kept), "coreset", Run(0))
 
 
 def test_what_it_keeps_is_cleaner_than_what_it_was_given(started):
@@ -43,6 +45,7 @@ def test_coreset_starts_farthest_from_what_is_known(started):
     assert nearest[0] == pytest.approx(nearest.max())
 
 
-def test_unknown_queries_are_refused(noisy_digits):
+def test_unknown_queries_are_refused(started):
+    digits, strategy = started
     with pytest.raises(ConfigurationError, match="'core'; known: random"):
-        TwoPhase.start(noisy_digits(0, size=50).data, Run(0), query="core")
+        TwoPhase(digits.data, strategy.clean, "core", Run(0))
