@@ -1,7 +1,7 @@
 """The composition root: everything that a process needs, opened once from the settings."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -21,11 +21,15 @@ log = logging.getLogger("relabel")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Settings, store and Label Studio, handed to every use case."""
+    """Settings, store and Label Studio, handed to every use case.
+
+    newest: of each project, the latest change that this process has read after a hint.
+    """
 
     settings: Settings
     engine: Engine
     label_studio: LabelStudio
+    newest: dict[int, str] = field(default_factory=dict)
 
     def folder(self, project_id: int) -> Path:
         """Folder of one project's rounds."""

@@ -13,11 +13,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from relabel.errors import NotFoundError, PayloadError, RelabelError
-from relabel.labelstudio.payloads import field, project_id, read_annotation, read_task
+from relabel.labelstudio.contract import DELETIONS
+from relabel.labelstudio.payloads import (
+    TaskReading,
+    field,
+    project_id,
+    read_annotation,
+    read_task,
+)
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
-from relabel.service.reconcile import reconcile_all, store
+from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
 from relabel.service.undo import carry_out_undo
 from relabel.settings import Settings
@@ -30,11 +37,22 @@ from relabel.storage.tasks import drop_tasks
 
 log = logging.getLogger("relabel.ingest")
 
+CHANGED = "CHANGED"
+"""In the journal: some annotations changed a moment ago."""
+
 Receiver = Callable[[Connection, Settings, Project, Mapping[str, Any]], None]
 
 
-def receive(engine: Engine, settings: Settings, body: Any) -> tuple[int, bool]:
-    """Journal one webhook event and take over its annotation.
+def receive(
+    engine: Engine, settings: Settings, body: Any, hinted: int | None = None
+) -> tuple[int, bool]:
+    """Journal one webhook event and take over its annotation, if it comes with one.
+
+    Args:
+        engine: the store.
+        settings: the deployment.
+        body: the event as it was sent.
+        hinted: the project that an event without any content comes from.
 
     Returns:
         The project's id, and whether there is now something to carry out.
@@ -44,12 +62,13 @@ def receive(engine: Engine, settings: Settings, body: Any) -> tuple[int, bool]:
 
     """
     action = field(body, "action", str, where="body")
-    number = project_id(body)
+    is_hint = hinted is not None and body.keys() == {"action"}
+    number = project_id({"project": hinted} if is_hint else body)
     with engine.begin() as connection:
         project = find_project(connection, number)
         if project is None:
             return number, False
-        receiver = RECEIVERS.get(action)
+        receiver = _hint if is_hint and action in RECEIVERS else RECEIVERS.get(action)
         if receiver is None:
             log.info("project %s: event %r means nothing here", number, action[:80])
             return number, False
@@ -69,11 +88,14 @@ def carry_out(context: Context, number: int) -> int:
             ids, task_ids, actions = unhandled(connection, number)
         if project is None or not ids:
             return 0
+        readings: list[TaskReading] = []
         if actions & {"TASKS_CREATED", "RECONCILE"}:
             reconcile_all(context, project)
             restore_predictions(context, project)
-        for task_id in sorted(task_ids):
-            read_one_task(context, project, task_id)
+        elif CHANGED in actions:
+            readings = read_changes(context, project)
+        for task_id in sorted(task_ids - {reading.task_id for reading in readings}):
+            readings += read_one_task(context, project, task_id)
         if "PROJECT_UPDATED" in actions:
             project = read_project(context, project)
             restore_predictions(context, project)
@@ -82,14 +104,14 @@ def carry_out(context: Context, number: int) -> int:
                 reconcile_all(context, project)
         for action in sorted(a for a in actions if a.startswith(UNDO)):
             carry_out_undo(context, project, action.removeprefix(UNDO))
-        refresh_queue(context, project)
+        refresh_queue(context, project, readings)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return len(ids)
 
 
-def read_one_task(context: Context, project: Project, task_id: int) -> None:
-    """Take over one task as Label Studio has it now."""
+def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:
+    """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
     read_at = time.time()
@@ -97,9 +119,11 @@ def read_one_task(context: Context, project: Project, task_id: int) -> None:
     if body is None:
         with context.engine.begin() as connection:
             drop_tasks(connection, project.id, [task_id])
-        return
+        return []
+    readings = [read_task(body, image_key)]
     with context.engine.begin() as connection:
-        store(connection, project, policy, [read_task(body, image_key)], read_at=read_at)
+        store(connection, project, policy, readings, read_at=read_at)
+    return readings
 
 
 def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any] | None:
@@ -127,6 +151,18 @@ def read_project(context: Context, project: Project) -> Project:
             label_config=str(body.get("label_config", "")),
         )
         return get_project(connection, project.id)
+
+
+def _hint(
+    connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
+) -> None:
+    """Journal an event of which only the name is known."""
+    action = str(body["action"])
+    if action in DELETIONS:
+        action = "RECONCILE"  # what is gone shows only in a whole reading
+    elif action.startswith("ANNOTATION"):
+        action = CHANGED
+    journal(connection, project.id, action)
 
 
 def _annotation(

@@ -1,12 +1,15 @@
 """Bringing Label Studio's queue to what the votes and the last round say."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change, tab
+from relabel.labelstudio.payloads import TaskReading
 from relabel.service.context import Context, policy_of
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
@@ -23,12 +26,31 @@ log = logging.getLogger("relabel.queue")
 
 SCORE_TOLERANCE = 1e-9
 
+Predictions = Sequence[Mapping[str, Any]]
 
-def refresh_queue(context: Context, project: Project) -> int:
-    """Rewrite the scores that votes have changed, then open and close tasks; return the writes.
+
+@dataclass(frozen=True, slots=True)
+class ScoreChange:
+    """A task's score under one model version: what Label Studio shows (None = none), what it is."""
+
+    task_id: int
+    version: str
+    shown: float | None
+    score: float
+
+
+def refresh_queue(context: Context, project: Project, readings: Iterable[TaskReading] = ()) -> int:
+    """Rewrite the scores that votes have changed, open and close tasks; return the writes.
 
     Call it with the project's queue lock held. It computes everything from the store, so it may be
-    repeated at any time and does nothing when there is nothing to do.
+    repeated at any time and does nothing when there is nothing to do. What people wait for comes
+    first: the scores of tasks that will be open, then the open tasks, then all other scores.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: whose queue.
+        readings: tasks as they were read just now; their predictions need not be asked for again.
+
     """
     policy = policy_of(context.settings, project.extra_params)
     with reading(context.engine) as connection:
@@ -38,9 +60,12 @@ def refresh_queue(context: Context, project: Project) -> int:
         return 0
     result = RoundResult.load(context.folder(project.id), last.artifact)
     scores, changed = scores_now(state, result)
-    written = rewrite_scores(context, state, last, scores, changed)
-    shown = shown_scores(state, scores, changed)
-    written += apply_changes(context, state, open_ids(state, shown))
+    wanted = open_ids(state, shown_scores(state, scores, changed))
+    known = {reading.task_id: reading.predictions for reading in readings}
+    first = np.isin(state.counts.task_ids[changed], wanted)
+    written = rewrite_scores(context, state, last, scores, changed[first], known)
+    written += apply_changes(context, state, wanted)
+    written += rewrite_scores(context, state, last, scores, changed[~first], known)
     tell_reason(context, state)
     return written
 
@@ -62,7 +87,12 @@ def tell_reason(context: Context, state: ProjectState) -> None:
 
 
 def rewrite_scores(
-    context: Context, state: ProjectState, last: Round, scores: FloatArray, rows: IntArray
+    context: Context,
+    state: ProjectState,
+    last: Round,
+    scores: FloatArray,
+    rows: IntArray,
+    known: Mapping[int, Predictions],
 ) -> int:
     """Write the scores of these rows where Label Studio shows another; return how many."""
     written = 0
@@ -71,8 +101,8 @@ def rewrite_scores(
         shown = state.tasks[task_id].score
         if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
             continue
-        new = float(scores[row])
-        _write_score(context, state.project.id, task_id, last.model_version, new, shown)
+        change = ScoreChange(task_id, last.model_version, shown, float(scores[row]))
+        _write_score(context, state.project.id, change, known.get(task_id))
         written += 1
     return written
 
@@ -187,16 +217,13 @@ def switch_queue(
 
 
 def _write_score(
-    context: Context,
-    project_id: int,
-    task_id: int,
-    version: str,
-    score: float,
-    shown: float | None,
+    context: Context, project_id: int, change: ScoreChange, predictions: Predictions | None
 ) -> None:
+    task_id, version, score = change.task_id, change.version, change.score
     try:
-        body = context.label_studio.task(task_id)
-        ids = _prediction_ids(body.get("predictions", []), version)
+        if predictions is None:
+            predictions = context.label_studio.task(task_id).get("predictions", [])
+        ids = _prediction_ids(predictions, version)
         for prediction_id in ids:
             context.label_studio.update_prediction(prediction_id, score)
         if not ids:
@@ -206,7 +233,7 @@ def _write_score(
         return  # the task is gone: TASKS_DELETED or the sweep will say so
     with context.engine.begin() as connection:
         set_task(connection, project_id, task_id, score=score)
-        log_write(connection, project_id, LIVE, "score", task_id, before=shown, after=score)
+        log_write(connection, project_id, LIVE, "score", task_id, before=change.shown, after=score)
 
 
 def _prediction_ids(predictions: Iterable[object], version: str) -> list[int]:

@@ -23,6 +23,9 @@ Studio may become visible after later ones."""
 CLOCK_SECONDS = 30.0
 """How far behind Label Studio's own clock a reading is taken to be complete. Without this, a
 project in which nothing has changed since its import would be read as a whole again and again."""
+HINT_SECONDS = 3.0
+"""The same after a hint: short, since these tasks are read within the time until the queue follows;
+the sweep looks back further."""
 BATCH = 500
 """Tasks per transaction: webhooks wait no longer than one of these takes."""
 
@@ -33,6 +36,8 @@ def reconcile_all(context: Context, project: Project) -> int:
     policy = policy_of(context.settings, project.extra_params)
     readings = _read_everything(context, project, policy)
     _store_batches(context, project, policy, readings, read_at)
+    with context.engine.begin() as connection:
+        _advance(connection, project, max((r.updated_at for r in readings), default=""))
     present = {reading.task_id for reading in readings}
     with context.engine.begin() as connection:
         known = list_tasks(connection, project.id)
@@ -70,28 +75,47 @@ def _store_batches(
         part = readings[start : start + BATCH]
         with context.engine.begin() as connection:
             store(connection, project, policy, part, read_at=read_at)
-    with context.engine.begin() as connection:
-        _advance(connection, project, max((r.updated_at for r in readings), default=""))
 
 
-def reconcile_recent(context: Context, project: Project) -> list[int]:
-    """Read the tasks that changed since the last reading; return their ids."""
+def reconcile_recent(context: Context, project: Project) -> None:
+    """Read the tasks that changed since the last sweep."""
     if not project.high_water:
         reconcile_all(context, project)
-        return []
-    read_at = time.time()
+        return
     clock = context.label_studio.clock()
+    readings = _read_since(context, project, project.high_water, OVERLAP_SECONDS)
+    reached = [reading.updated_at for reading in readings]
+    if clock is not None:
+        reached.append((clock - timedelta(seconds=CLOCK_SECONDS)).strftime(TIME_FORMAT))
+    with context.engine.begin() as connection:
+        _advance(connection, project, max(reached, default=""))
+
+
+def read_changes(context: Context, project: Project) -> list[TaskReading]:
+    """Read the tasks that changed a moment ago, after a hint that some did; return them.
+
+    What this misses the sweep finds, which therefore goes by a mark of its own.
+    """
+    known = max(project.high_water, context.newest.get(project.id, ""))
+    if not known:
+        reconcile_all(context, project)
+        return []
+    readings = _read_since(context, project, known, HINT_SECONDS)
+    context.newest[project.id] = max([known, *(reading.updated_at for reading in readings)])
+    return readings
+
+
+def _read_since(
+    context: Context, project: Project, known: str, overlap_seconds: float
+) -> list[TaskReading]:
+    read_at = time.time()
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
-    since = datetime.fromisoformat(project.high_water) - timedelta(seconds=OVERLAP_SECONDS)
-    text = since.strftime(TIME_FORMAT)
-    readings = [read_task(b, image_key) for b in context.label_studio.tasks_since(project.id, text)]
+    since = datetime.fromisoformat(known) - timedelta(seconds=overlap_seconds)
+    found = context.label_studio.tasks_since(project.id, since.strftime(TIME_FORMAT))
+    readings = [read_task(body, image_key) for body in found]
     _store_batches(context, project, policy, readings, read_at)
-    if clock is not None:
-        complete = (clock - timedelta(seconds=CLOCK_SECONDS)).strftime(TIME_FORMAT)
-        with context.engine.begin() as connection:
-            _advance(connection, project, complete)
-    return [reading.task_id for reading in readings]
+    return readings
 
 
 def store(

@@ -1,0 +1,97 @@
+"""Events that Label Studio reports by their name alone."""
+
+import pytest
+from relabel.errors import PayloadError
+from relabel.labelstudio.contract import DELETIONS, HINTS, WEBHOOK_ACTIONS
+from relabel.service.ingest import RECEIVERS, carry_out, receive
+from wiring import deliver, publish_round, state_of, votes_of_store
+
+
+def hint(context, number, action="ANNOTATION_CREATED"):
+    return receive(context.engine, context.settings, {"action": action}, number)
+
+
+@pytest.fixture
+def ordered(context, fake, connected):
+    """A connected project of four tasks whose first round is published; its number."""
+    number = connected(["cat", "dog", "cat", "bird"])
+    publish_round(context, number, {})
+    fake.events.clear()
+    return number
+
+
+def test_a_hint_makes_the_new_votes_count_and_the_queue_follow(context, fake, ordered):
+    (first, *_) = fake.open_tasks(ordered)
+    fake.annotate(first, 3, "cat")
+    fake.events.clear()
+    assert hint(context, ordered) == (ordered, True)
+    assert carry_out(context, ordered) == 1
+    assert votes_of_store(context, ordered) == fake.votes(ordered)
+    assert state_of(context, ordered).spent == 1
+    assert len(fake.open_tasks(ordered)) >= 2
+
+
+def test_lost_and_repeated_hints_change_nothing_in_the_end(context, fake, ordered):
+    for person in (3, 4):
+        task = fake.next_task(person)
+        fake.annotate(task, person, "bird")
+    fake.events.clear()
+    hint(context, ordered)
+    hint(context, ordered)
+    carry_out(context, ordered)
+    assert votes_of_store(context, ordered) == fake.votes(ordered)
+
+
+def test_a_changed_and_a_deleted_annotation_are_found_after_a_hint(context, fake, ordered):
+    first, second, *_ = fake.open_tasks(ordered)
+    changed, deleted = fake.annotate(first, 3, "cat"), fake.annotate(second, 4, "dog")
+    deliver(context, fake)
+    fake.change(changed, "bird")
+    fake.delete_annotation(deleted)
+    fake.events.clear()
+    hint(context, ordered, "ANNOTATION_UPDATED")
+    carry_out(context, ordered)
+    assert votes_of_store(context, ordered) == fake.votes(ordered)
+
+
+def test_a_deletion_of_which_only_the_name_is_known_leads_to_a_whole_reading(
+    context, fake, ordered
+):
+    fake.delete_task(max(fake.tasks))
+    fake.events.clear()
+    hint(context, ordered, "TASKS_DELETED")
+    carry_out(context, ordered)
+    assert set(state_of(context, ordered).tasks) == set(fake.tasks)
+
+
+def test_the_prediction_of_a_task_read_after_a_hint_is_not_asked_for_again(context, fake, ordered):
+    (first, *_) = fake.open_tasks(ordered)
+    fake.annotate(first, 3, "cat")
+    fake.events.clear()
+    hint(context, ordered)
+    fake.requests.clear()
+    carry_out(context, ordered)
+    read = [path for method, path, _ in fake.requests if method == "GET"]
+    assert read == ["/api/tasks"]
+
+
+def test_a_settled_task_is_rescored_after_the_next_one_is_open(context, fake, ordered):
+    first, *_ = fake.open_tasks(ordered)
+    (old,) = [a for a in fake.annotations.values() if a["task"] == first]
+    fake.annotate(first, 3, *old["result"][0]["value"]["choices"])
+    fake.events.clear()
+    hint(context, ordered)
+    fake.requests.clear()
+    carry_out(context, ordered)
+    written = [path.split("/")[2] for method, path, _ in fake.requests if method == "PATCH"]
+    assert written == ["tasks", "predictions"]
+
+
+def test_a_hint_of_nobody_knows_what_says_which_field_is_missing(context):
+    with pytest.raises(PayloadError, match=r"body\.project"):
+        receive(context.engine, context.settings, {"action": "ANNOTATION_CREATED"})
+
+
+def test_every_webhook_event_is_understood():
+    assert set(WEBHOOK_ACTIONS) < set(RECEIVERS)
+    assert not set(HINTS) & set(DELETIONS)
