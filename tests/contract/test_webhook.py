@@ -16,7 +16,13 @@ from relabel.service.scores import LAST
 from relabel.storage.annotations import Annotation, Kind, list_annotations, record
 from relabel.storage.database import connect, reading
 from relabel.storage.events import count_events, unhandled
-from relabel.storage.projects import Project, get_project, save_project
+from relabel.storage.projects import (
+    Project,
+    get_project,
+    save_project,
+    set_project,
+    token_digest,
+)
 from relabel.storage.rounds import RoundState, finish_round, set_round, start_round
 from relabel.storage.tasks import Task, list_tasks, save_tasks, set_scores
 from relabel.web.app import create_app
@@ -556,6 +562,71 @@ def test_everything_but_health_asks_for_the_password(tmp_path, store_template, m
         assert response.headers["WWW-Authenticate"].startswith("Basic")
     assert ask("anna:pässword").status_code != 401
     made.engine.dispose()
+
+
+TOKEN = "t" * 43
+
+
+@pytest.fixture(params=["no password", "password"])
+def guarded(request, tmp_path, store_template):
+    """A backend whose projects send secrets; with and without a password for all else."""
+    secret = {"basic_auth_user": "anna", "basic_auth_pass": "p"}
+    made = Backend(tmp_path, store_template, **(secret if request.param == "password" else {}))
+    with made.engine.begin() as connection:
+        set_project(connection, P, webhook_digest=token_digest(TOKEN))
+        other = Project(P + 1, "", "", CONFIG, "", "", {}, webhook_digest=token_digest("other"))
+        save_project(connection, other)
+    yield made
+    made.engine.dispose()
+
+
+def test_an_event_is_taken_with_the_secret_of_its_project(guarded):
+    body = EVENTS["annotation_created"]
+    answer = guarded.post("/webhook", body, headers={"X-Relabel-Token": TOKEN})
+    assert (answer.status_code, answer.get_json()["accepted"]) == (201, True)
+    assert guarded.choices() == {901: "dog"}
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", TOKEN[:-1], TOKEN + "t", token_digest(TOKEN), "other", "\xe9", None]
+)
+@pytest.mark.parametrize("name", ["annotation_created", "tasks_deleted", "project_updated"])
+def test_an_event_without_the_secret_of_its_project_changes_nothing(guarded, token, name):
+    headers = {} if token is None else {"X-Relabel-Token": token}
+    response = safe(guarded.post("/webhook", EVENTS[name], headers=headers))
+    assert response.status_code == 401
+    assert guarded.waiting() == (set(), set())
+    with reading(guarded.engine) as connection:
+        assert len(list_tasks(connection, P)) == 4
+
+
+@pytest.mark.parametrize("guarded", ["password"], indirect=True)
+def test_the_password_alone_is_enough_for_an_event(guarded):
+    """A backend that was connected in Label Studio's form only sends nothing else."""
+    headers = {"Authorization": "Basic " + b64encode(b"anna:p").decode()}
+    answer = guarded.post("/webhook", EVENTS["annotation_created"], headers=headers)
+    assert answer.status_code == 201
+
+
+def test_the_secret_of_a_webhook_opens_nothing_else(guarded):
+    headers = {"X-Relabel-Token": TOKEN}
+    for path, body in (("/train", {"project": P}), ("/setup", PAYLOADS["setup"])):
+        answer = guarded.post(path, body, headers=headers)
+        assert answer.status_code == (401 if guarded.settings.basic_auth() else answer.status_code)
+    answer = guarded.client.get("/metrics", headers=headers)
+    assert (answer.status_code == 401) == (guarded.settings.basic_auth() is not None)
+
+
+def test_start_training_comes_without_secret_but_with_the_password(guarded):
+    """Label Studio sends it as it calls an ML backend, and not as a webhook."""
+    needed = guarded.settings.basic_auth() is not None
+    assert guarded.send(EVENTS["start_training"]).status_code == (401 if needed else 201)
+    headers = {"Authorization": "Basic " + b64encode(b"anna:p").decode()}
+    assert guarded.post("/webhook", EVENTS["start_training"], headers=headers).status_code == 201
+
+
+def test_a_project_connected_before_there_were_secrets_goes_on_without(backend):
+    assert backend.send(EVENTS["annotation_created"]).status_code == 201
 
 
 @pytest.mark.parametrize("header", ["Basic %%%", "Basic", "Bearer x", "Basic w7/Dvw==", ""])

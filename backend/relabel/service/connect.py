@@ -1,7 +1,7 @@
 """Connecting a project, and taking every trace of it away again."""
 
-import base64
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from relabel.labelstudio.contract import (
     RESTORED,
     TAB_TITLE,
     WEBHOOK_ACTIONS,
+    WEBHOOK_TOKEN_HEADER,
     settings_to_change,
     tab,
 )
@@ -29,6 +30,7 @@ from relabel.storage.projects import (
     get_project,
     save_project,
     set_project,
+    token_digest,
 )
 from relabel.storage.writes import log_write
 
@@ -79,6 +81,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         train_requested=known.train_requested if known else False,
         paused=known.paused if known else False,
         note=known.note if known else "",
+        webhook_digest=known.webhook_digest if known else "",
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)
@@ -96,8 +99,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         tasks_text,
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
         f"add the ML backend {BACKEND_TITLE!r} at {url}",
-        f"add a webhook to {url}/webhook"
-        + (" with the backend's user and password" if context.settings.basic_auth() else ""),
+        f"add a webhook to {url}/webhook with a secret of its own",
         f"add the Data Manager tab {TAB_TITLE!r}",
         rounds_text,
     )
@@ -121,7 +123,7 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
         if "maximum_annotations" in changes:
             reconcile_all(context, project)
         backend_id = _add_backend(server, settings, project)
-        webhook_id = _add_webhook(server, settings, project)
+        webhook_id = _add_webhook(context, project)
         view_id = _add_tab(server, number, plan)
         with context.engine.begin() as connection:
             set_project(
@@ -195,9 +197,13 @@ def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> i
         ) from error
 
 
-def _add_webhook(server: LabelStudio, settings: Settings, project: Project) -> int:
-    """Replace the webhook that Label Studio made itself: it carries no password."""
-    url = f"{settings.public_url()}/webhook"
+def _add_webhook(context: Context, project: Project) -> int:
+    """Replace the webhook that Label Studio made itself: it proves nothing."""
+    server = context.label_studio
+    url = f"{context.settings.public_url()}/webhook"
+    token = secrets.token_urlsafe(32)
+    with context.engine.begin() as connection:
+        set_project(connection, project.id, webhook_digest=token_digest(token))
     for hook in server.webhooks(project.id):
         if hook.get("url") == url or hook.get("id") == project.webhook_id:
             server.delete_webhook(hook["id"])
@@ -208,20 +214,11 @@ def _add_webhook(server: LabelStudio, settings: Settings, project: Project) -> i
             "send_payload": True,
             "send_for_all_actions": False,
             "actions": list(WEBHOOK_ACTIONS),
-            "headers": webhook_headers(settings),
+            "headers": {WEBHOOK_TOKEN_HEADER: token},
             "is_active": True,
         }
     )
     return int(answer["id"])
-
-
-def webhook_headers(settings: Settings) -> dict[str, str]:
-    """Return the headers with which Label Studio's webhook proves that it is ours."""
-    auth = settings.basic_auth()
-    if auth is None:
-        return {}
-    coded = base64.b64encode(":".join(auth).encode()).decode()
-    return {"Authorization": f"Basic {coded}"}
 
 
 def _add_tab(server: LabelStudio, number: int, plan: ConnectPlan) -> int:

@@ -10,11 +10,10 @@ from relabel.errors import RelabelError
 from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import is_personal_token
-from relabel.labelstudio.contract import settings_to_change
-from relabel.service.connect import webhook_headers
+from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER, settings_to_change
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.database import reading
-from relabel.storage.projects import Project, get_project
+from relabel.storage.projects import Project, get_project, token_digest
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.storage.tasks import list_tasks
 
@@ -120,11 +119,10 @@ def _webhook(context: Context, project: Project) -> Finding:
         return Finding(
             "webhook", ok=False, text=f"{len(found)} webhooks to {url} instead of 1; {again}"
         )
-    if (found[0].get("headers") or {}) != webhook_headers(context.settings):
+    secret = _headers(found[0]).get(WEBHOOK_TOKEN_HEADER, "")
+    if token_digest(secret) != project.webhook_digest:
         return Finding(
-            "webhook",
-            ok=False,
-            text=f"its Authorization header does not match BASIC_AUTH_*; {again}",
+            "webhook", ok=False, text=f"its secret is not the one of this store; {again}"
         )
     if not found[0].get("is_active"):
         return Finding("webhook", ok=False, text=f"switched off in Label Studio; {again}")
@@ -134,21 +132,28 @@ def _webhook(context: Context, project: Project) -> Finding:
 def _delivery(context: Context, project: Project) -> Finding:
     """Post an event that means nothing to our own public address, as Label Studio would."""
     url = f"{context.settings.public_url()}/webhook"
+    hooks = [h for h in context.label_studio.webhooks(project.id) if h.get("url") == url]
+    headers = _headers(hooks[0]) if hooks else {}
     body: dict[str, Any] = {"action": "DOCTOR", "project": {"id": project.id}}
     try:
-        answer = httpx.post(
-            url, json=body, headers=webhook_headers(context.settings), timeout=5.0, trust_env=False
-        )
+        answer = httpx.post(url, json=body, headers=headers, timeout=5.0, trust_env=False)
     except httpx.TransportError as error:
         return Finding(
             "delivery", ok=False, text=f"{url}: {type(error).__name__}; start: relabel serve"
         )
     if answer.status_code != httpx.codes.CREATED:
         return Finding(
-            "delivery", ok=False, text=f"{url} answered {answer.status_code}: check BASIC_AUTH_*"
+            "delivery",
+            ok=False,
+            text=f"{url} answered {answer.status_code}; "
+            f"run: relabel connect --project {project.id}",
         )
     took = answer.elapsed.total_seconds() * 1000
     return Finding("delivery", ok=True, text=f"{url} answered 201 in {took:.0f} ms")
+
+
+def _headers(hook: dict[str, Any]) -> dict[str, str]:
+    return dict(hook.get("headers") or {})
 
 
 def _image(context: Context, project: Project) -> Finding:

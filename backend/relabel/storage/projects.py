@@ -1,5 +1,7 @@
 """Connected projects: what was found, what was set up, and what must be restored on detach."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,10 @@ from relabel.storage.tables import annotations, events, projects, rounds, tasks,
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One connected project. Times are Label Studio's, ISO strings in UTC."""
+    """One connected project. Times are Label Studio's, ISO strings in UTC.
+
+    webhook_digest: of the secret that its webhook sends, see `token_digest`; "" = sends none.
+    """
 
     id: int
     created_at: str
@@ -28,6 +33,7 @@ class Project:
     train_requested: bool = False
     paused: bool = False
     note: str = ""
+    webhook_digest: str = ""
 
 
 _COLUMNS = tuple(column.name for column in projects.columns)
@@ -63,6 +69,20 @@ def get_project(connection: Connection, project_id: int) -> Project:
 def list_projects(connection: Connection) -> list[Project]:
     """Return all connected projects by id."""
     return [_project(row) for row in connection.execute(select(projects).order_by(projects.c.id))]
+
+
+def project_of_token(connection: Connection, token: str) -> int | None:
+    """Return the project whose webhook sends this secret, None if there is no such project."""
+    wanted = token_digest(token)
+    rows = connection.execute(select(projects.c.id, projects.c.webhook_digest))
+    # All are compared, in constant time.
+    right = [row.id for row in rows if hmac.compare_digest(row.webhook_digest, wanted)]
+    return int(right[0]) if right else None
+
+
+def token_digest(token: str) -> str:
+    """Return the SHA-256 by which a webhook's secret is known again; it is stored nowhere."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def set_project(connection: Connection, project_id: int, **values: Any) -> None:

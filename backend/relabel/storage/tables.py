@@ -24,6 +24,7 @@ projects = Table(
     Column("train_requested", Boolean, nullable=False, default=False),
     Column("paused", Boolean, nullable=False, default=False),
     Column("note", Text, nullable=False, default=""),
+    Column("webhook_digest", String, nullable=False, default=""),
 )
 
 tasks = Table(

@@ -3,9 +3,7 @@
 Written in the subset of Flask that runs on 1.1.2 and on 3.x.
 """
 
-import hmac
 import logging
-from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import Engine
@@ -23,14 +21,12 @@ from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.service.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database
+from relabel.web.access import Access
 from relabel.web.dashboard import add_dashboard
 from relabel.web.metrics import metrics_text
 from relabel.web.protocol import Protocol
 
 log = logging.getLogger("relabel.web")
-
-OPEN_PATHS = ("/health",)
-"""Answered without user and password; everything else asks for them if they are set."""
 
 
 def create_app(settings: Settings) -> Flask:
@@ -39,9 +35,10 @@ def create_app(settings: Settings) -> Flask:
     jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
     app = Flask("relabel", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
-    app.before_request(_guard(settings))
+    access = Access(engine, settings)
+    app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
-    protocol = Protocol(engine, settings, jobs)
+    protocol = Protocol(engine, settings, jobs, access)
     _add_protocol(app, protocol)
     _add_status(app, engine, settings, jobs)
     add_dashboard(app, engine, settings, jobs, health=protocol.health)
@@ -71,28 +68,6 @@ def _add_status(app: Flask, engine: Engine, settings: Settings, jobs: Jobs) -> N
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])
     app.add_url_rule("/metrics", "metrics", metrics, methods=["GET"])
-
-
-def _guard(settings: Settings) -> Any:
-    wanted = settings.basic_auth()
-
-    def guard() -> Response | None:
-        if wanted is None or request.path in OPEN_PATHS:
-            return None
-        given = request.authorization
-        pair = ("", "") if given is None else (given.username or "", given.password or "")
-        # Both are always compared, in constant time.
-        right = [
-            hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(pair, wanted, strict=True)
-        ]
-        if all(right):
-            return None
-        response = jsonify({"error": "user and password are needed"})
-        response.status_code = 401
-        response.headers["WWW-Authenticate"] = 'Basic realm="relabel"'
-        return response
-
-    return guard
 
 
 def _answer_error(error: Exception) -> Response:

@@ -22,6 +22,7 @@ from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
+from relabel.web.access import NOT_OURS, Access, refused
 
 log = logging.getLogger("relabel.web")
 
@@ -34,7 +35,8 @@ _ODD_TEXT = re.compile(rb"\\u(d[89a-f]|0000)", re.IGNORECASE)
 class Protocol:
     """Views over store and queue; each is a plain method that Flask calls."""
 
-    def __init__(self, engine: Engine, settings: Settings, jobs: Jobs) -> None:
+    def __init__(self, engine: Engine, settings: Settings, jobs: Jobs, access: Access) -> None:
+        self._access = access
         self._engine = engine
         self._settings = settings
         self._jobs = jobs
@@ -70,7 +72,11 @@ class Protocol:
 
     def webhook(self) -> Response:
         """Journal the event and answer at once."""
-        number, work = receive(self._engine, self._settings, _json())
+        body = _json()
+        action = field(body, "action", str, where="body")
+        if not self._access.may_report(project_id(body), action):
+            return refused(NOT_OURS)
+        number, work = receive(self._engine, self._settings, body)
         if work:
             self._jobs.ingest(number)
         response = jsonify({"status": "ok", "project": number, "accepted": work})

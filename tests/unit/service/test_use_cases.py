@@ -93,14 +93,25 @@ def test_connecting_sets_the_project_up_and_takes_old_labels_for_initial(context
     assert state.spent == 0
 
 
-def test_the_webhook_carries_the_password_that_label_studio_leaves_out(
+def test_the_webhook_carries_a_secret_that_is_stored_nowhere_else_and_no_password(
     tmp_path, fake, store_template
 ):
-    context = make_context(tmp_path, fake, store_template, basic_auth_user="u", basic_auth_pass="p")
+    context = make_context(
+        tmp_path, fake, store_template, basic_auth_user="u", basic_auth_pass="the password"
+    )
     number = fake.add_project(["cat", "dog"])
     connect_project(context, number)
+    (first,) = fake.webhooks.values()
+    connect_project(context, number)
     (hook,) = fake.webhooks.values()
-    assert hook["headers"] == {"Authorization": "Basic dTpw"}
+    assert list(hook["headers"]) == ["X-Relabel-Token"]
+    assert len(hook["headers"]["X-Relabel-Token"]) >= 40
+    assert hook["headers"] != first["headers"], "every connecting makes a new one"
+    context.engine.dispose()
+    for path in context.settings.data_dir.rglob("*"):
+        if path.is_file():
+            assert hook["headers"]["X-Relabel-Token"].encode() not in path.read_bytes()
+            assert b"the password" not in path.read_bytes()
     context.close()
 
 
@@ -683,7 +694,7 @@ def found(context, number, check):
         (
             "webhook",
             lambda f, _n: [h.update(headers={"X": "1"}) for h in f.webhooks.values()],
-            "Authorization header",
+            "its secret is not the one",
         ),
         (
             "webhook",
