@@ -15,7 +15,9 @@ def hint(context, number, action="ANNOTATION_CREATED"):
 def ordered(context, fake, connected):
     """A connected project of four tasks whose first round is published; its number."""
     number = connected(["cat", "dog", "cat", "bird"])
-    publish_round(context, number, {})
+    publish_round(
+        context, number, {task: 0.9 - 0.1 * n for n, task in enumerate(sorted(fake.tasks))}
+    )
     fake.events.clear()
     return number
 
