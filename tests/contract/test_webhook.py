@@ -600,6 +600,14 @@ def test_an_event_without_the_secret_of_its_project_changes_nothing(guarded, tok
         assert len(list_tasks(connection, P)) == 4
 
 
+def test_an_event_without_content_is_known_by_its_secret(guarded):
+    body = {"action": "ANNOTATION_CREATED"}
+    assert safe(guarded.send(body)).status_code in (400, 401)
+    answer = guarded.post("/webhook", body, headers={"X-Relabel-Token": TOKEN})
+    assert answer.get_json() == {"status": "ok", "project": P, "accepted": True}
+    assert guarded.waiting()[1]
+
+
 @pytest.mark.parametrize("guarded", ["password"], indirect=True)
 def test_the_password_alone_is_enough_for_an_event(guarded):
     """A backend that was connected in Label Studio's form only sends nothing else."""

@@ -42,6 +42,10 @@ class Access:
             return None if g.reports_of is not None else refused(NOT_OURS)
         return None if self._wanted is None else refused("user and password are needed")
 
+    def reporting(self) -> int | None:
+        """Return the project whose secret came with this request, None if none did."""
+        return None if g.reports_of is None else int(g.reports_of)
+
     def may_report(self, number: int, action: str) -> bool:
         """Return whether this request may tell something about a project."""
         if g.knows_password:

@@ -74,9 +74,11 @@ class Protocol:
         """Journal the event and answer at once."""
         body = _json()
         action = field(body, "action", str, where="body")
-        if not self._access.may_report(project_id(body), action):
+        # An event without content says its project by the secret alone.
+        hinted = self._access.reporting() if "project" not in body else None
+        if not self._access.may_report(hinted or project_id(body), action):
             return refused(NOT_OURS)
-        number, work = receive(self._engine, self._settings, body)
+        number, work = receive(self._engine, self._settings, body, hinted)
         if work:
             self._jobs.ingest(number)
         response = jsonify({"status": "ok", "project": number, "accepted": work})
