@@ -19,7 +19,8 @@ from relabel.service.ingest import RECEIVERS, receive
 from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
 from relabel.settings import Settings
-from relabel.storage.database import open_database
+from relabel.storage.database import open_database, reading
+from relabel.storage.projects import list_projects
 
 
 class RelabelBackend(LabelStudioMLBase):  # type: ignore[misc]  # the library has no types
@@ -47,13 +48,27 @@ class RelabelBackend(LabelStudioMLBase):  # type: ignore[misc]  # the library ha
         if action:
             body["action"] = action
         engine, jobs = _opened()
+        done: dict[str, Any] = {"model_version": UNTRAINED}
         try:
-            number, work = receive(engine, Settings.from_env(), body)
+            for hinted in _concerned(engine, body):
+                number, work = receive(engine, Settings.from_env(), body, hinted)
+                if work:
+                    jobs.ingest(number)
+                done |= {"project": number, "accepted": work}
         except RelabelError as error:
             return {"error": str(error)}
-        if work:
-            jobs.ingest(number)
-        return {"project": number, "accepted": work, "model_version": UNTRAINED}
+        return done
+
+
+def _concerned(engine: Any, body: dict[str, Any]) -> list[int | None]:
+    """Return the projects that an event without content may come from; None = the event says it.
+
+    The header that tells them apart does not get as far as this class.
+    """
+    if body.keys() != {"action"}:
+        return [None]
+    with reading(engine) as connection:
+        return [project.id for project in list_projects(connection)]
 
 
 @cache

@@ -231,13 +231,20 @@ class FakeLabelStudio:
         self.projects[number]
         found = [t for t in self.tasks.values() if t["project"] == number]
         for item in json.loads(params.get("query", "{}")).get("filters", {}).get("items", []):
-            assert item["filter"] == "filter:tasks:updated_at"
-            found = [t for t in found if t["updated_at"] > item["value"]]
+            found = [t for t in found if self._passes(t, item)]
         size, page = int(params["page_size"]), int(params["page"])
         part = found[(page - 1) * size : page * size]
         if params["fields"] == "all":
             part = [self._whole(t) for t in part]
         return 200, {"total": len(found), "tasks": part}
+
+    def _passes(self, task: dict[str, Any], item: dict[str, Any]) -> bool:
+        if item["filter"] == "filter:tasks:updated_at":
+            return bool(task["updated_at"] > item["value"])
+        assert item["filter"] == "filter:tasks:predictions_model_versions"
+        mine = [p for p in self.predictions.values() if p["task"] == task["id"]]
+        # Part of a name is enough.
+        return any(item["value"][0] in p["model_version"] for p in mine)
 
     def _get_task(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         return 200, self._whole(self.tasks[number])
@@ -263,6 +270,10 @@ class FakeLabelStudio:
         self.predictions[number] |= body
         self.tasks[self.predictions[number]["task"]]["updated_at"] = self._now()
         return 200, self.predictions[number]
+
+    def _delete_prediction(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        self.tasks[self.predictions.pop(number)["task"]]["updated_at"] = self._now()
+        return 204, None
 
     def _get_versions(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.projects[number]
@@ -459,6 +470,7 @@ _ROUTES = (
     ("PATCH", r"/api/tasks/(\d+)/", "_patch_task"),
     ("POST", r"/api/projects/(\d+)/import/predictions", "_import_predictions"),
     ("PATCH", r"/api/predictions/(\d+)/", "_patch_prediction"),
+    ("DELETE", r"/api/predictions/(\d+)/", "_delete_prediction"),
     ("GET", r"/api/projects/(\d+)/model-versions/", "_get_versions"),
     ("DELETE", r"/api/projects/(\d+)/model-versions/", "_delete_version"),
     ("GET", r"/api/ml", "_get_backends"),

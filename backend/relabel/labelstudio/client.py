@@ -26,6 +26,8 @@ ATTEMPTS = 5
 """Tries of a request that may be repeated, with growing pauses."""
 PAGE = 500
 """Tasks per page of a listing."""
+PREDICTIONS_PAGE = 100
+"""Tasks per listing of predictions."""
 REFRESH_SECONDS = 240.0
 """Access tokens live 300 seconds; a new one is fetched this long after the last."""
 
@@ -182,10 +184,28 @@ class LabelStudio:
         """Return how many predictions each model version has."""
         return dict(self._get(f"/api/projects/{project_id}/model-versions/"))
 
-    def delete_model_version(self, project_id: int, version: str) -> None:
-        """Delete all predictions of one version; long and locking on SQLite with many tasks."""
-        path = f"/api/projects/{project_id}/model-versions/"
-        self._send("DELETE", path, json={"model_version": version})
+    def predictions_of(self, project_id: int, version: str) -> list[int]:
+        """Return the ids of the first predictions of one model version, [] = there are none."""
+        of_version = {
+            "filter": "filter:tasks:predictions_model_versions",
+            "operator": "contains",
+            "type": "List",
+            "value": [version],
+        }
+        query = {"filters": {"conjunction": "and", "items": [of_version]}}
+        params = {"project": str(project_id), "page": "1", "page_size": str(PREDICTIONS_PAGE)}
+        params |= {"fields": "all", "include": "id,predictions", "query": json.dumps(query)}
+        # Other versions whose names contain this one are listed as well.
+        return [
+            int(prediction["id"])
+            for task in self._get("/api/tasks", params=params).get("tasks", [])
+            for prediction in task.get("predictions", [])
+            if prediction.get("model_version") == version
+        ]
+
+    def delete_prediction(self, prediction_id: int) -> None:
+        """Delete one prediction."""
+        self._delete(f"/api/predictions/{prediction_id}/")
 
     # -- the ML backend, its webhook, and the Data Manager tab -----------------------------------
     def backends(self, project_id: int) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Connecting a project, and taking every trace of it away again."""
 
 import logging
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,6 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import (
     RESTORED,
     TAB_TITLE,
-    WEBHOOK_ACTIONS,
-    WEBHOOK_TOKEN_HEADER,
     settings_to_change,
     tab,
 )
@@ -20,6 +17,7 @@ from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
+from relabel.service.webhooks import replace_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, list_annotations
 from relabel.storage.database import reading
@@ -30,7 +28,6 @@ from relabel.storage.projects import (
     get_project,
     save_project,
     set_project,
-    token_digest,
 )
 from relabel.storage.writes import log_write
 
@@ -99,7 +96,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         tasks_text,
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
         f"add the ML backend {BACKEND_TITLE!r} at {url}",
-        f"add a webhook to {url}/webhook with a secret of its own",
+        f"add two webhooks to {url}/webhook with a secret of their own",
         f"add the Data Manager tab {TAB_TITLE!r}",
         rounds_text,
     )
@@ -123,7 +120,7 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
         if "maximum_annotations" in changes:
             reconcile_all(context, project)
         backend_id = _add_backend(server, settings, project)
-        webhook_id = _add_webhook(context, project)
+        webhook_id = replace_webhooks(context, project)
         view_id = _add_tab(server, number, plan)
         with context.engine.begin() as connection:
             set_project(
@@ -195,30 +192,6 @@ def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> i
             f"and are SSRF_PROTECTION_ENABLED=false and ML_BLOCK_LOCAL_IP=false set on Label "
             f"Studio if that address is a private one?"
         ) from error
-
-
-def _add_webhook(context: Context, project: Project) -> int:
-    """Replace the webhook that Label Studio made itself: it proves nothing."""
-    server = context.label_studio
-    url = f"{context.settings.public_url()}/webhook"
-    token = secrets.token_urlsafe(32)
-    with context.engine.begin() as connection:
-        set_project(connection, project.id, webhook_digest=token_digest(token))
-    for hook in server.webhooks(project.id):
-        if hook.get("url") == url or hook.get("id") == project.webhook_id:
-            server.delete_webhook(hook["id"])
-    answer = server.add_webhook(
-        {
-            "url": url,
-            "project": project.id,
-            "send_payload": True,
-            "send_for_all_actions": False,
-            "actions": list(WEBHOOK_ACTIONS),
-            "headers": {WEBHOOK_TOKEN_HEADER: token},
-            "is_active": True,
-        }
-    )
-    return int(answer["id"])
 
 
 def _add_tab(server: LabelStudio, number: int, plan: ConnectPlan) -> int:

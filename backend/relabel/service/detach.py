@@ -11,6 +11,8 @@ from relabel.labelstudio.contract import (
 )
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
+from relabel.service.old_predictions import remove_version
+from relabel.service.webhooks import own_webhooks
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
@@ -30,21 +32,21 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
             project = get_project(connection, number)
             tasks = list_tasks(connection, number)
             found = list_annotations(connection, number)
-        own = f"{settings.public_url()}/webhook"
-        hooks = [h["id"] for h in server.webhooks(number) if h.get("url") == own]
-        for hook_id in hooks:
-            server.delete_webhook(hook_id)
+        hooks = own_webhooks(context, project)
+        for hook in hooks:
+            server.delete_webhook(hook["id"])
         for backend in server.backends(number):
             if backend.get("url") == settings.public_url():
                 server.delete_backend(backend["id"])
         views = [v["id"] for v in server.views(number) if is_own_tab(v, project)]
         for view_id in views:
             server.delete_view(view_id)
-        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
-        for version in versions:
-            server.delete_model_version(number, version)
         server.update_project(number, **_settings_before(server, project))
         restored = _restore_tasks(server, number, tasks, found)
+        # Last, since it takes longest: nobody is served by these any more.
+        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
+        for version in versions:
+            remove_version(context, number, version)
         with context.engine.begin() as connection:
             forget_project(connection, number)
         shutil.rmtree(context.folder(number), ignore_errors=True)

@@ -10,8 +10,13 @@ from relabel.errors import RelabelError
 from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import is_personal_token
-from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER, settings_to_change
+from relabel.labelstudio.contract import (
+    WEBHOOK_ACTIONS,
+    WEBHOOK_TOKEN_HEADER,
+    settings_to_change,
+)
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.webhooks import own_webhooks, webhook_url
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, token_digest
 from relabel.storage.rounds import list_rounds, published_round
@@ -112,27 +117,26 @@ def _backend(context: Context, project: Project) -> Finding:
 
 
 def _webhook(context: Context, project: Project) -> Finding:
-    url = f"{context.settings.public_url()}/webhook"
-    found = [h for h in context.label_studio.webhooks(project.id) if h.get("url") == url]
-    again = f"run: relabel connect --project {project.id}"
-    if len(found) != 1:
-        return Finding(
-            "webhook", ok=False, text=f"{len(found)} webhooks to {url} instead of 1; {again}"
-        )
-    secret = _headers(found[0]).get(WEBHOOK_TOKEN_HEADER, "")
-    if token_digest(secret) != project.webhook_digest:
-        return Finding(
-            "webhook", ok=False, text=f"its secret is not the one of this store; {again}"
-        )
-    if not found[0].get("is_active"):
-        return Finding("webhook", ok=False, text=f"switched off in Label Studio; {again}")
-    return Finding("webhook", ok=True, text=f"{url}, {len(found[0].get('actions', []))} actions")
+    url, found = webhook_url(context.settings), own_webhooks(context, project)
+    actions = [action for hook in found for action in hook.get("actions", [])]
+    secrets = {_headers(hook).get(WEBHOOK_TOKEN_HEADER, "") for hook in found}
+    wrong = {
+        f"{len(found)} webhooks to {url} instead of 2": len(found) != 2,
+        "a secret is not the one of this store": any(
+            token_digest(secret) != project.webhook_digest for secret in secrets
+        ),
+        "switched off in Label Studio": not all(hook.get("is_active") for hook in found),
+        "not every event is reported once": sorted(actions) != sorted(WEBHOOK_ACTIONS),
+    }
+    for text in (text for text, applies in wrong.items() if applies):
+        again = f"run: relabel connect --project {project.id}"
+        return Finding("webhook", ok=False, text=f"{text}; {again}")
+    return Finding("webhook", ok=True, text=f"{url}, {len(actions)} actions")
 
 
 def _delivery(context: Context, project: Project) -> Finding:
     """Post an event that means nothing to our own public address, as Label Studio would."""
-    url = f"{context.settings.public_url()}/webhook"
-    hooks = [h for h in context.label_studio.webhooks(project.id) if h.get("url") == url]
+    url, hooks = webhook_url(context.settings), own_webhooks(context, project)
     headers = _headers(hooks[0]) if hooks else {}
     body: dict[str, Any] = {"action": "DOCTOR", "project": {"id": project.id}}
     try:

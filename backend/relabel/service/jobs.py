@@ -21,14 +21,15 @@ from huey.serializer import Serializer
 from relabel.errors import RelabelError
 from relabel.service.context import Context
 from relabel.service.ingest import carry_out
+from relabel.service.old_predictions import remove_old_predictions
 from relabel.service.rounds_due import round_due_now
 from relabel.service.sweep import sweep as sweep_all
 from relabel.settings import Settings
 
 log = logging.getLogger("relabel.jobs")
 
-WORKER_THREADS = 3
-"""One may be waiting for a round's process while the others carry out votes."""
+WORKER_THREADS = 4
+"""One may be waiting for a round's process and one tidy up while the others carry out votes."""
 
 
 class JsonMessages(Serializer):  # type: ignore[misc]  # huey has no types
@@ -51,6 +52,7 @@ class Jobs:
     ingest: Callable[[int], None]
     round: Callable[[int], None]
     sweep: Callable[[], None]
+    tidy: Callable[[int], None]
 
     def waiting(self) -> float:
         """Return how many jobs wait; not a number while the queue cannot be read."""
@@ -104,12 +106,17 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
         for project in sweep_all(context()):
             if round_due_now(context(), project.id):
                 jobs.round(project.id)
+            jobs.tidy(project.id)
+
+    def tidy(number: int) -> None:
+        remove_old_predictions(context(), number)
 
     jobs = Jobs(
         queue,
         ingest=_asked_for(queue.task(name="ingest", priority=100)(_without_traceback(ingest))),
         round=_asked_for(queue.task(name="round")(run_round)),
         sweep=_asked_for(queue.task(name="sweep", priority=50)(_without_traceback(sweep))),
+        tidy=_asked_for(queue.task(name="tidy")(_without_traceback(tidy))),
     )
     return jobs
 

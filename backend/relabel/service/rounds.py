@@ -125,7 +125,6 @@ def _take_back(context: Context, current: Round) -> None:
         votes = count_new_votes(connection, number)
         finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
         journal(connection, number, "ROUND_STOPPED")
-    context.label_studio.delete_model_version(number, current.model_version)
     carry_out(context, number)
 
 

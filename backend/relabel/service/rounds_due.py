@@ -1,6 +1,7 @@
 """When the next round is due, computed from state alone: a lost job is found again."""
 
 import time
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
@@ -9,10 +10,11 @@ from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, find_project
-from relabel.storage.rounds import RoundState, list_rounds
+from relabel.storage.rounds import Round, RoundState, list_rounds
 
-RETRY_SECONDS = 600.0
-"""Pause before a failed round is tried again without new votes."""
+RETRY_SECONDS = 30.0
+"""Pause before a failed round is tried again without new votes; it doubles with each failure."""
+MAX_RETRY_SECONDS = 600.0
 
 
 def round_due(connection: Connection, project: Project, policy: Policy) -> str:
@@ -24,7 +26,7 @@ def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     last = rounds[-1]
     busy = last.state is RoundState.RUNNING and last.alive()
     spent = policy.budget is not None and votes >= policy.budget
-    waited = time.time() - (last.finished_at or 0) > RETRY_SECONDS
+    waited = time.time() - (last.finished_at or 0) > _pause(rounds)
     new = votes - last.votes
     classes = list(schema_of(project, policy).classes)
     reasons = {
@@ -37,6 +39,12 @@ def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     if project.paused or busy:
         return ""
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def _pause(rounds: list[Round]) -> float:
+    """Return the seconds to wait after the failures with which these rounds end."""
+    failures = list(takewhile(lambda r: r.state is RoundState.FAILED, reversed(rounds)))
+    return float(min(RETRY_SECONDS * 2 ** (len(failures) - 1), MAX_RETRY_SECONDS))
 
 
 def round_due_now(context: Context, number: int) -> str:

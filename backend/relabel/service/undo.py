@@ -5,15 +5,17 @@ from sqlalchemy import Connection
 
 from relabel.errors import NotReadyError
 from relabel.service.context import Context, policy_of
+from relabel.service.publish import write_predictions
 from relabel.service.queue import apply_changes, refresh_queue, switch_queue
 from relabel.service.scores import RoundResult, scores_now
-from relabel.service.state import read_state
+from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project
 from relabel.storage.rounds import Round, RoundState, list_rounds, published_round, set_round
 from relabel.storage.tasks import set_scores, set_task
 from relabel.storage.writes import list_writes, log_write
+from relabel.types import silent
 
 WRITE_BACK = "write-back"
 
@@ -82,14 +84,8 @@ def _undo_round(
     with context.engine.begin() as connection:
         state = read_state(connection, project, policy)
         set_round(connection, undone.id, state=str(RoundState.UNDONE))
-        if previous is not None:
-            result = RoundResult.load(context.folder(project.id), previous.artifact)
-            scores, changed = scores_now(state, result)
-            ids = state.counts.task_ids.tolist()
-            set_scores(connection, project.id, dict(zip(ids, scores.tolist(), strict=True)))
-            for row in changed.tolist():
-                # Votes came since: what the older predictions show of these tasks is out of date.
-                set_task(connection, project.id, ids[row], score=None)
+    if previous is not None:
+        _bring_back(context, state, previous)
     run = f"undo-round-{undone.number}"
     switch_queue(context, project, previous.model_version if previous else "", run=run)
     if previous is None:
@@ -99,11 +95,28 @@ def _undo_round(
         apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
     else:
         refresh_queue(context, project)
-    context.label_studio.delete_model_version(project.id, undone.model_version)
-    with context.engine.begin() as connection:
-        log_write(connection, project.id, run, "delete predictions", undone.model_version)
     to = f"round {previous.number}" if previous else "the state before the first round"
-    return (f"the queue follows {to} again", f"deleted the scores of round {undone.number}")
+    return (
+        f"the queue follows {to} again",
+        f"the worker removes the scores of round {undone.number} little by little",
+    )
+
+
+def _bring_back(context: Context, state: ProjectState, previous: Round) -> None:
+    """Make the store and Label Studio hold the scores of an earlier round."""
+    number, version = state.project.id, previous.model_version
+    result = RoundResult.load(context.folder(number), previous.artifact)
+    scores, changed = scores_now(state, result)
+    ids = state.counts.task_ids.tolist()
+    by_task = dict(zip(ids, scores.tolist(), strict=True))
+    gone = version not in context.label_studio.model_versions(number)
+    if gone:
+        write_predictions(context, number, version, by_task, silent)
+    with context.engine.begin() as connection:
+        set_scores(connection, number, by_task)
+        for row in [] if gone else changed.tolist():
+            # Votes came since: what the older predictions show of these tasks is out of date.
+            set_task(connection, number, ids[row], score=None)
 
 
 def _undo_write_back(context: Context, project: Project) -> tuple[str, ...]:

@@ -52,6 +52,12 @@ def mark_handled(connection: Connection, ids: list[int]) -> None:
     connection.execute(delete(events).where(events.c.handled_at < now - KEEP_SECONDS))
 
 
+def last_event(connection: Connection, project_id: int) -> float:
+    """Return when the newest event arrived, Unix seconds; 0 = there is none."""
+    query = select(func.max(events.c.received_at)).where(events.c.project_id == project_id)
+    return float(connection.execute(query).scalar_one() or 0.0)
+
+
 def count_events(connection: Connection, project_id: int) -> tuple[int, int]:
     """Return (all events in the journal, those not yet carried out)."""
     query = select(func.count(), func.count(events.c.handled_at)).where(

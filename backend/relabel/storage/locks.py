@@ -35,10 +35,32 @@ def queue_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
+def tidy_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[bool]:
+    """Yield whether this process alone may tidy up the project now; waits for nobody."""
+    if engine.dialect.name != "postgresql":
+        with _file_lock(folder / "locks" / f"tidy-{project_id}.lock", wait=False) as held:
+            yield held
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"key": 72_355_010_000_000 + project_id}
+        query = text("SELECT pg_try_advisory_lock(:key)")
+        held = bool(connection.execute(query, key).scalar_one())
+        try:
+            yield held
+        finally:
+            if held:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+@contextmanager
+def _file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
     import fcntl  # noqa: PLC0415  POSIX only; everything else imports on Windows too
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

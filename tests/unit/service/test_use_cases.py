@@ -81,9 +81,12 @@ def test_connecting_sets_the_project_up_and_takes_old_labels_for_initial(context
     assert settings_to_change(fake.projects[number], "") == {}
     (backend,) = fake.backends.values()
     assert backend["url"] == "http://relabel.test:9090"
-    (hook,) = fake.webhooks.values()
-    assert hook["url"] == "http://relabel.test:9090/webhook"
-    assert "ANNOTATIONS_DELETED" in hook["actions"]
+    hint, whole = fake.webhooks.values()
+    assert {hint["url"], whole["url"]} == {"http://relabel.test:9090/webhook"}
+    assert "ANNOTATION_CREATED" in hint["actions"]
+    assert not hint["send_payload"], "the whole project with every annotation would take too long"
+    assert "ANNOTATIONS_DELETED" in whole["actions"]
+    assert whole["send_payload"]
     (view,) = fake.views.values()
     assert view["data"]["ordering"] == ["tasks:predictions_score"]
     state = state_of(context, number)
@@ -101,9 +104,10 @@ def test_the_webhook_carries_a_secret_that_is_stored_nowhere_else_and_no_passwor
     )
     number = fake.add_project(["cat", "dog"])
     connect_project(context, number)
-    (first,) = fake.webhooks.values()
+    first, _ = fake.webhooks.values()
     connect_project(context, number)
-    (hook,) = fake.webhooks.values()
+    hook, other = fake.webhooks.values()
+    assert hook["headers"] == other["headers"]
     assert list(hook["headers"]) == ["X-Relabel-Token"]
     assert len(hook["headers"]["X-Relabel-Token"]) >= 40
     assert hook["headers"] != first["headers"], "every connecting makes a new one"
@@ -122,7 +126,7 @@ def test_connecting_again_repairs_and_doubles_nothing(context, fake, connected):
         set_project(connection, number, paused=True)
     fake.webhooks.clear()
     connect_project(context, number)
-    assert [len(x) for x in (fake.backends, fake.webhooks, fake.views)] == [1, 1, 1]
+    assert [len(x) for x in (fake.backends, fake.webhooks, fake.views)] == [1, 2, 1]
     state = state_of(context, number)
     assert state.spent == 1
     assert state.project.paused, "a paused project stays paused"
@@ -144,7 +148,7 @@ def test_connecting_goes_on_where_it_failed(context, fake, path):
         connect_project(context, number)
     fake.intercept = lambda _request: None
     connect_project(context, number)
-    assert [len(x) for x in (fake.backends, fake.webhooks, fake.views)] == [1, 1, 1]
+    assert [len(x) for x in (fake.backends, fake.webhooks, fake.views)] == [1, 2, 1]
     assert state_of(context, number).initial.tolist() == [1, 1]
 
 
@@ -694,12 +698,17 @@ def found(context, number, check):
         (
             "webhook",
             lambda f, _n: [h.update(headers={"X": "1"}) for h in f.webhooks.values()],
-            "its secret is not the one",
+            "secret is not the one",
         ),
         (
             "webhook",
             lambda f, _n: [h.update(is_active=False) for h in f.webhooks.values()],
             "switched off",
+        ),
+        (
+            "webhook",
+            lambda f, _n: [h.update(actions=[]) for h in f.webhooks.values()],
+            "not every event",
         ),
         (
             "queue order",
