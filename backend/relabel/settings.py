@@ -1,11 +1,20 @@
 """Where the system runs: addresses, credentials, folders. What it does is in `policy`."""
 
+import os
+import re
 import socket
 import stat
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
@@ -14,6 +23,25 @@ from relabel.errors import ConfigurationError
 
 def _also(*names: str) -> AliasChoices:
     return AliasChoices(*names)
+
+
+def _begins(*schemes: str) -> AfterValidator:
+    """Accept nothing, or an address of one of these kinds."""
+
+    def check(address: str) -> str:
+        if address and not address.startswith(schemes):
+            raise ValueError(f"begin it with {' or '.join(schemes)}")
+        return address
+
+    return AfterValidator(check)
+
+
+WebAddress = Annotated[str, _begins("http://", "https://")]
+QueueAddress = Annotated[str, _begins("redis://", "rediss://", "unix://")]
+
+
+_PASSWORD = re.compile(r"(//[^/:@\s]*:)[^@/\s]+@")
+"""Of a user within an address."""
 
 
 class Settings(BaseSettings):
@@ -27,7 +55,8 @@ class Settings(BaseSettings):
         env_prefix="RELABEL_", frozen=True, extra="ignore", populate_by_name=True
     )
 
-    label_studio_url: str = Field(
+    label_studio_url: WebAddress = Field(
+        min_length=1,
         default="http://localhost:8080",
         validation_alias=_also("RELABEL_LABEL_STUDIO_URL", "LABEL_STUDIO_URL", "LABEL_STUDIO_HOST"),
         description="Address of Label Studio as this backend reaches it.",
@@ -41,7 +70,9 @@ class Settings(BaseSettings):
         default=None,
         description="File that holds the token instead; only its owner may read it.",
     )
-    url: str = Field(default="", description="Address of this backend as Label Studio reaches it.")
+    url: WebAddress = Field(
+        default="", description="Address of this backend as Label Studio reaches it."
+    )
     host: str = Field(default="127.0.0.1", description="Interface to listen on.")
     port: int = Field(
         default=9090,
@@ -67,14 +98,18 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="SQLAlchemy address; empty = SQLite in the data folder."
     )
-    queue_url: str = Field(
+    queue_url: QueueAddress = Field(
         default="",
         description="redis://... for several machines; empty = in the data folder.",
     )
     policy_file: Path | None = Field(
         default=None, description="TOML file with policy keys for all projects."
     )
-    device: str = Field(default="cpu", description="Torch device of the rounds: cpu, cuda, mps.")
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?|mps)$",
+        description="Torch device of the rounds: cpu, cuda, mps.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern=r"(?i)^(debug|info|warning|error)$",
@@ -125,8 +160,9 @@ class Settings(BaseSettings):
             problems = "; ".join(map(_problem, error.errors()))
             raise ConfigurationError(f"Settings: {problems}.") from error
         except SettingsError as error:
+            name = "RELABEL_IMAGE_HOSTS"  # the only list
             raise ConfigurationError(
-                f"Settings: {error}; lists are JSON: RELABEL_IMAGE_HOSTS='[\"a.org\"]'."
+                f"Settings: {name} = {os.environ.get(name)!r}: lists are JSON, as in '[\"a.org\"]'."
             ) from error
 
     @model_validator(mode="after")
@@ -172,9 +208,15 @@ def _problem(error: ErrorDetails) -> str:
     """Name variable, value and what is allowed; of all settings together show no value: secrets."""
     if not error["loc"]:
         return error["msg"]
-    name = ".".join(map(str, error["loc"]))
-    variable = name if name.isupper() else f"RELABEL_{name.upper()}"
-    return f"{variable} = {error['input']!r}: {error['msg']}"
+    name = str(error["loc"][0])
+    aliases = [f.validation_alias for f in Settings.model_fields.values()]
+    names = next(
+        (a.choices for a in aliases if isinstance(a, AliasChoices) and name in a.choices),
+        [name if name.isupper() else f"RELABEL_{name.upper()}"],
+    )
+    variable = next((n for n in names if str(n) in os.environ), names[0])
+    value = _PASSWORD.sub(r"\1***@", repr(error["input"]))
+    return f"{variable} = {value}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _read_secret(path: Path) -> str:

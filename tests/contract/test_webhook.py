@@ -417,6 +417,14 @@ def test_a_changed_config_or_policy_is_taken_over_and_everything_read_again(back
         ({"extra_params": "windw = 3"}, "Unknown policy key windw"),
         ({"extra_params": {"window": "<b>"}}, "Policy key window = '&lt;b&gt;'"),
         ({"extra_params": '{"window": 3'}, "Extra params: not readable"),
+        (
+            {"extra_params": 'selector = "liner"'},
+            "Policy key selector = 'liner': choose one of auto",
+        ),
+        ({"extra_params": 'encoder = "vgg"'}, "Policy key encoder = 'vgg': choose one of cifar"),
+        ({"extra_params": 'score = "loss"'}, "Policy key score = 'loss': choose one of"),
+        ({"extra_params": "max_votes = 1"}, "Policy key max_votes = 1: Input should be greater"),
+        ({"extra_params": 'choices = "other"'}, 'No &lt;Choices name="other"&gt;'),
     ],
 )
 def test_a_refusal_stands_in_the_reason_phrase(backend, values, words):

@@ -1,43 +1,51 @@
 """Logging: one line each on standard error, with secrets taken out."""
 
+import contextlib
 import logging
 import re
 import sys
+from collections.abc import Iterable
 
+from relabel.errors import ConfigurationError
 from relabel.settings import Settings
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _PATTERNS = (
-    re.compile(r"(Authorization['\"]?\s*[:=]\s*['\"]?)(Token|Bearer|Basic)\s+\S+", re.IGNORECASE),
-    re.compile(r"(//[^/:@\s]+:)[^@/\s]+@"),
+    (r"(Authorization['\"]?\s*[:=]\s*['\"]?)(?:Token|Bearer|Basic)\s+[^\s'\"]+", r"\1***"),
+    (r"(X-Relabel-Token['\"]?\s*[:=]\s*['\"]?)[^\s'\"]+", r"\1***"),
+    (r"(//[^/:@\s]*:)[^@/\s]+@", r"\1***@"),
 )
+SHORTEST = 4
+"""Characters of a secret that is looked for; shorter ones would blacken ordinary words."""
 
 
-class RedactSecrets(logging.Filter):
-    """Replace tokens and passwords in everything that is logged."""
+class RedactSecrets(logging.Formatter):
+    """Takes tokens and passwords out of everything that is logged, tracebacks included."""
 
-    def __init__(self, secrets: list[str]) -> None:
-        super().__init__()
-        self._secrets = [secret for secret in secrets if len(secret) >= 4]
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__(FORMAT)
+        # The longer first: one secret may be part of another.
+        known = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
+        patterns = [(re.escape(secret), "***") for secret in known]
+        self._patterns = [(re.compile(p, re.IGNORECASE), to) for p, to in (*patterns, *_PATTERNS)]
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record's text; nothing is dropped."""
-        text = record.getMessage()
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = _PATTERNS[0].sub(r"\1***", text)
-        record.msg, record.args = _PATTERNS[1].sub(r"\1***@", text), ()
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        text = super().format(record)
+        for pattern, instead in self._patterns:
+            text = pattern.sub(instead, text)
+        return text
 
 
 def configure_logging(settings: Settings) -> None:
     """Send the package's log to standard error at the wished level."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(FORMAT))
     secrets = [
         settings.label_studio_api_key.get_secret_value(),
         settings.basic_auth_pass.get_secret_value(),
     ]
-    handler.addFilter(RedactSecrets(secrets))
+    with contextlib.suppress(ConfigurationError):  # whoever needs the token tells what is wrong
+        secrets.append(settings.api_key())
+    handler.setFormatter(RedactSecrets(secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("relabel").setLevel(settings.log_level.upper())

@@ -1,6 +1,7 @@
 """The composition root: everything that a process needs, opened once from the settings."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import LabelSchema, parse_label_config
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
-from relabel.policy import Policy, build_policy, parse_extra_params, read_policy_file
+from relabel.policy import (
+    ENCODER_NAMES,
+    SELECTOR_NAMES,
+    Policy,
+    build_policy,
+    parse_extra_params,
+    read_policy_file,
+)
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.storage.projects import Project
@@ -66,14 +74,34 @@ def policy_of(settings: Settings, extra_params: object) -> Policy:
         ConfigurationError: a key, a value or a name is wrong.
 
     """
-    policy = build_policy(read_policy_file(settings.policy_file), parse_extra_params(extra_params))
-    for key, known in (("score", SCORES), ("diversity", DIVERSITY)):
+    deployed = read_policy_file(settings.policy_file)
+    try:
+        _check_names(build_policy(deployed))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"RELABEL_POLICY_FILE = {settings.policy_file}: {error}"
+        ) from error
+    policy = build_policy(deployed, parse_extra_params(extra_params))
+    _check_names(policy)
+    return policy
+
+
+NAMES: dict[str, Collection[str]] = {
+    "score": SCORES,
+    "diversity": DIVERSITY,
+    "selector": SELECTOR_NAMES,
+    "encoder": ENCODER_NAMES,
+}
+"""Policy keys whose value is a name, and the names that there are."""
+
+
+def _check_names(policy: Policy) -> None:
+    for key, known in NAMES.items():
         name = getattr(policy, key)
         if name not in known:
             raise ConfigurationError(
                 f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
             )
-    return policy
 
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:

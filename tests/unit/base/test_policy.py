@@ -1,10 +1,21 @@
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from relabel.errors import ConfigurationError
-from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
+from relabel.policy import (
+    ENCODER_NAMES,
+    PRESETS,
+    SELECTOR_NAMES,
+    Policy,
+    build_policy,
+    parse_extra_params,
+    read_policy_file,
+)
+from relabel.service.context import policy_of
+from relabel.settings import Settings
 
 
 @pytest.mark.parametrize("text", [None, "", "  \n ", {}])
@@ -54,28 +65,75 @@ def test_an_unknown_key_is_shown_with_the_known_ones():
         assert key in str(e.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("window", 0),
-        ("window", "many"),
-        ("max_votes", 1),
-        ("retrain_after", -1),
-        ("budget", 0),
-        ("seed", -1),
-        ("tie_rule", "coin"),
-        ("preset", "fast"),
-        ("overwritten", "nobody"),
-        ("queue", "list"),
-        ("audit_share", 0.7),
-        ("stop_yield", 1),
-        ("initial", "elsewhere"),
-        ("selector_options", "none"),
-    ],
-)
-def test_a_wrong_value_is_named_with_its_key(key, value):
-    with pytest.raises(ConfigurationError, match=f"Policy key {key} = {value!r}: "):
-        build_policy({key: value})
+WRONG = [
+    ("choices", 3, "valid string"),
+    ("image", ["a"], "valid string"),
+    ("preset", "fast", "'', 'quick', 'careful' or 'medical'"),
+    ("initial", "elsewhere", "annotations|predictions:.+|data:.+"),
+    ("initial", "data:", "annotations|predictions:.+|data:.+"),
+    ("cannot_tell", False, "valid string"),
+    ("encoder", "resnet", "choose one of cifar_resnet20, convnext_tiny, dinov2_vits14"),
+    ("encoder", 18, "valid string"),
+    ("encoder_weights", 5, "not a valid path"),
+    ("image_size", -1, "greater than or equal to 0"),
+    ("image_size", 1024, "less than or equal to 512"),
+    ("selector", "liner", "choose one of auto, co_teaching"),
+    ("selector_options", "none", "valid dictionary"),
+    ("score", "loss", "choose one of "),
+    ("diversity", "much", "choose one of diffusion, k_centre, none, quotas"),
+    ("diversity_options", [1], "valid dictionary"),
+    ("tie_rule", "coin", "'lowest' or 'current'"),
+    ("max_votes", 1, "greater than or equal to 2"),
+    ("max_votes", 101, "less than or equal to 100"),
+    ("max_votes", 2.5, "valid integer"),
+    ("solo", "often", "valid boolean"),
+    ("overwritten", "nobody", "'editor', 'author' or 'ignore'"),
+    ("queue", "list", "'window' or 'view'"),
+    ("audit_share", 0.7, "less than or equal to 0.5"),
+    ("audit_share", -0.1, "greater than or equal to 0"),
+    ("stop_yield", 1, "less than 1"),
+    ("stop_yield", -1, "greater than or equal to 0"),
+    ("budget", 0, "greater than or equal to 1"),
+    ("budget", "much", "valid integer"),
+    ("window", 0, "greater than or equal to 1"),
+    ("window", 5001, "less than or equal to 5000"),
+    ("window", "many", "valid integer"),
+    ("retrain_after", -1, "greater than or equal to 1"),
+    ("seed", -1, "greater than or equal to 0"),
+]
+
+
+def test_every_key_has_a_wrong_value_whose_message_is_tested():
+    assert {key for key, _, _ in WRONG} == set(Policy.model_fields)
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), WRONG)
+def test_a_wrong_value_among_the_extra_params_is_told_with_what_is_allowed(key, value, allowed):
+    for text in (json.dumps({key: value}), {key: value}):
+        with pytest.raises(ConfigurationError) as error:
+            policy_of(Settings(), text)
+        assert str(error.value).startswith(f"Policy key {key} = {value!r}: ")
+        assert allowed in str(error.value)
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), [*WRONG, ("windw", 3, "Known keys: ")])
+def test_a_wrong_value_in_the_policy_file_is_told_with_the_file(tmp_path, key, value, allowed):
+    file = tmp_path / "policy.toml"
+    file.write_text(f"{key} = {json.dumps(value)}\n")  # these values are written alike in TOML
+    with pytest.raises(ConfigurationError) as error:
+        policy_of(Settings(policy_file=file), "")
+    assert str(error.value).startswith(f"RELABEL_POLICY_FILE = {file}: ")
+    assert f"olicy key {key} = {value!r}" in str(error.value)
+    assert allowed in str(error.value)
+
+
+def test_names_are_those_that_learning_knows():
+    """Written down twice, so that a web process tells a wrong one without importing torch."""
+    from relabel.learning.encoders import ENCODERS
+    from relabel.learning.selectors import SELECTORS
+
+    assert set(SELECTOR_NAMES) == set(SELECTORS)
+    assert set(ENCODER_NAMES) == set(ENCODERS)
 
 
 def test_later_layers_win():

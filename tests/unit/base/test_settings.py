@@ -88,26 +88,74 @@ def test_our_own_name_wins_over_the_known_one(monkeypatch):
     assert Settings.from_env().port == 2000
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("RELABEL_PORT", "70000"),
-        ("PORT", "many"),
-        ("LOG_LEVEL", "loud"),
-        ("RELABEL_SWEEP_SECONDS", "0"),
-        ("RELABEL_MAX_IMAGE_BYTES", "-1"),
-        ("RELABEL_REQUEST_TIMEOUT_SECONDS", "soon"),
-    ],
-)
-def test_a_wrong_value_is_named_with_its_variable(monkeypatch, name, value):
+WEB = "begin it with http:// or https://"
+WRONG = [
+    ("LABEL_STUDIO_URL", "ls.example.org:8080", WEB),
+    ("LABEL_STUDIO_HOST", "ftp://ls.example.org", WEB),
+    ("RELABEL_LABEL_STUDIO_URL", "", "at least 1 character"),
+    ("RELABEL_URL", "backend:9090", WEB),
+    ("RELABEL_QUEUE_URL", "amqp://h", "begin it with redis:// or rediss:// or unix://"),
+    ("RELABEL_PORT", "70000", "less than or equal to 65535"),
+    ("RELABEL_PORT", "0", "greater than or equal to 1"),
+    ("PORT", "many", "valid integer"),
+    ("LOG_LEVEL", "loud", "debug|info|warning|error"),
+    ("RELABEL_DEVICE", "gpu", "(cpu|cuda"),
+    ("RELABEL_SWEEP_SECONDS", "0", "greater than 0"),
+    ("RELABEL_SWEEP_SECONDS", "often", "valid number"),
+    ("RELABEL_REQUEST_TIMEOUT_SECONDS", "soon", "valid number"),
+    ("RELABEL_REQUEST_TIMEOUT_SECONDS", "-3", "greater than 0"),
+    ("RELABEL_IMAGE_TIMEOUT_SECONDS", "0", "greater than 0"),
+    ("RELABEL_MAX_REQUEST_BYTES", "0", "greater than 0"),
+    ("RELABEL_MAX_REQUEST_BYTES", "64MB", "valid integer"),
+    ("RELABEL_MAX_IMAGE_BYTES", "-1", "greater than 0"),
+    ("RELABEL_MAX_IMAGE_PIXELS", "0", "greater than 0"),
+    ("RELABEL_SHOW_ANNOTATORS", "perhaps", "valid boolean"),
+    ("RELABEL_IMAGE_HOSTS", "3", "valid tuple"),
+    ("RELABEL_IMAGE_HOSTS", "a.org", """lists are JSON, as in '["a.org"]'"""),
+]
+TOLD_WHEN_USED = {
+    "label_studio_api_key": "test_a_missing_token_says_where_to_get_one; a wrong one is refused",
+    "label_studio_api_key_file": "test_a_missing_token_file_is_named, and others below",
+    "host": "told by the system when listening",
+    "basic_auth_user": "test_a_user_without_password_is_refused_without_showing_secrets",
+    "basic_auth_pass": "test_a_user_without_password_is_refused_without_showing_secrets",
+    "data_dir": "tests/contract/test_storage.py: a store that cannot be opened",
+    "database_url": "tests/contract/test_storage.py: a store that cannot be opened",
+    "policy_file": "tests/unit/base/test_policy.py: an unreadable policy file",
+    "local_files_root": "tests/unit/imaging/test_fetch.py: files that cannot be used",
+}
+"""Settings of which any text may be right; where the message is tested."""
+
+
+def test_every_setting_has_a_wrong_value_whose_message_is_tested():
+    told = {name.removeprefix("RELABEL_").lower() for name, _, _ in WRONG}
+    assert told | set(TOLD_WHEN_USED) >= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), WRONG)
+def test_a_wrong_value_is_told_with_its_variable_and_what_is_allowed(
+    monkeypatch, name, value, allowed
+):
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=f"{name}.*{value}"):
+    with pytest.raises(ConfigurationError) as error:
         Settings.from_env()
+    message = str(error.value)
+    assert message.startswith(f"Settings: {name} = ")
+    assert value in message
+    assert allowed in message
 
 
-def test_a_list_that_is_no_json_is_told(monkeypatch):
-    monkeypatch.setenv("RELABEL_IMAGE_HOSTS", "a.org")
-    with pytest.raises(ConfigurationError, match="RELABEL_IMAGE_HOSTS"):
+def test_the_password_of_a_wrong_address_is_not_told(monkeypatch):
+    monkeypatch.setenv("RELABEL_QUEUE_URL", "http://:the-password@h/0")
+    with pytest.raises(ConfigurationError, match=r"'http://:\*\*\*@h/0'") as error:
+        Settings.from_env()
+    assert "the-password" not in str(error.value)
+
+
+def test_several_wrong_values_are_told_at_once(monkeypatch):
+    monkeypatch.setenv("RELABEL_PORT", "0")
+    monkeypatch.setenv("RELABEL_DEVICE", "gpu")
+    with pytest.raises(ConfigurationError, match=r"RELABEL_PORT = '0'.*; RELABEL_DEVICE = 'gpu'"):
         Settings.from_env()
 
 
