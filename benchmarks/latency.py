@@ -146,7 +146,7 @@ def webhooks(backend: Backend, server: LabelStudioServer, project: int, number: 
         "project": api.get(server.admin, f"/api/projects/{project}/"),
     }
     body["task"] = {k: v for k, v in body["task"].items() if k not in ("annotations", "drafts")}
-    (hook,) = api.get(server.admin, "/api/webhooks/", project=project)
+    hook = api.get(server.admin, "/api/webhooks/", project=project)[0]
     seconds = []
     for _ in range(number):
         # A new connection each time, as Label Studio does.
