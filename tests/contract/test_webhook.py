@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 from base64 import b64encode
@@ -326,36 +327,52 @@ def _completed(body):
 
 
 # -- fuzz ------------------------------------------------------------------------------------
+EXAMPLES = int(os.environ.get("RELABEL_FUZZ_EXAMPLES", "200"))
+"""Per test; a long run is RELABEL_FUZZ_EXAMPLES=10000."""
+ODD = st.text(st.sampled_from("<>&\"'/=$;[]{}\\ \0\n\r\u2028é猫\ud800a1"), max_size=12)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | ODD,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
 
 
 @st.composite
-def damaged_events(draw):
-    """A real event in which some values, wherever they stand, are something else."""
-    body = copy.deepcopy(draw(st.sampled_from(list(EVENTS.values()))))
+def damaged(draw, bodies):
+    """A real body in which some values, wherever they stand, are something else."""
+    body = copy.deepcopy(draw(st.sampled_from(bodies)))
     for _ in range(draw(st.integers(1, 3))):
         inner = body
         while isinstance(inner, (dict, list)) and inner:
             keys = sorted(inner) if isinstance(inner, dict) else range(len(inner))
             key = draw(st.sampled_from(list(keys)))
             if not isinstance(inner[key], (dict, list)) or draw(st.booleans()):
-                inner[key] = draw(JSON)
+                inner[key] = draw(JSON | cut(inner[key]))
                 break
             inner = inner[key]
     return body
 
 
+def cut(value):
+    """A text of which a part is something else, if the value is one."""
+    if not isinstance(value, str):
+        return st.just(value)
+    places = st.integers(0, len(value))
+    return st.builds(
+        lambda i, j, new: value[: min(i, j)] + new + value[max(i, j) :], *[places] * 2, ODD
+    )
+
+
 FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+POSTED = ["/webhook", "/setup", "/predict", "/train"]
 
 
 @FUZZ
-@given(body=damaged_events())
+@given(body=damaged(list(EVENTS.values())))
 def test_no_damaged_event_is_a_failure(backend, body):
     response = safe(backend.send(body))
     assert response.status_code in (201, 400)
@@ -364,9 +381,52 @@ def test_no_damaged_event_is_a_failure(backend, body):
 
 
 @FUZZ
-@given(body=JSON | st.binary(), path=st.sampled_from(["/webhook", "/setup", "/predict", "/train"]))
-def test_no_body_is_a_failure(backend, body, path):
-    assert safe(backend.post(path, body)).status_code in (200, 201, 400)
+@given(body=damaged([PAYLOADS["setup"], PAYLOADS["setup"] | {"extra_params": "window = 3"}]))
+def test_no_damaged_setup_is_a_failure(backend, body):
+    response = safe(backend.post("/setup", body))
+    assert response.status_code in (200, 400)
+    assert len(response.status.splitlines()) == 1
+    assert safe(backend.client.get(f"/api/projects/{P}/status")).status_code == 200
+
+
+@FUZZ
+@given(body=damaged([PAYLOADS["predict"]]))
+def test_no_damaged_predict_is_a_failure(backend, body):
+    response = safe(backend.post("/predict", body))
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        assert len(response.get_json()["results"]) == len(body["tasks"])
+
+
+@FUZZ
+@given(
+    body=JSON | st.binary(),
+    path=st.sampled_from(POSTED),
+    kind=st.sampled_from(["application/json", "text/plain", "", "multipart/form-data", "a/b; x"]),
+    token=st.none() | st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"])),
+)
+def test_no_body_and_no_header_is_a_failure(backend, body, path, kind, token):
+    headers = {"Content-Type": kind} | ({} if token is None else {"X-Relabel-Token": token})
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = safe(backend.client.post(path, data=data, headers=headers))
+    assert response.status_code in (200, 201, 400, 401)
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b', "b": "\\ud800"}',
+        b'{"project": ' + b"9" * 10_000 + b"}",
+        b'{"project": 1e999}',
+        b'{"action": NaN}',
+    ],
+    ids=["lists", "objects", "closed", "long number", "endless number", "no number"],
+)
+def test_a_body_that_is_too_deep_or_too_long_is_refused(backend, path, body):
+    assert safe(backend.post(path, body)).status_code == 400
 
 
 # -- health and setup ------------------------------------------------------------------------

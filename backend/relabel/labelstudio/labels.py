@@ -1,5 +1,6 @@
 """From a labelling config to the classes that can be cleaned."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,6 +9,9 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from relabel.errors import LabelConfigError
 
 SUPPORTED = "Supported: one <Image> and one single-choice <Choices> with at least two <Choice> tags"
+
+
+_DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ def parse_label_config(
     """
     if not config.strip():
         raise LabelConfigError(f"The labelling config is empty. {SUPPORTED}.")
+    if _DECLARATION.search(config):
+        # Entities may stand for files, or grow without end; no labelling config needs them.
+        raise LabelConfigError(f"The labelling config declares a document type. {SUPPORTED}.")
     try:
         interface = LabelInterface(config)
     except Exception as error:

@@ -17,6 +17,7 @@ from typing import Any
 from huey import Huey, PriorityRedisHuey, SqliteHuey
 from huey.registry import Message
 from huey.serializer import Serializer
+from sqlalchemy.exc import OperationalError
 
 from relabel.errors import RelabelError
 from relabel.service.context import Context
@@ -141,5 +142,7 @@ def _without_traceback(job: Callable[..., None]) -> Callable[..., None]:
             job(*args)
         except RelabelError as error:
             log.warning("%s%s: %s", job.__name__, args, error)
+        except OperationalError as error:  # locked, full or away
+            log.warning("%s%s: the store: %s", job.__name__, args, error.orig)
 
     return run

@@ -7,6 +7,7 @@ import logging
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from relabel.errors import (
@@ -80,6 +81,9 @@ def _answer_error(error: Exception) -> Response:
         code, text = 404, str(error)
     elif isinstance(error, RelabelError):
         code, text = 503, str(error)
+    elif isinstance(error, OperationalError):
+        log.warning("%s %s: %s", request.method, request.path, error.orig)
+        code, text = 503, "the store is locked, full or away just now; nothing was changed"
     else:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         code, text = 500, "internal error; the log has the details"

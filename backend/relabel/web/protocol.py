@@ -133,7 +133,10 @@ def refusal(text: str) -> Response:
 
 
 def _json() -> Any:
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError as error:
+        raise PayloadError("The request body is nested too deeply.") from error
     if not isinstance(body, dict):
         raise PayloadError("The request body must be a JSON object.")
     if _ODD_TEXT.search(request.get_data()):

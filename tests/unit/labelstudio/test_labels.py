@@ -58,6 +58,16 @@ def test_names_choose_among_several_tags():
 REFUSED = {
     "empty": ("  ", "is empty"),
     "no xml": ("<View><Image", "cannot be read"),
+    "bomb": (
+        '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+        + view(image(), choices('<Choice value="&b;"/><Choice value="c"/>')),
+        "declares a document type",
+    ),
+    "file": (
+        '<!doctype x [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + view(image(), choices("&a;")),
+        "declares a document type",
+    ),
+    "very deep": ("<View>" * 5000 + "</View>" * 5000, "cannot be read"),
     "no image": (view('<Text name="image" value="$text"/>', choices()), "has no <Image> tag"),
     "no choices": (view(image(), '<TextArea name="t" toName="image"/>'), "has no <Choices> tag"),
     "multiple": (view(image(), choices(choice="multiple")), 'use choice="single-radio"'),
