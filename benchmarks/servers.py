@@ -134,16 +134,13 @@ def make_backend(
     data.mkdir(parents=True, exist_ok=True)
     (data / "policy.toml").write_text(f'encoder = "tiny"\n{policy}\n')
 
-    class Configured(Backend):
-        def environment(self) -> dict[str, str]:
-            return super().environment() | extra
-
-    return Configured(
+    return Backend(
         label_studio_url=server.url,
         token=ADMINISTRATOR.token,
         data=data,
         port=port or processes.free_port(0),
         policy=data / "policy.toml",
+        extra=extra,
     )
 
 

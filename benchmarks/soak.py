@@ -1,16 +1,18 @@
 """A long campaign in which everything fails, and what must hold nevertheless.
 
-    python benchmarks/soak.py [--tasks 10000] [--annotators 8] [--votes 2000] [--kill-every 20]
-        [--restart-label-studio 2] [--drop 0.05] [--duplicate 0.05] [--workers 1]
-        [--webs 1]
+    python benchmarks/soak.py [--tasks 10000] [--annotators 8] [--votes 2000] [--pause 4]
+        [--kill-every 20] [--restart-label-studio 2] [--drop 0.05] [--duplicate 0.05]
+        [--workers 1] [--webs 1] [--pair sqlite | postgresql]
 
 Simulated annotators work at a real Label Studio while web, worker and round are killed at random,
 Label Studio is restarted, and webhooks are lost and repeated on their way. In the end the store
 must say of every annotation what Label Studio says; nobody may have been given a task twice, no
 settled task may have been handed out again, and no annotation may have failed while Label Studio
 was up.
-Then the project is detached and compared with what it was. Prints its figures last; exits with 1
-when something did not hold. With --kill-every 0 the processes' memory is compared as well.
+Then all rounds are undone, the project is detached, and Label Studio's export is compared with
+what it was, byte for byte, people's annotations aside. Prints its figures last; exits with 1 when
+something did not hold. With --kill-every 0 the processes' memory is compared as well, and how soon
+the queue follows a vote.
 """
 
 import argparse
@@ -28,6 +30,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contract"))
+
+from pairs import PAIRS, pair_environment
 from relabel.demo import api, processes
 from relabel.demo.annotators import poll
 from relabel.demo.backend_server import Backend
@@ -42,13 +48,19 @@ from relabel.demo.consistency import (
     votes_of,
 )
 from relabel.demo.crowd import Crowd, Submission
+from relabel.demo.leftovers import difference, export_bytes
 from relabel.demo.processes import Server
 from relabel.demo.queue_state import read_queue
 from relabel.errors import RelabelError
+from relabel.storage.database import connect, reading
+from relabel.storage.tables import events
 from servers import Filled, LabelStudioServer, OddNetwork, fill, label_studio, make_backend
+from sqlalchemy import select
 
 SWEEP_SECONDS = 15
 MEMORY_GROWTH = 1.05
+FOLLOW_SECONDS = {"median": 1.0, "p99": 3.0}
+"""From the arrival of an event until Label Studio has everything that follows from it."""
 SETTLE_SECONDS = 600.0
 GRACE_SECONDS = 2.0
 """After Label Studio answers again, requests of before its end may still fail."""
@@ -158,7 +170,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=300, help="shared by the tasks")
     parser.add_argument("--annotators", type=int, default=8)
     parser.add_argument("--votes", type=int, default=2_000)
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two tasks")
+    parser.add_argument("--pause", type=float, default=4.0, help="seconds between two tasks")
+    parser.add_argument("--pair", choices=PAIRS, default="sqlite", help="store and queue")
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; 0 = never")
     parser.add_argument("--restart-label-studio", type=int, default=2)
     parser.add_argument("--drop", type=float, default=0.05)
@@ -177,7 +190,10 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        with label_studio(folder / "label-studio", options.annotators) as server:
+        with (
+            label_studio(folder / "label-studio", options.annotators) as server,
+            pair_environment(options.pair) as pair,
+        ):
             project = fill(server, "Soak", options.tasks, options.images, options.seed)
             policy = f"window = {options.window}\nretrain_after = {options.retrain_after}\n"
             port = processes.free_port(0)
@@ -191,6 +207,7 @@ def main() -> int:
                 port=port,
                 RELABEL_URL=network.url,
                 RELABEL_SWEEP_SECONDS=str(SWEEP_SECONDS),
+                **pair,
             )
             with network.running():
                 figures, broken = campaign(server, backend, project, network, options, ports[1:])
@@ -212,8 +229,9 @@ def campaign(
     """Connect, annotate under chaos, let it settle, compare, detach."""
     number = project.id
     figures: dict[str, Any] = {"tasks": options.tasks, "annotators": options.annotators}
+    figures["load_average"] = [round(os.getloadavg()[1], 1)]
     figures["submit_without_ms"] = baseline(server, options)
-    before_connecting = queue_of(server, number)
+    before_connecting = queue_of(server, number), export_bytes(server.admin, number)
     chaos = Chaos(backend, backend.serve(), options.kill_every, np.random.default_rng(options.seed))
     helpers = [helper(backend, "worker") for _ in range(options.workers - 1)]
     helpers += [helper(backend, "serve", "--no-worker", port=port) for port in more_ports]
@@ -226,25 +244,52 @@ def campaign(
         crowd, windows, reopened, sizes = annotate(server, project, chaos, options)
         figures["kills"] = chaos.kills
         broken = settle(server, backend, number)
+        figures["load_average"].append(round(os.getloadavg()[1], 1))
         figures |= count(server, backend, number, crowd, network)
         broken += judge(server, backend, number, crowd, windows, before, reopened)
         if not options.kill_every:
             figures["memory_mib"], text = grown(*sizes)
-            broken += text
-        began = time.monotonic()
-        backend.run("detach", "--project", str(number), "--yes")
-        figures["detach_seconds"] = round(time.monotonic() - began, 1)
-        if queue_of(server, number) != before_connecting:
-            broken.append("after detaching, overlap or is_labeled of some task is not as before")
-        left = api.get(server.admin, f"/api/projects/{number}/model-versions/")
-        if left:
-            broken.append(f"after detaching, predictions are left: {left}")
+            broken += text + too_late(figures["queue_follows_ms"])
+        broken += take_back(server, backend, number, before_connecting, before, figures)
     finally:
         for one in helpers:
             one.terminate()
             one.wait()
         chaos.serving.stop()
     return figures, broken
+
+
+def take_back(
+    server: LabelStudioServer,
+    backend: Backend,
+    number: int,
+    before_connecting: tuple[dict[int, tuple[int, bool]], bytes],
+    before: Said,
+    figures: dict[str, Any],
+) -> list[str]:
+    """Undo every round, detach, and return what is not as it was before connecting."""
+    began = time.monotonic()
+    while rounds := backend.status(number)["round"]:
+        backend.run("undo", "--project", str(number), "--run", f"round-{rounds}")
+    figures["undo_seconds"] = round(time.monotonic() - began, 1)
+    broken = []
+    if api.get(server.admin, f"/api/projects/{number}/")["model_version"]:
+        broken.append("after undoing all rounds, the project still follows one of them")
+    began = time.monotonic()
+    backend.run("detach", "--project", str(number), "--yes")
+    figures["detach_seconds"] = round(time.monotonic() - began, 1)
+    queue, export = before_connecting
+    if queue_of(server, number) != queue:
+        broken.append("after detaching, overlap or is_labeled of some task is not as before")
+    left = api.get(server.admin, f"/api/projects/{number}/model-versions/")
+    if left:
+        broken.append(f"after detaching, predictions are left: {left}")
+    new = said_in_label_studio(server.admin, number).keys() - before.keys()
+    now = export_bytes(server.admin, number, new)
+    figures["export_bytes"] = len(now)
+    if text := difference(export, now):
+        broken.append(f"after detaching, the export is not what it was: {text}")
+    return broken
 
 
 def helper(backend: Backend, *command: str, port: int = 0) -> subprocess.Popen[bytes]:
@@ -333,7 +378,7 @@ def settle(server: LabelStudioServer, backend: Backend, number: int) -> list[str
         if status["pending_jobs"] or status["round_running"] or status["round_due"]:
             return False
         truth = said_in_label_studio(server.admin, number)
-        found[:] = differences(said_in_store(backend.data, number), truth)
+        found[:] = differences(said_in_store(backend.database(), number), truth)
         return not found
 
     if not poll(caught_up, seconds=SETTLE_SECONDS, every=2.0):
@@ -392,8 +437,32 @@ def count(
         "webhooks_duplicated": network.duplicated,
         "failed_calls_of_annotators": len(crowd.failures),
         "submit_with_ms": quantiles([one.seconds for one in crowd.submissions]),
+        "queue_follows_ms": quantiles(following(backend, number, crowd)),
         "stale_counters": stale_counters(server, number),
     }
+
+
+def following(backend: Backend, number: int, crowd: Crowd) -> list[float]:
+    """Return the seconds from each event's arrival until everything had followed from it."""
+    engine = connect(backend.database())
+    first = min(one.answered_at - one.seconds for one in crowd.submissions)
+    last = max(one.answered_at for one in crowd.submissions)
+    query = select(events.c.received_at, events.c.handled_at).where(
+        events.c.project_id == number, events.c.received_at.between(first, last)
+    )
+    with reading(engine) as connection:
+        found = [row.handled_at - row.received_at for row in connection.execute(query)]
+    engine.dispose()
+    return found
+
+
+def too_late(milliseconds: dict[str, float]) -> list[str]:
+    """Return in words which quantile of the time until the queue follows is too large."""
+    return [
+        f"the queue follows after {milliseconds[name]:.0f} ms ({name})"
+        for name, limit in FOLLOW_SECONDS.items()
+        if milliseconds[name] > 1000 * limit
+    ]
 
 
 def stale_counters(server: LabelStudioServer, number: int) -> int:

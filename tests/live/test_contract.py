@@ -80,7 +80,7 @@ class Bench:
 
     def assert_same_annotations(self):
         said = said_in_label_studio(self.admin, self.project.id)
-        store = said_in_store(self.backend.backend.data, self.project.id)
+        store = said_in_store(self.backend.backend.database(), self.project.id)
         assert differences(store, said) == []
 
 

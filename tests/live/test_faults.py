@@ -67,7 +67,7 @@ def await_sound(project, backend, rounds):
 
     assert poll(quiet, seconds=150, every=0.2), backend.status(project)
     said = said_in_label_studio(project.label_studio.admin, project.id)
-    store = said_in_store(backend.backend.data, project.id)
+    store = said_in_store(backend.backend.database(), project.id)
     assert differences(store, said) == []
     assert doubled(said) == []
     status = backend.status(project)
@@ -143,7 +143,7 @@ def test_what_happens_while_the_backend_is_down_is_repaired_by_its_next_start(co
     api.patch(admin, f"/api/projects/{project.id}/", {"maximum_annotations": 3})
     backend.start_again()
     await_sound(project, backend, rounds=2)
-    store = said_in_store(backend.backend.data, project.id)
+    store = said_in_store(backend.backend.database(), project.id)
     assert store[changed.annotation] == (changed.task, changed.annotator, other)
     assert deleted.annotation not in store
     assert kept.annotation not in store

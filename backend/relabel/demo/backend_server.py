@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ class Backend:
     """How to run `relabel` against one Label Studio.
 
     data: its data folder; policy: TOML file; user, password: what requests to it must carry,
-    empty = nothing.
+    empty = nothing; extra: further variables.
     """
 
     label_studio_url: str
@@ -28,6 +29,7 @@ class Backend:
     policy: Path | None = None
     user: str = ""
     password: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -38,6 +40,11 @@ class Backend:
     def program(self) -> str:
         """The `relabel` command of the environment that runs now."""
         return str(Path(sys.executable).with_name("relabel"))
+
+    def database(self) -> str:
+        """Return the SQLAlchemy address of its store."""
+        own = f"sqlite:///{(self.data / 'relabel.sqlite3').resolve()}"
+        return self.extra.get("RELABEL_DATABASE_URL", own)
 
     def serve(self, *arguments: str) -> Server:
         """Start `relabel serve` and wait until it answers."""
@@ -97,4 +104,4 @@ class Backend:
             env |= {"BASIC_AUTH_USER": self.user, "BASIC_AUTH_PASS": self.password}
         if self.policy is not None:
             env["RELABEL_POLICY_FILE"] = str(self.policy)
-        return env
+        return {**env, **self.extra}

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,13 +14,10 @@ from relabel.storage.database import connect, reading
 Said = dict[int, tuple[int, int, str]]
 """What each live annotation says, by its id: task, annotator, label ("" = no vote)."""
 
-STORE = "relabel.sqlite3"
-"""Name of the store in the backend's data folder."""
 
-
-def said_in_store(data: Path, project: int) -> Said:
-    """Read the store in the backend's data folder."""
-    engine = connect(f"sqlite:///{data / STORE}")
+def said_in_store(address: str, project: int) -> Said:
+    """Read the backend's store, see `Backend.database`."""
+    engine = connect(address)
     with reading(engine) as connection:
         found = list_annotations(connection, project)
     engine.dispose()

@@ -22,7 +22,7 @@ from relabel.demo.queue_state import majority
 from relabel.demo.upload import choice
 from relabel.errors import LabelStudioError, NotFoundError
 
-EMPTY_PAUSE_SECONDS = 0.2
+EMPTY_PAUSE_SECONDS = 1.0
 """Pause before somebody who found the queue empty looks again."""
 RETRY_SECONDS = 0.5
 """Pause before somebody presses a button again that failed."""
@@ -66,7 +66,8 @@ class Served:
 class Crowd:
     """A team of annotators on one project.
 
-    truth: right class of a served task; pause_seconds: what each person rests between two tasks;
+    truth: right class of a served task; pause_seconds: what each person rests between two tasks,
+    on average;
     idle_seconds: how long an empty queue is watched before somebody goes home; on_submission:
     called in the annotator's thread after each stored annotation.
     """
@@ -123,13 +124,14 @@ class Crowd:
         )
 
     def _work(self, person: Account) -> None:
+        rng = np.random.default_rng([self.seed, person.id])
         with api.connect(self.url, person.token) as client:
             while self._claim():
                 if not self._annotate(client, person):
                     with self._guard:
                         self._left += 1
                     return
-                time.sleep(self.pause_seconds)
+                time.sleep(self.pause_seconds * rng.uniform(0.5, 1.5))
 
     def _claim(self) -> bool:
         with self._guard:
