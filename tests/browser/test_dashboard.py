@@ -14,6 +14,7 @@ from relabel.storage.database import open_database, reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import list_rounds, set_round
 from relabel.web.app import create_app
+from relabel.web.server import make_server
 from sqlalchemy import Engine
 
 pytestmark = pytest.mark.browser
@@ -50,19 +51,18 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    import waitress
-
     port = free_port(0)
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("dashboard"),
         label_studio_api_key="x" * 40,
+        host="127.0.0.1",
         port=port,
         show_annotators=True,
     )
     engine = open_database(settings.database())
     campaign = Campaign(tasks=200, votes=40, rounds=2, pictures=200, running=True)
     seed_store(engine, settings, campaign)
-    server = waitress.create_server(create_app(settings), host="127.0.0.1", port=port, threads=4)
+    server = make_server(create_app(settings), settings)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Site(f"http://127.0.0.1:{port}", settings, engine)

@@ -1,8 +1,10 @@
 """Serving the web application with waitress."""
 
 import logging
+from typing import Any
 
 import waitress
+from flask import Flask
 
 from relabel.settings import Settings
 from relabel.web.app import create_app
@@ -11,16 +13,27 @@ log = logging.getLogger("relabel.web")
 
 THREADS = 8
 
+CONNECTIONS = 800
+"""A browser keeps about six open for a while after each page: with waitress' own limit of 100, a
+dozen people who look at the dashboard would shut the webhook out."""
+
 
 def serve(settings: Settings) -> None:
     """Serve until interrupted."""
-    app = create_app(settings)
+    server = make_server(create_app(settings), settings)
     log.info("listening on http://%s:%s", settings.host, settings.port)
-    waitress.serve(
+    server.run()
+
+
+def make_server(app: Flask, settings: Settings) -> Any:
+    """Return a listening server: `run()` serves until `close()`."""
+    return waitress.create_server(
         app,
         host=settings.host,
         port=settings.port,
         threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,  # select() knows no more than 1,024 files
         max_request_body_size=settings.max_request_bytes,
         ident=None,
     )
