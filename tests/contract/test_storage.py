@@ -21,7 +21,7 @@ from relabel.storage.annotations import (
     record_deleted,
     record_truth,
 )
-from relabel.storage.database import connect, migrate, open_database, reading
+from relabel.storage.database import clock, connect, migrate, open_database, reading
 from relabel.storage.events import KEEP_SECONDS, count_events, journal, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
@@ -265,6 +265,22 @@ def test_a_deletion_of_something_unseen_after_the_reading_is_newer_than_it(engin
     delete(engine, 3)
     truth(engine, [7], annotation(3), read_at=read_at)
     assert stored(engine) == {}
+
+
+def test_what_arrived_before_the_clock_was_set_back_is_older_than_a_reading(engine):
+    take(engine, annotation(3), annotation(4), annotation(5))
+    delete(engine, 4)
+    with engine.begin() as connection:
+        connection.execute(update(annotations).values(received_at=time.time() + 3600))
+    truth(engine, [7], annotation(3, "dog", changed=9), annotation(4), read_at=time.time())
+    assert stored(engine) == {3: "dog", 4: "cat"}
+
+
+def test_the_clock_of_the_store_goes_on_within_a_transaction(engine):
+    with engine.begin() as connection:
+        first, second = clock(connection), clock(connection)
+    assert first <= second <= first + 60
+    assert abs(first - time.time()) < 60
 
 
 def test_what_the_truth_removed_stays_removed_for_late_events(engine):

@@ -21,7 +21,7 @@ from relabel.policy import (
     read_policy_file,
 )
 from relabel.settings import Settings
-from relabel.storage.database import open_database
+from relabel.storage.database import clock, open_database, reading
 from relabel.storage.projects import Project
 
 log = logging.getLogger("relabel")
@@ -42,6 +42,11 @@ class Context:
     def folder(self, project_id: int) -> Path:
         """Folder of one project's rounds."""
         return self.settings.data_dir / "projects" / str(project_id)
+
+    def now(self) -> float:
+        """Return the store's own time, Unix seconds."""
+        with reading(self.engine) as connection:
+            return clock(connection)
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,7 +6,6 @@ tasks concerned, and refreshes the queue.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -114,7 +113,7 @@ def read_one_task(context: Context, project: Project, task_id: int) -> list[Task
     """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
-    read_at = time.time()
+    read_at = context.now()
     body = _task_of(context, project, task_id)
     if body is None:
         with context.engine.begin() as connection:

@@ -1,6 +1,5 @@
 """Making the store what Label Studio says: everything, or what changed since last time."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ BATCH = 500
 
 def reconcile_all(context: Context, project: Project) -> int:
     """Read the whole project; return how many tasks it has."""
-    read_at = time.time()
+    read_at = context.now()
     policy = policy_of(context.settings, project.extra_params)
     readings = _read_everything(context, project, policy)
     _store_batches(context, project, policy, readings, read_at)
@@ -108,7 +107,7 @@ def read_changes(context: Context, project: Project) -> list[TaskReading]:
 def _read_since(
     context: Context, project: Project, known: str, overlap_seconds: float
 ) -> list[TaskReading]:
-    read_at = time.time()
+    read_at = context.now()
     policy = policy_of(context.settings, project.extra_params)
     image_key = schema_of(project, policy).image_key
     since = datetime.fromisoformat(known) - timedelta(seconds=overlap_seconds)

@@ -30,10 +30,11 @@ def sweep(context: Context) -> list[Project]:
                 swept.append(project)
             else:
                 swept.append(sweep_project(context, project))
-        except NotFoundError:
+        except NotFoundError as error:
             log.warning(
-                "project %s is gone from Label Studio; to forget it: relabel detach --project %s",
+                "project %s: %s If it is gone for good: relabel forget --project %s",
                 project.id,
+                error,
                 project.id,
             )
         except RelabelError as error:

@@ -6,7 +6,6 @@ bring it back, while a new annotation that got the same id (SQLite reuses them) 
 its later creation time.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
-from relabel.storage.database import upsert
+from relabel.storage.database import clock, upsert
 from relabel.storage.tables import annotations
 from relabel.types import Vote
 
@@ -69,7 +68,8 @@ _UPDATED = (
 
 def record(connection: Connection, project_id: int, seen: Iterable[Annotation]) -> None:
     """Take annotations from events: older news than what is stored changes nothing."""
-    rows = [_row(project_id, annotation, time.time()) for annotation in seen]
+    now = clock(connection)
+    rows = [_row(project_id, annotation, now) for annotation in seen]
     upsert(connection, annotations, rows, update=_UPDATED, newer_by="updated_at")
 
 
@@ -87,7 +87,7 @@ def _mark_deleted(connection: Connection, project_id: int, wanted: list[int]) ->
     known = {
         r.annotation_id: r.task_id for r in connection.execute(select(annotations).where(mine))
     }
-    now = time.time()
+    now = clock(connection)
     connection.execute(update(annotations).where(mine).values(deleted=True, received_at=now))
     ghosts = [
         _row(project_id, Annotation(i, 0, "", Kind.EMPTY, "", FAR_FUTURE, ""), now)
@@ -107,10 +107,11 @@ def record_truth(
     *,
     read_at: float,
 ) -> None:
-    """Make the annotations of these tasks what Label Studio said at `read_at` (Unix seconds).
+    """Make the annotations of these tasks what Label Studio said at `read_at`, by `clock`.
 
     Rows that arrived after `read_at` are left alone: their events are newer than the reading.
     """
+    now = clock(connection)
     stored = {
         row.annotation_id: row
         for row in connection.execute(
@@ -123,8 +124,9 @@ def record_truth(
     ghosts = select(annotations.c.annotation_id, annotations.c.received_at).where(
         annotations.c.project_id == project_id, annotations.c.task_id == 0
     )
-    newer = {i for i, row in stored.items() if row.received_at > read_at}
-    newer |= {row.annotation_id for row in connection.execute(ghosts) if row.received_at > read_at}
+    arrived = [*stored.values(), *connection.execute(ghosts)]
+    # What seems to come from the future arrived before the clock was set back.
+    newer = {row.annotation_id for row in arrived if read_at < row.received_at <= now}
     rows = [_row(project_id, a, read_at) for i, a in true.items() if i not in newer]
     upsert(connection, annotations, rows, update=_UPDATED)
     gone = [i for i, row in stored.items() if i not in true and i not in newer and not row.deleted]

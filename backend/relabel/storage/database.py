@@ -1,5 +1,6 @@
 """Opening the store: SQLite with write-ahead log, or PostgreSQL, brought to the newest schema."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.errors import ConfigurationError
@@ -52,6 +53,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Open a connection that takes no write lock; anything written through it is rolled back."""
     with engine.connect().execution_options(only_reads=True) as connection:
         yield connection
+
+
+def clock(connection: Connection) -> float:
+    """Return the store's own time in Unix seconds: one clock for all machines that share it."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    now = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
+    return float(now.scalar_one())
 
 
 def migrate(engine: Engine) -> None:
