@@ -1,13 +1,20 @@
 """Handing a round's result to Label Studio: predictions, open tasks, then the switch."""
 
 import logging
+import time
 from typing import Any
 
 from relabel.errors import LabelStudioError
 from relabel.service.context import Context, policy_of
-from relabel.service.queue import apply_changes, open_ids, switch_queue
+from relabel.service.queue import (
+    change_task,
+    open_ids,
+    pending_changes,
+    refresh_queue,
+    switch_queue,
+)
 from relabel.service.scores import LAST, RoundResult, scores_now
-from relabel.service.state import read_state
+from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project
@@ -20,6 +27,10 @@ log = logging.getLogger("relabel.publish")
 
 BATCH = 5000
 """Predictions per request: each costs Label Studio a recount of all tasks, so few and large."""
+CHUNK = 4
+"""Tasks opened at a time: votes wait for the queue's lock no longer than that takes."""
+BREATH_SECONDS = 0.05
+"""Pause in which whoever waits for the lock gets it."""
 
 
 def publish(
@@ -32,38 +43,59 @@ def publish(
     """Write a round's scores and switch the queue to them.
 
     The old queue stays exact until the switch: the new predictions belong to a version that the
-    project does not show yet, and the tasks of the new window are opened before the switch. Votes
-    that arrived during the round are honoured, since scores are computed from the votes as they are
-    now. Killed at any point, the next round starts over with a version of its own.
+    project does not show yet, and the tasks of the new window are opened before the switch, a few
+    at a time, since votes wait meanwhile. Votes that arrived during the round are honoured: scores
+    are computed from the votes as they are now. Killed at any point, the next round starts over
+    with a version of its own.
     """
-    number, run = current.project_id, f"round-{current.number}"
-    with queue_lock(context.engine, context.settings.data_dir, number):
-        with reading(context.engine) as connection:
-            project = get_project(connection, number)
-            policy = policy_of(context.settings, project.extra_params)
-            state = read_state(connection, project, policy)
-        scores, _ = scores_now(state, result)
-        by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
-        write_predictions(context, number, current.model_version, by_task, progress)
-        wanted = open_ids(state, scores)
-        if not any(task.touched for task in state.tasks.values()):
-            # Nothing is open yet: the order comes into force before the first task opens.
-            switch_queue(context, project, current.model_version, run=run)
-        apply_changes(context, state, wanted, run=run, progress=progress)
-        with context.engine.begin() as connection:
-            set_scores(connection, number, by_task)
-            log_write(
-                connection, number, run, "predictions", current.model_version, after=len(by_task)
-            )
-            finish_round(
-                connection,
-                current.id,
-                RoundState.PUBLISHED,
-                record=record | {"classes": list(result.classes)},
-                stage="published",
-            )
-        switch_queue(context, project, current.model_version, run=run)
+    number, version = current.project_id, current.model_version
+    state = _state_now(context, number)
+    scores, _ = scores_now(state, result)
+    by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
+    write_predictions(context, number, version, by_task, progress)
+    if not any(task.touched for task in state.tasks.values()):
+        # Nothing is open yet: the order comes into force before the first task opens.
+        switch_queue(context, state.project, version, run=current.run)
+    opened, left = 0, 1
+    while left:
+        with queue_lock(context.engine, context.settings.data_dir, number):
+            now, left = _open_some(context, current, result)
+            if not left:
+                _finish(context, current, by_task, record | {"classes": list(result.classes)})
+                switch_queue(context, state.project, version, run=current.run)
+                refresh_queue(context, state.project)
+        opened += now
+        if left:
+            progress("opening tasks", opened, opened + left)
+            time.sleep(BREATH_SECONDS)
     log.info("project %s: round %s is published", number, current.number)
+
+
+def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[int, int]:
+    """Open and close tasks as the new order wants it; return how many, and how many are left."""
+    state = _state_now(context, current.project_id)
+    scores, _ = scores_now(state, result)
+    changes = pending_changes(state, open_ids(state, scores))
+    for change in changes[:CHUNK]:
+        change_task(context, state.project.id, state.tasks[change.task_id], change, current.run)
+    return len(changes[:CHUNK]), len(changes[CHUNK:])
+
+
+def _finish(
+    context: Context, current: Round, by_task: dict[int, float], record: dict[str, Any]
+) -> None:
+    number, version = current.project_id, current.model_version
+    with context.engine.begin() as connection:
+        set_scores(connection, number, by_task)
+        log_write(connection, number, current.run, "predictions", version, after=len(by_task))
+        finish_round(connection, current.id, RoundState.PUBLISHED, record=record, stage="published")
+
+
+def _state_now(context: Context, number: int) -> ProjectState:
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+        policy = policy_of(context.settings, project.extra_params)
+        return read_state(connection, project, policy)
 
 
 def restore_predictions(context: Context, project: Project) -> int:

@@ -20,7 +20,7 @@ from relabel.storage.projects import Project, set_project
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
-from relabel.types import FloatArray, IntArray, Progress, silent
+from relabel.types import FloatArray, IntArray
 
 log = logging.getLogger("relabel.queue")
 
@@ -132,22 +132,21 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
 
 
 def apply_changes(
-    context: Context,
-    state: ProjectState,
-    wanted: IntArray,
-    *,
-    run: str = LIVE,
-    progress: Progress = silent,
+    context: Context, state: ProjectState, wanted: IntArray, *, run: str = LIVE
 ) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
-    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
-    if state.policy.queue == "view":
-        return 0
-    changes = plan_changes(state.tasks, occupied, wanted)
-    for done, change in enumerate(changes, start=1):
+    changes = pending_changes(state, wanted)
+    for change in changes:
         change_task(context, state.project.id, state.tasks[change.task_id], change, run)
-        progress("opening tasks", done, len(changes))
     return len(changes)
+
+
+def pending_changes(state: ProjectState, wanted: IntArray) -> list[Change]:
+    """Return what must change so that exactly the wanted tasks stand open."""
+    if state.policy.queue == "view":
+        return []
+    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
+    return plan_changes(state.tasks, occupied, wanted)
 
 
 def change_task(

@@ -97,3 +97,28 @@ def test_a_hint_of_nobody_knows_what_says_which_field_is_missing(context):
 def test_every_webhook_event_is_understood():
     assert set(WEBHOOK_ACTIONS) < set(RECEIVERS)
     assert not set(HINTS) & set(DELETIONS)
+
+
+def test_votes_are_carried_out_while_a_round_opens_its_tasks(context, fake, connected, monkeypatch):
+    """A new window takes many writes; votes do not wait for all of them."""
+    number = connected(["cat", "dog"] * 15, params="window = 12")
+    publish_round(context, number, {})
+    fake.events.clear()
+    judged = []
+
+    def vote(_seconds):
+        """Somebody judges a task while the round takes breath, and a worker carries it out."""
+        if len(judged) < 3:
+            task = fake.next_task(50 + len(judged))
+            judged.append(fake.annotate(task, 50 + len(judged), "bird"))
+            deliver(context, fake)
+
+    monkeypatch.setattr("relabel.service.publish.time.sleep", vote)
+    order = sorted(fake.tasks)
+    publish_round(context, number, {task: 0.3 + 0.02 * n for n, task in enumerate(order)})
+    assert len(judged) >= 2
+    assert votes_of_store(context, number) == fake.votes(number)
+    state = state_of(context, number)
+    shown = {p["task"]: p["score"] for p in fake.predictions.values()}  # of the newest version
+    assert {i: task.score for i, task in state.tasks.items()} == pytest.approx(shown)
+    assert len(fake.open_tasks(number)) >= 12

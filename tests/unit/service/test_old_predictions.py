@@ -50,6 +50,7 @@ def test_predictions_are_removed_one_by_one_with_rests_and_never_in_bulk(
 ):
     number, _ = four_rounds
     fake.requests.clear()
+    rests.clear()
     remove_old_predictions(context, number)
     written = [(method, path) for method, path, _ in fake.writes()]
     assert len(written) == 6
