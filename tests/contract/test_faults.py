@@ -3,28 +3,27 @@
 Faults of whole processes (SIGKILL, restarts, slowness) are tried in tests/live.
 """
 
-import shutil
-from datetime import datetime, timedelta
+import contextlib
+import os
+import time
+from datetime import timedelta
 from email.utils import format_datetime
 
 import httpx
 import pytest
 import stamina
-from fake_label_studio import CONFIG
-from relabel.errors import ConfigurationError, LabelStudioError, NotFoundError, RelabelError
+from relabel.errors import ConfigurationError, RelabelError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connect import connect, plan_connect
+from relabel.service.context import Context
 from relabel.service.ingest import carry_out, receive
 from relabel.service.jobs import open_queue, register_jobs
-from relabel.service.rounds_due import round_due_now
 from relabel.service.status import project_status
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage import database
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
-from relabel.storage.projects import forget_project, get_project
 from relabel.web.app import create_app
-from sqlalchemy import event
 from wiring import (
     connect_project,
     deliver,
@@ -111,10 +110,8 @@ def test_whatever_label_studio_answers_no_event_is_lost(context, fake, running, 
     for body in fake.events:
         receive(context.engine, context.settings, body)
     fake.events.clear()
-    try:
+    with contextlib.suppress(RelabelError):
         carry_out(context, number)
-    except RelabelError as error:
-        assert str(error), "the log says why"
     sweep_now(context)
     assert votes_of_store(context, number) == fake.votes(number), "what was sent is known at once"
     fake.intercept = lambda _request: None
@@ -172,7 +169,7 @@ def test_events_are_answered_while_the_store_is_locked_and_read_again_later(
 def test_a_locked_store_stops_a_job_and_not_the_worker(context, fake, running, monkeypatch, caplog):
     number, ids = running
     monkeypatch.setattr(database, "LOCK_WAIT_SECONDS", 0.1)
-    again = make_again(context, fake)
+    again = make_again(context)
     queue = open_queue(context.settings)
     jobs = register_jobs(queue, lambda: again)
     fake.annotate(ids[0], 1, "cat")
@@ -187,10 +184,10 @@ def test_a_locked_store_stops_a_job_and_not_the_worker(context, fake, running, m
     again.close()
 
 
-def make_again(context, fake):
+def make_again(context):
     """Open the same store a second time, as another process would."""
     opened = database.connect(context.settings.database())
-    return type(context)(context.settings, opened, context.label_studio)
+    return Context(context.settings, opened, context.label_studio)
 
 
 def test_events_are_answered_while_the_disk_is_full_and_read_again_later(
@@ -248,8 +245,6 @@ SKEWS = {"a day behind": -86_400.0, "ten minutes ahead": 600.0, "a year ahead": 
 
 @pytest.mark.parametrize("name", SKEWS)
 def test_the_clock_of_this_machine_decides_nothing(context, fake, running, monkeypatch, name):
-    import time
-
     number, ids = running
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + SKEWS[name])
@@ -291,21 +286,17 @@ def test_a_clock_of_label_studios_web_server_that_is_off_loses_no_late_change(
     fake.events.clear()
     for _ in range(sweeps):
         sweep_now(context)
-    if seconds <= 60:
-        assert_repaired(context, fake, number)
-    else:
-        # Far ahead it can hide a change whose event was lost, until the next whole reading.
-        from relabel.service.sweep import sweep_project
-
-        with reading(context.engine) as connection:
-            project = get_project(connection, number)
-        sweep_project(context, project, full=True)
-        assert_repaired(context, fake, number)
+    if seconds > 60:
+        # Far ahead it hides a change whose event was lost, until the whole project is read again.
+        (stamp,) = (context.settings.data_dir / "locks").glob("read-*")
+        os.utime(stamp, times=(0, 0))
+        sweep_now(context)
+    assert_repaired(context, fake, number)
 
 
 # -- two backends ----------------------------------------------------------------------------
 def test_a_second_backend_is_refused_with_the_reason_and_changes_nothing(
-    tmp_path, context, fake, running, store_template
+    tmp_path, fake, running, store_template
 ):
     number, _ = running
     folder = tmp_path / "second"
@@ -323,9 +314,9 @@ def test_a_second_backend_is_refused_with_the_reason_and_changes_nothing(
     second.close()
 
 
-def test_a_backend_that_has_moved_is_no_second_one(tmp_path, context, fake, running):
+def test_a_backend_that_has_moved_is_no_second_one(context, fake, running):
     number, _ = running
-    moved = type(context)(
+    moved = Context(
         context.settings.model_copy(update={"url": "http://moved.test:9090"}),
         context.engine,
         context.label_studio,

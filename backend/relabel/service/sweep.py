@@ -17,6 +17,9 @@ from relabel.storage.tasks import list_tasks
 
 log = logging.getLogger("relabel.sweep")
 
+WHOLE_SECONDS = 86_400.0
+"""How long readings of what changed alone are relied on."""
+
 
 def sweep(context: Context) -> list[Project]:
     """Compare every project with Label Studio; return those that could be."""
@@ -46,11 +49,13 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
     """Repair one project; return it as it is now."""
     with queue_lock(context.engine, context.settings.data_dir, project.id):
         project = read_project(context, project)
+        full = full or _whole_reading_due(context, project)
         if not full:
             reconcile_recent(context, project)
         # Compared afterwards: as many tasks may be new as were deleted.
         if full or _count_differs(context, project):
             reconcile_all(context, project)
+            _read_stamp(context, project).touch()
         restore_predictions(context, project)
         if assert_settings(context, project).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
@@ -59,6 +64,18 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
     _stamp(context, project).touch()
     carry_out(context, project.id)
     return project
+
+
+def _whole_reading_due(context: Context, project: Project) -> bool:
+    """Return whether the whole project should be read again.
+
+    Readings of what changed rely on Label Studio's times. Should these ever have been wrong, the
+    consequences last a day.
+    """
+    stamp = _read_stamp(context, project)
+    if not stamp.exists():
+        stamp.touch()
+    return abs(time.time() - stamp.stat().st_mtime) > WHOLE_SECONDS
 
 
 def forget_sweeps(context: Context) -> None:
@@ -81,9 +98,17 @@ def _swept_lately(context: Context, project: Project) -> bool:
 
 
 def _stamp(context: Context, project: Project) -> Path:
+    return _locks(context) / f"swept-{project.id}"
+
+
+def _read_stamp(context: Context, project: Project) -> Path:
+    return _locks(context) / f"read-{project.id}"
+
+
+def _locks(context: Context) -> Path:
     folder = context.settings.data_dir / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"swept-{project.id}"
+    return folder
 
 
 def _count_differs(context: Context, project: Project) -> bool:
