@@ -78,6 +78,10 @@ class LabelStream:
             )
         )
 
+    def address(self):
+        """Return the address of the image on the screen."""
+        return self._shown().get_attribute("src")
+
     def ticked(self):
         return self.page.locator(".lsf-choice input:checked").count()
 

@@ -198,7 +198,7 @@ def test_undoing_is_confirmed_and_left_to_a_worker(own, page):
     """The question names what goes and what stays; the answer is for that round only."""
     client = own.client()
     text = page(client, "/projects/1/undo/confirm")
-    for words in ("are deleted from Label Studio", "No vote is lost", "Undo round 1"):
+    for words in ("are removed from Label Studio", "No vote is lost", "Undo round 1"):
         assert words in text
     for run in ("", "round-2"):
         assert client.post("/projects/1/undo", data={"run": run}, headers=OWN).status_code == 404
