@@ -101,8 +101,9 @@ def test_every_webhook_event_is_understood():
 
 def test_votes_are_carried_out_while_a_round_opens_its_tasks(context, fake, connected, monkeypatch):
     """A new window takes many writes; votes do not wait for all of them."""
-    number = connected(["cat", "dog"] * 15, params="window = 12")
-    publish_round(context, number, {})
+    number = connected(["cat", "dog"] * 20, params="window = 14")
+    order = sorted(fake.tasks)
+    publish_round(context, number, {task: 0.9 - 0.01 * n for n, task in enumerate(order)})
     fake.events.clear()
     judged = []
 
@@ -114,11 +115,10 @@ def test_votes_are_carried_out_while_a_round_opens_its_tasks(context, fake, conn
             deliver(context, fake)
 
     monkeypatch.setattr("relabel.service.publish.time.sleep", vote)
-    order = sorted(fake.tasks)
-    publish_round(context, number, {task: 0.3 + 0.02 * n for n, task in enumerate(order)})
+    publish_round(context, number, {task: 0.3 + 0.01 * n for n, task in enumerate(order)})
     assert len(judged) >= 2
     assert votes_of_store(context, number) == fake.votes(number)
     state = state_of(context, number)
     shown = {p["task"]: p["score"] for p in fake.predictions.values()}  # of the newest version
     assert {i: task.score for i, task in state.tasks.items()} == pytest.approx(shown)
-    assert len(fake.open_tasks(number)) >= 12
+    assert len(fake.open_tasks(number)) >= 14
