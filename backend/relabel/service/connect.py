@@ -15,6 +15,7 @@ from relabel.labelstudio.contract import (
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
 from relabel.service.webhooks import replace_webhooks
@@ -34,16 +35,22 @@ from relabel.storage.writes import log_write
 log = logging.getLogger("relabel.connect")
 
 BACKEND_TITLE = "Relabel"
+VERSION_PREFIX = "relabel-"
+"""Of the model versions of all rounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectPlan:
-    """What connecting will do; nothing has been written yet."""
+    """What connecting will do; nothing has been written yet.
+
+    leftovers: model versions of an earlier connection that this store knows nothing of.
+    """
 
     project: Project
     policy: Policy
     schema: LabelSchema
     steps: tuple[str, ...]
+    leftovers: tuple[str, ...] = ()
 
 
 def plan_connect(context: Context, number: int, extra_params: str | None = None) -> ConnectPlan:
@@ -92,15 +99,17 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         "then, with each round: write one prediction without a suggestion per task, "
         f"open the {policy.window} most suspicious tasks, and point model_version at the round"
     )
+    leftovers = () if known else _leftovers(context.label_studio, number)
     steps = (
         tasks_text,
+        *(f"delete the predictions {version!r} of an earlier connection" for version in leftovers),
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
         f"add the ML backend {BACKEND_TITLE!r} at {url}",
         f"add two webhooks to {url}/webhook with a secret of their own",
         f"add the Data Manager tab {TAB_TITLE!r}",
         rounds_text,
     )
-    return ConnectPlan(project, policy, schema, steps)
+    return ConnectPlan(project, policy, schema, steps, leftovers)
 
 
 def connect(context: Context, plan: ConnectPlan) -> Project:
@@ -111,6 +120,9 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
     with queue_lock(context.engine, settings.data_dir, number):
         with context.engine.begin() as connection:
             save_project(connection, plan.project)
+        for version in plan.leftovers:
+            # Rounds are counted from 1 again: their names would meet those of the old ones.
+            remove_version(context, number, version)
         reconcile_all(context, plan.project)
         if plan.project.connected_at == FAR_FUTURE:
             _fix_beginning(context, number)
@@ -137,6 +149,11 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
             ):
                 log_write(connection, number, "connect", what, target)
             return get_project(connection, number)
+
+
+def _leftovers(server: LabelStudio, number: int) -> tuple[str, ...]:
+    """After `relabel forget`, a lost store, or in a copy of a connected project."""
+    return tuple(v for v in server.model_versions(number) if v.startswith(VERSION_PREFIX))
 
 
 def _refuse_second_backend(server: LabelStudio, settings: Settings, project: Project) -> None:
