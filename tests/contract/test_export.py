@@ -1,0 +1,182 @@
+"""What leaves the system: labels in every format, and labels written back into the tasks."""
+
+import csv
+import io
+import json
+
+import pytest
+from fake_label_studio import ORIGINAL
+from relabel.service.export import FORMATS, export_rows, write_back
+from relabel.service.undo import undo_run
+from wiring import connect_project, deliver, publish_round, state_of
+
+NASTY = '=cmd|"/c calc"!A1,\n"quoted" <b>é猫'
+CONFIG = (
+    '<View><Image name="picture" value="$photo"/>'
+    '<Choices name="kind" toName="picture" required="true">'
+    '<Choice value="cat"/><Choice value="dog"/><Choice value="bird"/></Choices></View>'
+)
+
+
+@pytest.fixture
+def project(context, fake, connected):
+    """Task by task: confirmed, corrected, waiting for a third vote, untouched, unlabelled."""
+    number = connected(["cat", "cat", "cat", "dog", None])
+    ids = list(fake.tasks)
+    publish_round(context, number, {ids[0]: 0.9, ids[1]: 0.8, ids[2]: 0.7})
+    fake.annotate(ids[0], 1, "cat")
+    fake.annotate(ids[1], 1, "dog")
+    fake.annotate(ids[1], 2, "dog")
+    fake.annotate(ids[2], 1, "bird")
+    deliver(context, fake)
+    return number, ids
+
+
+def exported(context, number, kind):
+    return FORMATS[kind](*export_rows(context, number))
+
+
+def test_every_task_is_exported_once_with_label_state_and_votes(context, project):
+    number, ids = project
+    body = json.loads(exported(context, number, "json"))
+    assert body["classes"] == ["cat", "dog", "bird"]
+    rows = {row["task_id"]: row for row in body["tasks"]}
+    assert list(rows) == ids
+    assert [rows[i]["label"] for i in ids] == ["cat", "dog", "cat", "dog", ""]
+    assert [rows[i]["initial_label"] for i in ids] == ["cat", "cat", "cat", "dog", ""]
+    assert [rows[i]["changed"] for i in ids] == [False, True, False, False, False]
+    assert [rows[i]["second_opinion"] for i in ids] == [True, True, False, False, False]
+    assert rows[ids[1]]["state"] == "settled"
+    assert rows[ids[2]]["state"] != "settled"
+    assert rows[ids[1]]["votes"] == {str(ORIGINAL): "cat", "1": "dog", "2": "dog"}
+    assert rows[ids[1]]["soft_label"] == {"cat": pytest.approx(1 / 3), "dog": pytest.approx(2 / 3)}
+    assert rows[ids[4]]["soft_label"] == {}
+
+
+def test_csv_says_the_same_as_json(context, project):
+    number, _ = project
+    table = list(csv.DictReader(io.StringIO(exported(context, number, "csv"))))
+    objects = json.loads(exported(context, number, "json"))["tasks"]
+    assert len(table) == len(objects) == 5
+    for line, row in zip(table, objects, strict=True):
+        for key, value in row.items():
+            given = json.loads(line[key]) if isinstance(value, dict) else line[key]
+            assert given == (value if isinstance(value, dict) else str(value)), key
+
+
+def test_label_studio_s_own_format_can_be_imported_and_cleaned_again(context, fake, project):
+    number, ids = project
+    tasks = json.loads(exported(context, number, "label-studio"))
+    assert [t["data"]["image"] for t in tasks] == [fake.tasks[i]["data"]["image"] for i in ids]
+    again = fake.add_project([])
+    for task in tasks:
+        (new,) = fake.add_tasks(again, [None])
+        fake.tasks[new]["data"] = task["data"]
+        for annotation in task["annotations"]:
+            (item,) = annotation["result"]
+            assert (item["from_name"], item["to_name"], item["type"]) == (
+                "label",
+                "image",
+                "choices",
+            )
+            fake.annotate(new, ORIGINAL, *item["value"]["choices"])
+    truths = [[a["ground_truth"] for a in task["annotations"]] for task in tasks]
+    assert truths == [[True], [True], [False], [False], []]
+    connect_project(context, again)
+    state = state_of(context, again)
+    assert [state.schema.classes[g] if g >= 0 else "" for g in state.given] == [
+        "cat",
+        "dog",
+        "cat",
+        "dog",
+        "",
+    ]
+
+
+def test_names_of_tags_and_fields_are_those_of_the_project(context, fake):
+    number = fake.add_project([], config=CONFIG)
+    (task,) = fake.add_tasks(number, [None])
+    fake.tasks[task]["data"] = {"photo": "/a.png", "other": 3}
+    fake.annotations[1] = {
+        "id": 1,
+        "task": task,
+        "project": number,
+        "completed_by": 9,
+        "updated_by": 9,
+        "was_cancelled": False,
+        "created_at": fake.tasks[task]["created_at"],
+        "updated_at": fake.tasks[task]["created_at"],
+        "result": [
+            {
+                "from_name": "kind",
+                "to_name": "picture",
+                "type": "choices",
+                "value": {"choices": ["dog"]},
+            }
+        ],
+    }
+    connect_project(context, number)
+    (only,) = json.loads(exported(context, number, "label-studio"))
+    assert only["data"]["photo"] == "/a.png"
+    (annotation,) = only["annotations"]
+    assert annotation["result"][0]["from_name"] == "kind"
+    assert annotation["result"][0]["to_name"] == "picture"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_any_text_survives_the_export(context, fake, connected, kind):
+    number = connected(["cat", "dog"])
+    task = min(fake.tasks)
+    fake.tasks[task]["data"]["image"] = NASTY
+    fake.tasks[task]["updated_at"] = fake._now()
+    connect_project(context, number)
+    text = exported(context, number, kind)
+    if kind == "csv":
+        found = [row["image"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+    elif kind == "json":
+        found = [row["image"] for row in json.loads(text)["tasks"]]
+    else:
+        found = [row["data"]["image"] for row in json.loads(text)]
+    assert NASTY in found
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_empty_project_exports_no_task(context, connected, kind):
+    number = connected([])
+    text = exported(context, number, kind)
+    if kind == "csv":
+        assert len(text.splitlines()) == 1
+    else:
+        body = json.loads(text)
+        assert (body["tasks"] if kind == "json" else body) == []
+
+
+# -- writing back ----------------------------------------------------------------------------
+def test_settled_labels_are_written_into_their_tasks_and_nothing_else_changes(
+    context, fake, project
+):
+    number, ids = project
+    annotations = json.dumps(fake.annotations, sort_keys=True)
+    images = {i: fake.tasks[i]["data"]["image"] for i in ids}
+    queue = {i: (t["overlap"], t["is_labeled"]) for i, t in fake.tasks.items()}
+    settled = {row.task_id for row in export_rows(context, number)[1] if row.state == "settled"}
+    assert {ids[0], ids[1]} <= settled
+    assert ids[2] not in settled
+    assert write_back(context, number) == len(settled)
+    for i in ids:
+        data = fake.tasks[i]["data"]
+        assert data["image"] == images[i]
+        assert ("relabel_label" in data) == (i in settled)
+    assert fake.tasks[ids[1]]["data"]["relabel_label"] == "dog"
+    assert fake.tasks[ids[1]]["data"]["relabel_soft_label"]["dog"] == pytest.approx(2 / 3)
+    assert json.dumps(fake.annotations, sort_keys=True) == annotations
+    assert {i: (t["overlap"], t["is_labeled"]) for i, t in fake.tasks.items()} == queue
+
+
+def test_writing_back_twice_and_undoing_restores_what_was_there_first(context, fake, project):
+    number, ids = project
+    fake.tasks[ids[0]]["data"]["relabel_label"] = "somebody's own"
+    before = {i: dict(fake.tasks[i]["data"]) for i in ids}
+    assert write_back(context, number) == write_back(context, number)
+    undo_run(context, number, "write-back")
+    assert {i: fake.tasks[i]["data"] for i in ids} == before
