@@ -78,9 +78,11 @@ class LabelStream:
             )
         )
 
-    def address(self):
-        """Return the address of the image on the screen."""
-        return self._shown().get_attribute("src")
+    def image_name(self):
+        """Return where the image on the screen comes from."""
+        self._shown()
+        task = self.page.request.get(f"{self.url}/api/tasks/{self.task()}/")
+        return task.json()["data"]["image"]
 
     def ticked(self):
         return self.page.locator(".lsf-choice input:checked").count()

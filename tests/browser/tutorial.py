@@ -148,7 +148,7 @@ class Reader:
     def true_label(self, stream):
         """See which digit it is."""
         truth = json.loads((self.folder / ".relabel-demo" / "truth.json").read_text())
-        return truth[re.search(r"digit-\d+\.png", stream.address())[0]]
+        return truth[re.search(r"digit-\d+\.png", stream.image_name())[0]]
 
     def label(self, person, answers):
         """Press Label All Tasks and answer so many; return the tasks."""

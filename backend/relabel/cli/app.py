@@ -10,26 +10,37 @@ from rich.markup import escape
 from relabel.cli import connecting, looking, serving, trying, working
 from relabel.errors import RelabelError
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "serve": serving.serve,
-    "worker": serving.worker,
-    "connect": connecting.connect,
-    "detach": connecting.detach,
-    "forget": connecting.forget,
-    "doctor": looking.doctor,
-    "status": looking.status,
-    "round": working.round_,
-    "reconcile": working.reconcile,
-    "pause": working.pause,
-    "resume": working.resume,
-    "export": looking.export,
-    "report": looking.report,
-    "log": looking.log,
-    "undo": working.undo,
-    "demo": trying.demo,
-    "simulate": trying.simulate,
-    "forecast": trying.forecast,
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Set up": {
+        "serve": serving.serve,
+        "worker": serving.worker,
+        "connect": connecting.connect,
+        "doctor": looking.doctor,
+    },
+    "Watch and steer": {
+        "status": looking.status,
+        "round": working.round_,
+        "pause": working.pause,
+        "resume": working.resume,
+        "reconcile": working.reconcile,
+        "log": looking.log,
+        "undo": working.undo,
+    },
+    "Take out what was found": {
+        "export": looking.export,
+        "report": looking.report,
+        "forecast": trying.forecast,
+    },
+    "Give a project back": {
+        "detach": connecting.detach,
+        "forget": connecting.forget,
+    },
+    "Try it without a project of your own": {
+        "demo": trying.demo,
+        "simulate": trying.simulate,
+    },
 }
+"""Every command by the heading under which the help lists it."""
 
 
 def build_app() -> typer.Typer:
@@ -37,11 +48,13 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         help="Find and fix the wrong labels of a Label Studio project, the most valuable first.",
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
-    for name, command in COMMANDS.items():
-        app.command(name=name)(command)
+    for heading, commands in COMMANDS.items():
+        for name, command in commands.items():
+            app.command(name=name, rich_help_panel=heading)(command)
     return app
 
 

@@ -6,8 +6,12 @@ import re
 import sys
 from collections.abc import Iterable
 
+import stamina
+
 from relabel.errors import ConfigurationError
 from relabel.settings import Settings
+
+log = logging.getLogger("relabel.labelstudio")
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _PATTERNS = (
@@ -49,3 +53,8 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(RedactSecrets(secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("relabel").setLevel(settings.log_level.upper())
+    stamina.instrumentation.set_on_retry_hooks([_tell_retry])
+
+
+def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    log.warning("Label Studio does not answer; trying again in %.1f s", details.wait_for)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from relabel.cli.options import JsonOption, ProjectOption, RunOption, console, opened
-from relabel.errors import ConfigurationError
+from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.doctor import Finding, examine_project, examine_server
 from relabel.service.export import FORMATS, export_rows, write_back
 from relabel.service.status import project_status
@@ -48,14 +50,17 @@ def doctor(
 
 def _print_findings(title: str, findings: list[Finding]) -> None:
     console.print(f"[bold]{title}[/bold]")
+    lines = Table.grid(padding=(0, 1))
     for finding in findings:
-        mark = "[green]ok     [/green]" if finding.ok else "[red]problem[/red]"
-        console.print(f"  {mark} {finding.check}: ", end="")
-        console.print(finding.text, markup=False, highlight=False)
+        mark = "[green]ok[/green]" if finding.ok else "[red]problem[/red]"
+        lines.add_row(" ", mark, f"{finding.check}:", Text(finding.text, overflow="fold"))
+    console.print(lines)
 
 
 def status(
-    project: ProjectOption,
+    project: Annotated[
+        int | None, typer.Option("--project", "-p", help="Id of the project; else all of them.")
+    ] = None,
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
 ) -> None:
@@ -65,17 +70,25 @@ def status(
     """
     settings = Settings.from_env()
     engine = open_database(settings.database())
-    figures = project_status(engine, settings, project)
+
+    def look() -> list[dict[str, Any]]:
+        return [project_status(engine, settings, number) for number in numbers]
+
+    with reading(engine) as connection:
+        numbers = [p.id for p in list_projects(connection)] if project is None else [project]
+    if not numbers:
+        raise NotReadyError("No project is connected. Connect one: relabel connect --project 1")
     if as_json:
-        typer.echo(json.dumps(figures, indent=2))
+        found = look()
+        typer.echo(json.dumps(found if project is None else found[0], indent=2))
         return
     if not watch:
-        console.print(status_table(figures))
+        console.print(*map(status_table, look()), sep="\n")
         return
-    with suppress(KeyboardInterrupt), Live(status_table(figures), console=console) as live:
+    with suppress(KeyboardInterrupt), Live(console=console) as live:
         while True:
+            live.update(Group(*map(status_table, look())))
             time.sleep(WATCH_SECONDS)
-            live.update(status_table(project_status(engine, settings, project)))
 
 
 def status_table(figures: dict[str, Any]) -> Table:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from relabel.cli.logs import configure_logging
+from relabel.service.context import policy_of
 from relabel.settings import Settings
 
 
@@ -17,10 +18,7 @@ def serve(
     """
     from relabel.cli.processes import run_server  # noqa: PLC0415  only this command needs it
 
-    settings = Settings.from_env()
-    configure_logging(settings)
-    settings.api_key()
-    run_server(settings, with_worker=worker)
+    run_server(_checked_settings(), with_worker=worker)
 
 
 def worker(
@@ -32,6 +30,13 @@ def worker(
     """
     from relabel.service.worker import run_worker  # noqa: PLC0415  only this command needs it
 
+    run_worker(_checked_settings(), parent=parent)
+
+
+def _checked_settings() -> Settings:
+    """Return the settings once everything that is wrong without any project has been refused."""
     settings = Settings.from_env()
     configure_logging(settings)
-    run_worker(settings, parent=parent)
+    settings.api_key()
+    policy_of(settings, "")
+    return settings

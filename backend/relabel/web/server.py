@@ -6,6 +6,7 @@ from typing import Any
 import waitress
 from flask import Flask
 
+from relabel.errors import ConfigurationError
 from relabel.settings import Settings
 from relabel.web.app import create_app
 
@@ -26,14 +27,26 @@ def serve(settings: Settings) -> None:
 
 
 def make_server(app: Flask, settings: Settings) -> Any:
-    """Return a listening server: `run()` serves until `close()`."""
-    return waitress.create_server(
-        app,
-        host=settings.host,
-        port=settings.port,
-        threads=THREADS,
-        connection_limit=CONNECTIONS,
-        asyncore_use_poll=True,  # select() knows no more than 1,024 files
-        max_request_body_size=settings.max_request_bytes,
-        ident=None,
-    )
+    """Return a listening server: `run()` serves until `close()`.
+
+    Raises:
+        ConfigurationError: it cannot listen there.
+
+    """
+    try:
+        return waitress.create_server(
+            app,
+            host=settings.host,
+            port=settings.port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            asyncore_use_poll=True,  # select() knows no more than 1,024 files
+            max_request_body_size=settings.max_request_bytes,
+            ident=None,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"Cannot listen on RELABEL_HOST = {settings.host!r}, RELABEL_PORT = {settings.port}: "
+            f"{getattr(error, 'strerror', None) or error}. Stop the other program, or set another "
+            f"port and connect the project again."
+        ) from error
