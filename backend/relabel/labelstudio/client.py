@@ -19,6 +19,7 @@ import httpx
 import stamina
 
 from relabel.errors import AccessError, LabelStudioDownError, LabelStudioError, NotFoundError
+from relabel.labelstudio.storage_links import as_stored
 
 log = logging.getLogger("relabel.labelstudio")
 
@@ -149,7 +150,7 @@ class LabelStudio:
 
     def all_tasks(self, project_id: int) -> Iterator[dict[str, Any]]:
         """Yield every task with everything, predictions too: twice as long as the export."""
-        yield from self._pages(project_id, {"fields": "all"})
+        yield from map(_as_stored, self._pages(project_id, {"fields": "all"}))
 
     def tasks_since(self, project_id: int, updated_at: str) -> Iterator[dict[str, Any]]:
         """Yield tasks with annotations whose updated_at is later (ISO string in UTC)."""
@@ -160,11 +161,12 @@ class LabelStudio:
             "value": updated_at,
         }
         wanted = {"filters": {"conjunction": "and", "items": [later]}}
-        yield from self._pages(project_id, {"fields": "all", "query": json.dumps(wanted)})
+        query = {"fields": "all", "query": json.dumps(wanted)}
+        yield from map(_as_stored, self._pages(project_id, query))
 
     def task(self, task_id: int) -> dict[str, Any]:
-        """Return one task with annotations and predictions, image reference as stored."""
-        return dict(self._get(f"/api/tasks/{task_id}/", params={"resolve_uri": "false"}))
+        """Return one task with annotations and predictions, its data as stored."""
+        return _as_stored(self._get(f"/api/tasks/{task_id}/", params={"resolve_uri": "false"}))
 
     def update_task(self, task_id: int, **values: Any) -> dict[str, Any]:
         """Change overlap or is_labeled of one task."""
@@ -262,7 +264,7 @@ class LabelStudio:
         page = 1
         while True:
             size = {"project": str(project_id), "page": str(page), "page_size": str(PAGE)}
-            answer = self._get("/api/tasks", params=size | query)
+            answer = self._get("/api/tasks", params=size | {"resolve_uri": "false"} | query)
             found = answer.get("tasks", [])
             yield from found
             if page * PAGE >= int(answer.get("total", 0)) or not found:
@@ -305,6 +307,10 @@ class LabelStudio:
         took = time.monotonic() - began
         log.debug("%s %s: %s in %.4f s", method, path, response.status_code, took)
         return decode(response)
+
+
+def _as_stored(task: dict[str, Any]) -> dict[str, Any]:
+    return task | {"data": as_stored(task.get("data"))}
 
 
 def decode(response: httpx.Response) -> Any:

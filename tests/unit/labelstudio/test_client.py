@@ -231,6 +231,18 @@ def test_a_task_is_read_with_its_image_address_as_stored():
     assert server.requests[0].url.params["resolve_uri"] == "false"
 
 
+def test_addresses_in_cloud_storage_are_read_as_stored_whatever_label_studio_makes_of_them():
+    """Up to 1.22 it does not listen; written back, its link would replace the address for good."""
+    coded = base64.urlsafe_b64encode(b"s3://bucket/a.png").decode()
+    task = {"id": 7, "data": {"image": f"/tasks/7/resolve/?fileuri={coded}", "n": 3}}
+    found = [
+        Server(ok(**task)).client().task(7),
+        *Server(ok(tasks=[task], total=1)).client().all_tasks(3),
+        *Server(ok(tasks=[task], total=1)).client().tasks_since(3, "2026-01-01T00:00:00.000000Z"),
+    ]
+    assert [body["data"] for body in found] == [{"image": "s3://bucket/a.png", "n": 3}] * 3
+
+
 def test_an_empty_answer_is_an_empty_object():
     server = Server(httpx.Response(204))
     server.client().update_prediction(4, 0.5)
