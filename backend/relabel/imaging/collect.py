@@ -28,27 +28,37 @@ def collect_images(
         (N,) digests, "" where the image failed, and the reason of each failure by task id.
 
     """
-    failures: dict[int, str] = {}
-    known = cache.known(project_id)
-    digests = [known.get(reference, "") for reference in references]
-    missing = [row for row, digest in enumerate(digests) if not digest]
+    found = cache.known(project_id)
+    missing: dict[str, int] = {}
+    for task_id, reference in zip(task_ids, references, strict=True):
+        if reference not in found:
+            # Tasks may share an image: it is fetched once, in the name of the first of them.
+            missing.setdefault(reference, task_id)
+    reasons: dict[str, str] = {}
 
-    def one(row: int) -> str:
-        task_id, reference = task_ids[row], references[row]
+    def one(reference: str) -> str:
         reason = ""
         for _ in range(TRIES):
             try:
-                return cache.add(project_id, reference, fetcher.fetch(task_id, reference))
+                content = fetcher.fetch(missing[reference], reference)
+                return cache.add(project_id, reference, content)
             except BadImageError as error:
                 reason = str(error)
-        failures[task_id] = reason
+        reasons[reference] = reason
         return ""
 
-    progress("images", len(task_ids) - len(missing), len(task_ids))
+    total = len(found) + len(missing)
+    progress("images", len(found), total)
     with ThreadPoolExecutor(CONCURRENT, thread_name_prefix="images") as pool:
-        for done, (row, digest) in enumerate(zip(missing, pool.map(one, missing), strict=True)):
-            digests[row] = digest
-            progress("images", len(task_ids) - len(missing) + done + 1, len(task_ids))
+        fetched = zip(missing, pool.map(one, missing), strict=True)
+        for done, (reference, digest) in enumerate(fetched, start=len(found) + 1):
+            found[reference] = digest
+            progress("images", done, total)
     if missing:
         cache.trim()
-    return digests, failures
+    failures = {
+        task_id: reasons[reference]
+        for task_id, reference in zip(task_ids, references, strict=True)
+        if reference in reasons
+    }
+    return [found[reference] for reference in references], failures

@@ -67,3 +67,13 @@ def test_progress_counts_every_image_up_to_all(cache):
     seen = []
     collect(Server("/b.png"), cache, progress=lambda *step: seen.append(step))
     assert seen == [("images", done, 3) for done in range(4)]
+
+
+def test_tasks_that_share_an_image_share_its_fetching_and_its_failure(cache):
+    server = Server("/b.png")
+    ids, references = [2, 3, 5, 7], ["/a.png", "/b.png", "/b.png", "/a.png"]
+    digests, failures = collect_images(1, ids, references, fetcher=server.fetcher, cache=cache)
+    assert digests[0] == digests[3] != ""
+    assert digests[1:3] == ["", ""]
+    assert list(failures) == [3, 5]
+    assert sorted(server.asked) == ["/a.png", *["/b.png"] * TRIES]
