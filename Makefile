@@ -4,6 +4,9 @@ VENV := .venv
 VENV_LS := .venv-label-studio
 BIN := $(VENV)/bin
 LABEL_STUDIO_VERSION := 1.23.2
+# The versions of Label Studio that the contract is tested with, each in an environment of its own.
+LABEL_STUDIO_VERSIONS := 1.21.0 1.22.0 1.23.2
+CACHE := .cache
 ARGS ?=
 
 # A stamp is newer than what it was made from exactly when the installation is up to date.
@@ -13,7 +16,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test lint format install clean
+.PHONY: help demo demo-clean test test-versions fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,10 +30,26 @@ demo-clean: ## Remove what the demo keeps between runs
 test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
 	$(BIN)/pytest $(ARGS)
 
+test-versions: $(INSTALLED_TEST) $(LABEL_STUDIO_VERSIONS:%=$(CACHE)/label-studio-%/.installed) ## The contract with older Label Studios
+	@for version in $(LABEL_STUDIO_VERSIONS); do \
+	  echo "== Label Studio $$version"; \
+	  RELABEL_TEST_LABEL_STUDIO_BIN=$(CURDIR)/$(CACHE)/label-studio-$$version/bin \
+	    $(BIN)/pytest tests/live/test_contract.py tests/live/test_versions.py $(ARGS) || exit 1; \
+	done
+
+fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests of each kind
+	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)
+
 lint: $(INSTALLED_TEST) ## Check style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit -q -c pyproject.toml -r backend
+
+# Needs the network: pip-audit asks a service for the known weaknesses of what is installed.
+audit: $(INSTALLED_TEST) $(CACHE)/pip-audit/.installed ## Look for known weaknesses in dependencies
+	$(BIN)/pip freeze --exclude-editable > $(CACHE)/installed.txt
+	$(CACHE)/pip-audit/bin/pip-audit -s osv --no-deps --disable-pip -r $(CACHE)/installed.txt
 
 format: $(INSTALLED_TEST) ## Format the code
 	$(BIN)/ruff format .
@@ -55,6 +74,17 @@ $(INSTALLED_TEST): pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing the package and its tests into $(VENV) (torch is large) ...'
 	@$(BIN)/pip install -qq --disable-pip-version-check --editable ".[demo,test]"
 	@touch $@ $(INSTALLED)
+
+$(CACHE)/pip-audit/.installed:
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install -qq --disable-pip-version-check pip-audit
+	@touch $@
+
+$(CACHE)/label-studio-%/.installed:
+	@$(PYTHON) -m venv --clear $(@D)
+	@echo 'Installing Label Studio $* ...'
+	@$(@D)/bin/pip install -qq --disable-pip-version-check "label-studio==$*"
+	@touch $@
 
 # Its own environment: Label Studio pins versions of packages that we use too.
 $(INSTALLED_LS):
