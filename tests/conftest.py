@@ -1,7 +1,7 @@
 """A real Label Studio and real backend processes, for the live and the browser tests."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,8 +73,11 @@ class Project:
 
     def true_label(self, task: int) -> str:
         """Return the right class of a task."""
-        data = api.get(self.label_studio.admin, f"/api/tasks/{task}/")["data"]
-        return self.truth[upload.image_name(data["image"])]
+        return self.truth_of(api.get(self.label_studio.admin, f"/api/tasks/{task}/"))
+
+    def truth_of(self, task: Mapping[str, Any]) -> str:
+        """Return the right class of a task as Label Studio hands it out."""
+        return self.truth[upload.image_name(task["data"]["image"])]
 
     def annotate(self, annotator: Account, task: int, label: str) -> dict[str, Any]:
         """Submit an annotation in somebody's name and return it."""
@@ -133,6 +136,12 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
 
 
 @pytest.fixture(scope="session")
+def label_studio_bin() -> Path:
+    """The folder of the programs of Label Studio's environment."""
+    return LABEL_STUDIO_BIN
+
+
+@pytest.fixture(scope="session")
 def make_project(label_studio: LabelStudio) -> Callable[..., Project]:
     """Create a project of digits: make_project(limit=60, noise_rate=0.2, seed=0, title=...)."""
     made = 0
@@ -158,7 +167,7 @@ def make_project(label_studio: LabelStudio) -> Callable[..., Project]:
 def start_backend(
     label_studio: LabelStudio, tmp_path: Path
 ) -> Iterator[Callable[..., LiveBackend]]:
-    """Start a backend: start_backend("--option", policy='window = 5', user="u", password="p")."""
+    """Start a backend: start_backend("--option", policy='window = 5', user="u", extra={...})."""
     with _backends(label_studio, tmp_path) as start:
         yield start
 
@@ -176,7 +185,13 @@ def start_shared_backend(
 def _backends(label_studio: LabelStudio, tmp_path: Path) -> Iterator[Callable[..., LiveBackend]]:
     started: list[LiveBackend] = []
 
-    def start(*arguments: str, policy: str = "", user: str = "", password: str = "") -> LiveBackend:
+    def start(
+        *arguments: str,
+        policy: str = "",
+        user: str = "",
+        password: str = "",
+        extra: Mapping[str, str] | None = None,
+    ) -> LiveBackend:
         folder = tmp_path / f"backend{len(started)}"
         folder.mkdir()
         (folder / "policy.toml").write_text(f'encoder = "tiny"\n{policy}\n')
@@ -188,6 +203,7 @@ def _backends(label_studio: LabelStudio, tmp_path: Path) -> Iterator[Callable[..
             policy=folder / "policy.toml",
             user=user,
             password=password,
+            extra=extra or {},
         )
         live = LiveBackend(backend, backend.serve(*arguments), arguments)
         started.append(live)

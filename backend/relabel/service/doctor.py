@@ -22,7 +22,7 @@ from relabel.storage.projects import Project, get_project, token_digest
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.storage.tasks import list_tasks
 
-TESTED_VERSION = "1.23"
+TESTED_VERSIONS = ("1.21.", "1.22.", "1.23.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def _caught(name: str, check: Callable[[], Finding]) -> Finding:
 
 def _server(context: Context) -> Finding:
     version = context.label_studio.version()
-    note = "" if version.startswith(TESTED_VERSION) else f"; tested with {TESTED_VERSION}.x"
+    tested = ", ".join(f"{minor}x" for minor in TESTED_VERSIONS)
+    note = "" if version.startswith(TESTED_VERSIONS) else f"; tested with {tested}"
     return Finding("label studio", ok=True, text=f"{context.label_studio.url}, {version}{note}")
 
 
