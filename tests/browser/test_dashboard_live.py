@@ -233,7 +233,7 @@ def test_the_last_round_is_undone_after_a_question(visit, live):
     assert before["rounds"] == 2
     page = visit("/rounds").page
     undone = before["model_version"]
-    page.get_by_role("link", name="Undo the last round…").click()
+    page.get_by_role("link", name="Undo this round…").click()
     assert undone in page.locator("main").inner_text()
     press(page, f"Undo round {before['round']}")
     await_rounds(live, 1)

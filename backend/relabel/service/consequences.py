@@ -88,9 +88,9 @@ def _of_round(connection: Connection, published: list[Round]) -> tuple[str, ...]
         else "Every task is closed, as before the first round, until another round has ended."
     )
     return (
+        f"It was published on {when:%Y-%m-%d %H:%M} UTC and had opened or closed {moved:,} tasks.",
         f"The scores of {undone.model_version} are removed from Label Studio, little by little.",
         queue,
-        f"It was published on {when:%Y-%m-%d %H:%M} UTC and had opened or closed {moved:,} tasks.",
     )
 
 

@@ -48,7 +48,7 @@ CONFIRMED: dict[str, ConfirmedAction] = {
     "undo": ConfirmedAction(
         steering.ask_for_undo,
         "It is being undone; the rounds page shows when it is done.",
-        "Undo what was written into the project?",
+        "Undo the last round?",
         "There is nothing to undo, or a round is running: stop it, or wait for its end.",
         consequences.of_undoing,
     ),

@@ -1,6 +1,7 @@
 """What the documentation says is what the code does."""
 
 import importlib.util
+import itertools
 import re
 import shlex
 import sys
@@ -13,6 +14,8 @@ from relabel.policy import Policy
 from relabel.service.doctor import CHECKS
 from relabel.service.export import ExportRow
 from relabel.settings import Settings
+from relabel.web.actions import CONFIRMED
+from relabel.web.pages import PAGES as DASHBOARD
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -235,3 +238,13 @@ def test_the_api_page_holds_every_public_name_and_no_other():
         else:
             found.add((module, name))
     assert found == wanted, "run .venv/bin/python docs/make_api.py"
+
+
+def test_every_page_of_the_dashboard_is_shown_at_both_widths_and_in_both_schemes():
+    """A new page needs its pictures, and each picture its place in the text."""
+    text = (ROOT / "docs" / "dashboard.md").read_text()
+    for name in (*DASHBOARD, *CONFIRMED, "home", "report"):
+        for width, scheme in itertools.product((1280, 400), ("light", "dark")):
+            picture = f"images/dashboard-{name}-{width}-{scheme}.png"
+            assert (ROOT / "docs" / picture).exists()
+            assert picture in text

@@ -15,7 +15,7 @@ function show(status) {
     place.textContent = status[place.dataset.figure].toLocaleString("en");
   }
   const running = status.round_running;
-  live.querySelector("[data-running]").hidden = !running;
+  for (const place of live.querySelectorAll("[data-running]")) place.hidden = !running;
   live.querySelector("[data-idle]").hidden = Boolean(running);
   live.querySelector("[data-start]").disabled = Boolean(running) || status.paused;
   if (running) {
