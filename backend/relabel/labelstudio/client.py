@@ -27,6 +27,8 @@ ATTEMPTS = 5
 """Tries of a request that may be repeated, with growing pauses."""
 PAGE = 500
 """Tasks per page of a listing."""
+DELETE_SECONDS = 1800.0
+"""Longest wait until a model version is deleted: 6 ms per prediction on a machine at rest."""
 PREDICTIONS_PAGE = 100
 """Tasks per listing of predictions."""
 REFRESH_SECONDS = 240.0
@@ -204,6 +206,12 @@ class LabelStudio:
             for prediction in task.get("predictions", [])
             if prediction.get("model_version") == version
         ]
+
+    def delete_model_version(self, project_id: int, version: str) -> None:
+        """Delete all predictions of one version; with SQLite nobody can submit until it is done."""
+        path = f"/api/projects/{project_id}/model-versions/"
+        body = {"model_version": version}
+        self._send("DELETE", path, json=body, timeout=DELETE_SECONDS)
 
     def delete_prediction(self, prediction_id: int) -> None:
         """Delete one prediction."""

@@ -11,7 +11,7 @@ from relabel.labelstudio.contract import (
 )
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
-from relabel.service.old_predictions import remove_version
+from relabel.service.old_predictions import remove_versions_at_last
 from relabel.service.webhooks import own_webhooks
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.database import reading
@@ -45,8 +45,7 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         restored = _restore_tasks(server, number, tasks, found)
         # Last, since it takes longest: nobody is served by these any more.
         versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
-        for version in versions:
-            remove_version(context, number, version)
+        remove_versions_at_last(context, number, versions)
         with context.engine.begin() as connection:
             forget_project(connection, number)
         shutil.rmtree(context.folder(number), ignore_errors=True)

@@ -2,13 +2,14 @@
 
 import pytest
 from relabel.service import old_predictions
+from relabel.service.detach import detach
 from relabel.service.old_predictions import KEPT, old_versions, remove_old_predictions
 from relabel.service.rounds_due import MAX_RETRY_SECONDS, RETRY_SECONDS, round_due_now
 from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, finish_round
-from wiring import claim_round, publish_round
+from wiring import claim_round, deliver, publish_round
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,20 @@ def test_a_failing_round_is_tried_again_soon_and_then_less_and_less_often(
     for seconds, due in ((pause - 10, False), (pause + 10, True)):
         monkeypatch.setattr("relabel.service.rounds_due.time.time", lambda s=seconds: now + s)
         assert bool(round_due_now(context, number)) is due
+
+
+@pytest.mark.parametrize(("seconds", "at_once"), [(5, False), (120, True)])
+def test_detaching_removes_predictions_at_once_only_where_nobody_labels(
+    context, fake, four_rounds, monkeypatch, seconds, at_once
+):
+    number, _ = four_rounds
+    fake.annotate(fake.open_tasks(number)[0], 3, "cat")
+    deliver(context, fake)
+    now = old_predictions.time.time()
+    monkeypatch.setattr(old_predictions.time, "time", lambda: now + seconds)
+    fake.requests.clear()
+    detach(context, number)
+    paths = [path for method, path, _ in fake.writes() if method == "DELETE"]
+    assert (f"/api/projects/{number}/model-versions/" in paths) is at_once
+    assert any(path.startswith("/api/predictions/") for path in paths) is not at_once
+    assert fake.predictions == {}
