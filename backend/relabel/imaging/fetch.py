@@ -7,8 +7,9 @@ leaves Label Studio's own host.
 """
 
 import base64
+import re
 from pathlib import Path
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import httpx
 
@@ -19,6 +20,11 @@ from relabel.settings import Settings
 
 CLOUD_SCHEMES = ("s3", "gs", "azure-blob")
 MAX_REDIRECTS = 4
+IMAGE_PATHS = re.compile(
+    r"/(?:data|storage-data|static)/|/(?:tasks|projects)/\d+/(?:resolve|presign)/"
+    r"|/api/projects/\d+/file-proxy/"
+)
+"""Where Label Studio keeps or hands on images: all that is asked for with the token."""
 CHUNK_BYTES = 65_536
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -77,13 +83,17 @@ class ImageFetcher:
             raise BadImageError(
                 f"{_short(reference)}: neither an address nor a path of Label Studio"
             )
+        if _climbs(path):
+            raise BadImageError(f"{_short(reference)}: leads upwards")
         root = self._settings.local_files_root
         if root is not None and path.startswith("/data/local-files/"):
             return self._from_disk(root, path)
         request = self._label_studio.http.build_request(
             "GET", path, timeout=self._settings.image_timeout_seconds
         )
-        response = self._label_studio.http.send(request, stream=True)
+        # Elsewhere the token would open anything for whoever may write into a task.
+        auth = self._label_studio.http.auth if IMAGE_PATHS.match(path) else None
+        response = self._label_studio.http.send(request, stream=True, auth=auth)
         if response.is_redirect:
             target = urljoin(str(request.url), response.headers.get("location", ""))
             response.close()
@@ -171,6 +181,14 @@ class ImageFetcher:
     def _too_large(self, reference: str) -> str:
         limit = self._settings.max_image_bytes
         return f"{_short(reference)}: larger than {limit} bytes (RELABEL_MAX_IMAGE_BYTES)"
+
+
+def _climbs(path: str) -> bool:
+    """Return whether a path leads upwards, however often it is coded."""
+    text = urlsplit(path).path
+    while (decoded := unquote(text)) != text:
+        text = decoded
+    return ".." in re.split(r"[/\\]", text)
 
 
 def _short(reference: str) -> str:

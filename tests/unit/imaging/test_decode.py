@@ -1,10 +1,13 @@
+import contextlib
 import io
+import tracemalloc
 import zlib
 
 import pytest
 from PIL import Image
 from relabel.errors import BadImageError
 from relabel.imaging.decode import decode
+from relabel.imaging.thumbnails import make_thumbnail
 
 LIMIT = 10_000
 
@@ -61,6 +64,109 @@ def test_a_bomb_is_stopped_by_its_header():
     header[29:33] = zlib.crc32(header[12:29]).to_bytes(4)
     with pytest.raises(BadImageError, match=r"30000 x 30000|DecompressionBomb"):
         decode(bytes(header), max_pixels=LIMIT)
+
+
+def with_size(kind, side):
+    """A small file whose header claims a picture of side x side pixels."""
+    content = bytearray(encoded((1, 1), kind))
+    two = side.to_bytes(2, "little")
+    if kind == "BMP":
+        content[18:26] = side.to_bytes(4, "little") * 2
+    elif kind == "GIF":
+        content[6:10] = two + two  # of the screen
+        frame = content.index(b",")
+        content[frame + 5 : frame + 9] = two + two
+    elif kind == "JPEG":
+        start = content.index(b"\xff\xc0")
+        content[start + 5 : start + 9] = side.to_bytes(2) * 2
+    elif kind == "PPM":
+        return b"P6\n%d %d\n255\n" % (side, side)
+    elif kind == "TIFF":
+        return tiff(side)
+    return bytes(content)
+
+
+def tiff(side):
+    """One strip that claims to be everything."""
+    values = {
+        256: side,
+        257: side,
+        258: 8,
+        259: 1,
+        262: 1,
+        273: 8,
+        277: 1,
+        278: side,
+        279: side * side,
+    }
+    rows = b"".join(
+        tag.to_bytes(2, "little") + b"\4\0\1\0\0\0" + value.to_bytes(4, "little")
+        for tag, value in values.items()
+    )
+    return (
+        b"II*\0" + (8).to_bytes(4, "little") + len(values).to_bytes(2, "little") + rows + b"\0" * 4
+    )
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "JPEG", "PPM", "TIFF"])
+def test_a_bomb_of_any_format_is_stopped_by_its_header(kind):
+    with pytest.raises(BadImageError, match=r"30000 x 30000 pixels are more|DecompressionBomb"):
+        decode(with_size(kind, 30_000), max_pixels=LIMIT)
+
+
+def chunk(kind, content):
+    body = kind + content
+    return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_metadata_that_unpacks_without_end_is_no_picture_or_no_harm(kind):
+    packing = zlib.compressobj(9)
+    packed = b"".join(packing.compress(b"x" * 1_000_000) for _ in range(200)) + packing.flush()
+    heads = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}
+    picture = encoded()
+    end = 8 + 25  # signature and IHDR
+    content = picture[:end] + chunk(kind, heads[kind] + packed) + picture[end:]
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(BadImageError):
+            assert decode(content, max_pixels=LIMIT).size == (4, 3)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000, "of 200 million bytes"
+
+
+def test_of_very_many_frames_only_the_first_is_decoded():
+    frames = [Image.new("L", (90, 90), n % 256) for n in range(300)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    assert decode(buffer.getvalue(), max_pixels=LIMIT).size == (90, 90)
+
+
+POLYGLOTS = {
+    "script": b"<script>alert(1)</script>",
+    "zip": b"PK\3\4" + b"\0" * 26 + b"PK\5\6" + b"\0" * 18,
+    "pdf": b"%PDF-1.4\n1 0 obj<</OpenAction<</S/JavaScript>>>>endobj",
+    "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) (r) file",
+    "php": b"<?php system($_GET[1]); ?>",
+}
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
+def test_of_a_polyglot_nothing_but_its_pixels_is_ever_shown(name, kind):
+    """What is behind the picture is not looked at, and what pages show is drawn anew."""
+    content = encoded(kind=kind) + POLYGLOTS[name]
+    picture = decode(content, max_pixels=LIMIT)
+    assert picture.size == (4, 3)
+    assert POLYGLOTS[name] not in make_thumbnail(picture)
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+def test_a_polyglot_that_begins_as_something_else_is_refused(name):
+    with pytest.raises(BadImageError, match="cannot be decoded"):
+        decode(POLYGLOTS[name] + encoded(), max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,55 @@ def test_a_reference_that_is_no_address_is_a_bad_image(server, reference, messag
         server.fetch(reference)
 
 
+@pytest.mark.parametrize(
+    "reference",
+    ["/api/users/", f"{URL}/api/current-user/token", "/projects/1/next", "/data", "/DATA/a.png"],
+)
+def test_the_token_opens_nothing_but_images(server, reference):
+    """Whoever may write into a task could otherwise read anything in our name."""
+    with pytest.raises(BadImageError, match="answered 404"):
+        server.fetch(reference)
+    assert len(server.requests) == 1
+    assert server.hosts_with_token() == set()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "/data/../api/current-user/token",
+        "/data/upload/../../api/current-user/token",
+        "/data/%2e%2e/api/users/",
+        "/data/%2E%2E%2Fapi/users/",
+        "/data/%252e%252e/%252e%252e/api/users/",
+        "/data/..%5capi/users/",
+        "/static/..\\api",
+        f"{URL}/data/../api/users/",
+        "/tasks/7/resolve/../../../api/users/",
+    ],
+)
+def test_paths_that_lead_upwards_are_not_asked_for(server, reference):
+    with pytest.raises(BadImageError, match="leads upwards"):
+        server.fetch(reference)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/1/a..b.png",
+        "/data/upload/1/...png",
+        "/storage-data/uploaded/?filepath=upload/1/a.png",
+        "/tasks/7/resolve/?fileuri=czM6Ly9iL2E=",
+        "/api/projects/3/file-proxy/?url=aHR0cHM6Ly94",
+        "/static/samples/sample.jpg",
+    ],
+)
+def test_every_place_of_images_in_label_studio_is_read(server, path):
+    server.give(URL + path, content=PICTURE)
+    assert server.fetch(path) == PICTURE
+    assert server.hosts_with_token() == {"ls.test"}
+
+
 # -- cloud storage ---------------------------------------------------------------------------
 @pytest.mark.parametrize("scheme", ["s3", "gs", "azure-blob"])
 def test_cloud_images_come_through_the_presigned_link_of_their_task(server, scheme):
