@@ -20,6 +20,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Watch and steer": {
         "status": looking.status,
         "round": working.round_,
+        "stop": working.stop,
         "pause": working.pause,
         "resume": working.resume,
         "reconcile": working.reconcile,

@@ -5,15 +5,18 @@ from typing import Annotated
 
 import typer
 
-from relabel.cli.options import ProjectOption, console, opened
+from relabel.cli.options import ProjectOption, RunOption, console, opened
 from relabel.errors import RoundInProgressError
+from relabel.service.consequences import of_undoing
 from relabel.service.rounds import run_round
 from relabel.service.rounds_due import round_due_now
 from relabel.service.status import project_status
+from relabel.service.steering import stop_round
 from relabel.service.sweep import sweep_project
 from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import running_round
 
 
 def round_(
@@ -36,7 +39,9 @@ def round_(
             if due:
                 return
             raise
-        console.print(f"Round {done.number} is published as {done.model_version}: {done.record}")
+        console.print(f"Round {done.number} is published as {done.model_version}.")
+        for key, value in done.record.items():
+            console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, markup=False)
 
 
 def reconcile(project: ProjectOption) -> None:
@@ -78,11 +83,34 @@ def _set_paused(number: int, *, paused: bool) -> None:
         sweep_project(context, project)
 
 
-def undo(project: ProjectOption, run: Annotated[str, typer.Option(help="Its name.")]) -> None:
+def stop(project: ProjectOption) -> None:
+    """Stop the running round; queue and votes stay as they are.
+
+    Example: relabel stop --project 3
+    """
+    with opened() as context:
+        with reading(context.engine) as connection:
+            running = running_round(connection, project)
+        stop_round(context.engine, project, running.run if running else "")
+        console.print("The round ends within a second or two; the queue stays as it was.")
+
+
+def undo(project: ProjectOption, run: RunOption = None) -> None:
     """Take back what a run wrote: the last round, or labels written back.
+
+    Without --run it only says what could be undone.
 
     Example: relabel undo --project 3 --run round-2
     """
     with opened() as context:
-        for line in undo_run(context, project, run):
-            console.print(f"  - {line}", highlight=False)
+        if run is not None:
+            for line in undo_run(context, project, run):
+                console.print(f"  - {line}", highlight=False)
+            return
+        found = of_undoing(context.engine, context.settings, project)
+        for one in found:
+            console.print(f"--run {one.run}", highlight=False)
+            for effect in one.effects:
+                console.print(f"  - {effect}", highlight=False, markup=False)
+        if not found:
+            console.print("There is nothing to undo, or a round is running.")

@@ -40,7 +40,7 @@ def stop_round(engine: Engine, number: int, run: str) -> None:
         get_project(connection, number)
         running = running_round(connection, number)
         if running is None or running.run != run:
-            raise NotReadyError(f"{run or 'No round'!r} is not running (any more).")
+            raise NotReadyError(f"{run or 'A round'} is not running (any more).")
         set_project(connection, number, train_requested=False)
         journal(connection, number, STOP + run)
 
