@@ -11,8 +11,9 @@ settled task may have been handed out again, and no annotation may have failed w
 was up.
 Then all rounds are undone, the project is detached, and Label Studio's export is compared with
 what it was, byte for byte, people's annotations aside. Prints its figures last; exits with 1 when
-something did not hold. With --kill-every 0 the processes' memory is compared as well, and how soon
-the queue follows a vote.
+something did not hold. The memory of those processes that nobody kills is compared as well: of
+the further ones of --workers and --webs, and of all with --kill-every 0, where the time until the
+queue follows a vote must keep its limits, too.
 """
 
 import argparse
@@ -131,11 +132,12 @@ def children(pid: int) -> list[tuple[int, str]]:
     return [(int(number), f"{command} ") for number, _, command in parts]
 
 
-def memory(serving: Server) -> dict[str, float]:
-    """Return the resident memory of web and worker in MiB."""
-    pids = {"web": serving.process.pid}
-    for number, pid in enumerate(family(serving.process.pid)["worker"]):
-        pids[f"worker {number}"] = pid
+def memory(chaos: Chaos, helpers: dict[str, subprocess.Popen[bytes]]) -> dict[str, float]:
+    """Return the resident memory in MiB of every process that nobody kills."""
+    pids = {name: process.pid for name, process in helpers.items()}
+    if not chaos.every:
+        web = chaos.serving.process.pid
+        pids |= {"web": web, "worker": family(web)["worker"][0]}
     found = {}
     for name, pid in pids.items():
         shown = subprocess.run(
@@ -233,26 +235,28 @@ def campaign(
     figures["submit_without_ms"] = baseline(server, options)
     before_connecting = queue_of(server, number), export_bytes(server.admin, number)
     chaos = Chaos(backend, backend.serve(), options.kill_every, np.random.default_rng(options.seed))
-    helpers = [helper(backend, "worker") for _ in range(options.workers - 1)]
-    helpers += [helper(backend, "serve", "--no-worker", port=port) for port in more_ports]
+    helpers = {f"worker {n}": helper(backend, "worker") for n in range(2, options.workers + 1)}
+    for n, port in enumerate(more_ports, start=2):
+        helpers[f"web {n}"] = helper(backend, "serve", "--no-worker", port=port)
     try:
         began = time.monotonic()
         backend.run("connect", "--project", str(number), "--yes")
         require(lambda: backend.status(number)["rounds"] >= 1, "the first round")
         figures["connect_and_first_round_seconds"] = round(time.monotonic() - began, 1)
         before = said_in_label_studio(server.admin, number)
-        crowd, windows, reopened, sizes = annotate(server, project, chaos, options)
+        crowd, windows, reopened, sizes = annotate(server, project, chaos, helpers, options)
         figures["kills"] = chaos.kills
         broken = settle(server, backend, number)
         figures["load_average"].append(round(os.getloadavg()[1], 1))
         figures |= count(server, backend, number, crowd, network)
         broken += judge(server, backend, number, crowd, windows, before, reopened)
+        figures["memory_mib"], text = grown(*sizes)
+        broken += text
         if not options.kill_every:
-            figures["memory_mib"], text = grown(*sizes)
-            broken += text + too_late(figures["queue_follows_ms"])
+            broken += too_late(figures["queue_follows_ms"])
         broken += take_back(server, backend, number, before_connecting, before, figures)
     finally:
-        for one in helpers:
+        for one in helpers.values():
             one.terminate()
             one.wait()
         chaos.serving.stop()
@@ -319,7 +323,11 @@ def baseline(server: LabelStudioServer, options: argparse.Namespace) -> dict[str
 
 
 def annotate(
-    server: LabelStudioServer, project: Filled, chaos: Chaos, options: argparse.Namespace
+    server: LabelStudioServer,
+    project: Filled,
+    chaos: Chaos,
+    helpers: dict[str, subprocess.Popen[bytes]],
+    options: argparse.Namespace,
 ) -> tuple[Crowd, list[tuple[float, float]], set[int], tuple[dict[str, float], dict[str, float]]]:
     """Collect the votes under chaos; return also when Label Studio was away."""
     windows: list[tuple[float, float]] = []
@@ -335,7 +343,7 @@ def annotate(
         if done >= options.votes // 4:
             with guard:
                 if "early" not in sizes:
-                    sizes["early"] = memory(chaos.serving)
+                    sizes["early"] = memory(chaos, helpers)
         with guard:
             due = done in marks
             marks.discard(done)
@@ -366,7 +374,7 @@ def annotate(
         watch.done.set()
         watcher.join()
     print(f"{len(crowd.submissions)} votes in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return crowd, windows, watch.reopened, (sizes.get("early", {}), memory(chaos.serving))
+    return crowd, windows, watch.reopened, (sizes.get("early", {}), memory(chaos, helpers))
 
 
 def settle(server: LabelStudioServer, backend: Backend, number: int) -> list[str]:

@@ -115,9 +115,10 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
     jobs = Jobs(
         queue,
         ingest=_asked_for(queue.task(name="ingest", priority=100)(_without_traceback(ingest))),
-        round=_asked_for(queue.task(name="round")(run_round)),
+        # As urgent as the sweep: many sweeps in a row must not keep these from ever starting.
+        round=_asked_for(queue.task(name="round", priority=50)(run_round)),
         sweep=_asked_for(queue.task(name="sweep", priority=50)(_without_traceback(sweep))),
-        tidy=_asked_for(queue.task(name="tidy")(_without_traceback(tidy))),
+        tidy=_asked_for(queue.task(name="tidy", priority=50)(_without_traceback(tidy))),
     )
     return jobs
 
