@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-class MissingError(Exception):
-    """There is no Redis here."""
+from postgresql import MissingError
 
 
 @contextmanager
-def running_redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Yield address and process of a new, empty server; it and its data are gone afterwards."""
+def running_redis(port: int = 0) -> Iterator[str]:
+    """Yield the address of a new, empty server; it and its data are gone afterwards.
+
+    port: 0 = any that is free.
+    """
     program = shutil.which("redis-server")
     if program is None:
         raise MissingError("Redis is not installed: apt-get install redis-server")
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     process = subprocess.Popen(
@@ -30,7 +32,7 @@ def running_redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     )
     try:
         _wait(process, port)
-        yield f"redis://127.0.0.1:{port}/0", process
+        yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.kill()
         process.wait()

@@ -10,7 +10,8 @@ import sys
 import time
 
 import pytest
-from redis_server import MissingError, running_redis
+from postgresql import MissingError
+from redis_server import running_redis
 from relabel.service import jobs as jobs_module
 from relabel.service.jobs import open_queue, register_jobs
 from wiring import make_settings
@@ -19,7 +20,7 @@ from wiring import make_settings
 @pytest.fixture(scope="module")
 def redis():
     try:
-        with running_redis() as (address, _):
+        with running_redis() as address:
             yield address
     except MissingError as missing:
         pytest.skip(str(missing))
@@ -117,10 +118,9 @@ def test_a_round_is_started_by_number_only(web, worker):
     assert worker.done == []
 
 
-def test_a_worker_process_takes_jobs_from_the_queue(web, settings):
-    """With Label Studio away and nothing connected: jobs are taken all the same."""
-    for number in (1, 2, 3):
-        web.jobs.ingest(number)
+@contextlib.contextmanager
+def worker_process(settings):
+    """A worker with Label Studio away and nothing connected: jobs are taken all the same."""
     environment = {
         "RELABEL_DATA_DIR": str(settings.data_dir),
         "RELABEL_QUEUE_URL": settings.queue_url,
@@ -130,14 +130,50 @@ def test_a_worker_process_takes_jobs_from_the_queue(web, settings):
     }
     process = subprocess.Popen([sys.executable, "-m", "relabel", "worker"], env=environment)
     try:
-        deadline = time.monotonic() + 60
-        while web.jobs.waiting() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert web.jobs.waiting() == 0
-        assert process.poll() is None
+        yield process
     finally:
         process.terminate()
         process.wait(20)
+
+
+def await_empty(web):
+    deadline = time.monotonic() + 90
+    while web.jobs.waiting() != 0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return web.jobs.waiting() == 0
+
+
+def test_a_worker_process_takes_jobs_from_the_queue(web, settings):
+    for number in (1, 2, 3):
+        web.jobs.ingest(number)
+    with worker_process(settings) as process:
+        assert await_empty(web)
+        assert process.poll() is None
+
+
+def test_workers_outlive_a_restart_of_redis(tmp_path, monkeypatch):
+    try:
+        with running_redis() as address:
+            settings = make_settings(tmp_path, queue_url=address)
+            web = Process(settings, monkeypatch)
+            web.jobs.ingest(1)
+            with worker_process(settings) as process:
+                assert await_empty(web)
+                process_goes_on_without_redis(address, web, process)
+    except MissingError as missing:
+        pytest.skip(str(missing))
+
+
+def process_goes_on_without_redis(address, web, process):
+    web.queue.storage.conn.shutdown(nosave=True)
+    web.jobs.ingest(2)  # nobody to ask: the store keeps the event
+    assert math.isnan(web.jobs.waiting())
+    time.sleep(1.0)
+    assert process.poll() is None
+    with running_redis(int(address.rsplit(":", 1)[1].split("/")[0])):
+        web.jobs.ingest(3)
+        assert await_empty(web)
+        assert process.poll() is None
 
 
 def test_a_queue_that_is_away_stops_nobody(tmp_path, monkeypatch, caplog):

@@ -442,6 +442,16 @@ def setup(backend, **values):
     return safe(backend.post("/setup", PAYLOADS["setup"] | values))
 
 
+def test_the_token_that_label_studio_hands_over_is_neither_kept_nor_logged(backend, caplog):
+    """It is the one of the project's creator, in clear."""
+    caplog.set_level("DEBUG")
+    assert setup(backend, access_token="tokenofthecreator", schema=CONFIG + " ").status_code == 200
+    assert setup(backend, access_token="tokenofthecreator", schema="<View/>").status_code == 400
+    assert "tokenofthecreator" not in caplog.text
+    for path in backend.settings.data_dir.rglob("*"):
+        assert not path.is_file() or b"tokenofthecreator" not in path.read_bytes()
+
+
 def test_setup_of_an_unconnected_project_is_checked_and_changes_nothing(backend):
     response = setup(backend, project="77.123")
     assert response.get_json() == {"model_version": UNTRAINED}
