@@ -15,9 +15,9 @@ from label_studio_ml.model import LabelStudioMLBase
 from relabel.errors import RelabelError
 from relabel.labelstudio.payloads import project_id
 from relabel.service.context import open_context
-from relabel.service.ingest import RECEIVERS, receive
 from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
+from relabel.service.receiving import RECEIVERS, receive
 from relabel.settings import Settings
 from relabel.storage.database import open_database, reading
 from relabel.storage.projects import list_projects

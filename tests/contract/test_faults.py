@@ -16,8 +16,9 @@ from relabel.errors import ConfigurationError, RelabelError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context
-from relabel.service.ingest import carry_out, receive
+from relabel.service.ingest import carry_out
 from relabel.service.jobs import open_queue, register_jobs
+from relabel.service.receiving import receive
 from relabel.service.status import project_status
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage import database

@@ -7,7 +7,7 @@ import stamina
 from fake_label_studio import CONFIG
 from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
 from relabel.service.connect import plan_connect
-from relabel.service.ingest import receive
+from relabel.service.receiving import receive
 from relabel.service.rounds_due import round_due_now
 from relabel.service.status import project_status
 from relabel.service.sweep import forget_sweeps, sweep

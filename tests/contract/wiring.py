@@ -12,8 +12,9 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.numerics.ranking import QualityMap
 from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context, policy_of
-from relabel.service.ingest import carry_out, receive
+from relabel.service.ingest import carry_out
 from relabel.service.publish import publish
+from relabel.service.receiving import receive
 from relabel.service.scores import RoundResult, priority_of
 from relabel.service.state import ProjectState, read_state
 from relabel.settings import Settings

@@ -9,7 +9,8 @@ import pytest
 from fake_label_studio import FakeLabelStudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.service.ingest import carry_out, receive
+from relabel.service.ingest import carry_out
+from relabel.service.receiving import receive
 from relabel.service.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project

@@ -14,9 +14,9 @@ from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import policy_of
-from relabel.service.ingest import receive
 from relabel.service.jobs import Jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
+from relabel.service.receiving import receive
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.events import journal

@@ -3,7 +3,8 @@
 import pytest
 from relabel.errors import PayloadError
 from relabel.labelstudio.contract import DELETIONS, HINTS, WEBHOOK_ACTIONS
-from relabel.service.ingest import RECEIVERS, carry_out, receive
+from relabel.service.ingest import carry_out
+from relabel.service.receiving import RECEIVERS, receive
 from wiring import deliver, publish_round, state_of, votes_of_store
 
 

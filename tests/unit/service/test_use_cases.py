@@ -18,8 +18,9 @@ from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
 from relabel.service.connect import connect, plan_connect
 from relabel.service.detach import detach
 from relabel.service.doctor import examine_project, examine_server
-from relabel.service.ingest import carry_out, receive
+from relabel.service.ingest import carry_out
 from relabel.service.publish import publish
+from relabel.service.receiving import receive
 from relabel.service.rounds import run_round
 from relabel.service.rounds_due import RETRY_SECONDS, round_due_now
 from relabel.service.scores import LAST, RoundResult, scores_now
