@@ -100,6 +100,7 @@ WAYS = {
     "loss_entropy": Way("vanilla", by("loss_entropy")),
     "corractive": Way("vanilla", misclassified_first),
     "dalc": Way("dalc", by("entropy")),
+    "dalc, tiered_phi": Way("dalc", by("tiered_phi")),
     "random": Way("vanilla", by("random")),
 }
 
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--noise", default="uniform,symmetry")
     parser.add_argument("--ways", default="; ".join(WAYS), help="names, separated by semicolons")
+    parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     if not (args.data / "cifar10_train_features.npz").exists():
         sys.exit(f"Skipped: no CIFAR-10 features in {args.data}.")
@@ -213,9 +215,9 @@ def main() -> None:
                 )
             figures[name] = np.stack(runs)
         lines += table(kind, figures, batch)
-        OUT.parent.mkdir(exist_ok=True)
-        OUT.write_text("\n".join([*lines, ""]))
-    print(OUT.read_text())
+        args.out.parent.mkdir(exist_ok=True)
+        args.out.write_text("\n".join([*lines, ""]))
+    print(args.out.read_text())
 
 
 if __name__ == "__main__":
