@@ -18,8 +18,8 @@ from typing import Any
 from relabel.demo.annotators import poll
 from relabel.demo.backend_server import Backend
 from relabel.demo.consistency import said_in_label_studio, votes_of
-from relabel.demo.crowd import Crowd, Submission
-from relabel.demo.queue_state import majority
+from relabel.demo.crowd import Crowd
+from relabel.demo.reached import votes_to_target
 from relabel.demo.upload import image_name
 from servers import Filled, LabelStudioServer, fill, label_studio, make_backend
 
@@ -83,6 +83,7 @@ def play(
         project.truth_of,
         seed=seed,
         pause_seconds=PAUSE_SECONDS,
+        idle_seconds=120.0,
     )
     crowd.run(options.pilot)
     poll(lambda: not backend.status(project.id)["pending_jobs"], seconds=120)
@@ -90,8 +91,8 @@ def play(
     found = json.loads(backend.run("forecast", "--project", number, *asked))["votes"]
     needed = None
     while needed is None and crowd.run(STEP):
-        needed = votes_to_target(crowd.submissions, given, truth)
-    backend.run("detach", "--project", number, "--yes")
+        needed = votes_to_target(crowd.submissions, given, truth, TARGET)
+    server.admin.delete(f"/api/projects/{project.id}/").raise_for_status()
     realised = None if needed is None else max(needed - options.pilot, 0)
     return {
         "low": found["low"],
@@ -111,28 +112,6 @@ def truth_by_task(server: LabelStudioServer, project: Filled) -> dict[int, str]:
     return {
         int(task["id"]): project.truth[image_name(task["data"]["image"])] for task in answer.json()
     }
-
-
-def votes_to_target(
-    submissions: list[Submission], given: dict[int, dict[int, str]], truth: dict[int, str]
-) -> int | None:
-    """Return after how many votes the target was reached first; None = not yet.
-
-    A task keeps the label it came with until a strict majority gives it another.
-    """
-    votes = {task: dict(said) for task, said in given.items()}
-    labels = {task: next(iter(said.values())) for task, said in given.items()}
-    right = sum(labels[task] == truth[task] for task in truth)
-    if right >= TARGET * len(truth):
-        return 0
-    for spent, one in enumerate(sorted(submissions, key=lambda one: one.annotation), 1):
-        votes[one.task][one.annotator] = one.label
-        now = majority(votes[one.task].values()) or labels[one.task]
-        right += (now == truth[one.task]) - (labels[one.task] == truth[one.task])
-        labels[one.task] = now
-        if right >= TARGET * len(truth):
-            return spent
-    return None
 
 
 def report(rows: list[dict[str, Any]], options: argparse.Namespace) -> str:

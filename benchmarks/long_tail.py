@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from relabel.learning.selection import ImageArray, TrainingData
 from relabel.learning.selectors import select
-from relabel.types import Float32Array, IntArray
+from relabel.types import Float32Array, FloatArray, IntArray
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CLASSES = 10
@@ -119,17 +119,34 @@ def report(found: dict[str, list[list[float]]], command: str) -> str:
     setting = f"Long-tailed CIFAR-10 (imbalance {IMBALANCE}), {NOISE:.0%} uniform noise"
     lines = ["# Rare classes under co-teaching", "", f"    {command}", ""]
     lines += [f"{setting}, {len(base)} seeds, mean (least, most).", ""]
-    heads = "selector|rare clean kept|of|x co_teaching|clean among kept|kept of all|seconds"
-    lines += [f"| {heads.replace('|', ' | ')} |", "|---|---|---|---|---|---|---|"]
+    heads = (
+        "selector|rare clean kept|by chance|of|x co_teaching|clean among kept|kept of all|seconds"
+    )
+    lines += [f"| {heads.replace('|', ' | ')} |", "|---" * 8 + "|"]
     for way, values in found.items():
         table = np.array(values)
         ratio = table[:, 0] / np.maximum(base[:, 0], 1)
+        chance = by_chance(base, float(way.split()[-1])).mean() if "mix" in way else np.nan
         lines.append(
-            f"| {way} | {table[:, 0].mean():.0f} | {table[:, 1].mean():.0f} "
+            f"| {way} | {table[:, 0].mean():.0f} | {'-' if np.isnan(chance) else f'{chance:.0f}'} "
+            f"| {table[:, 1].mean():.0f} "
             f"| {ratio.mean():.2f} ({ratio.min():.2f}, {ratio.max():.2f}) "
             f"| {table[:, 2].mean():.3f} | {table[:, 3].mean():.3f} | {table[:, 4].mean():.0f} |"
         )
+    lines += ["", "By chance: expected if the variance's share were drawn at random instead."]
     return "\n".join([*lines, ""])
+
+
+def by_chance(base: FloatArray, mix: float) -> FloatArray:
+    """Return the rare clean tasks (seeds,) expected of a random choice in place of the variance.
+
+    base: co_teaching's rows of `kept`. Of what the loss alone keeps, the share 1 - mix stays; the
+    same number is drawn from all that is then left.
+    """
+    by_loss = (1 - mix) * base[:, 0]
+    share = mix * base[:, 3] / (1 - (1 - mix) * base[:, 3])
+    found: FloatArray = by_loss + (base[:, 1] - by_loss) * share
+    return found
 
 
 if __name__ == "__main__":

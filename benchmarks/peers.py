@@ -2,9 +2,9 @@
 
     python benchmarks/peers.py [--data FOLDER] [--seeds 3] [--sets digits,cifar10h_15] [--samples N]
 
-Part 1 gives every score the same posteriors. Part 2 gives each its best way of working: ours
-retrains on the votes and finishes each task; ActiveLab asks one vote at a time of whatever task it
-likes best, answered ones included. Writes benchmarks/results/peers.md.
+Part 1 gives every score the same posteriors. Part 2 gives each its best way of working: ours and
+cleanlab's retrain on the votes and finish each task; ActiveLab asks one vote at a time of whatever
+task it likes best, answered ones included. Writes benchmarks/results/peers.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ THEIRS = (
 TARGETS = ("0.90", "0.95")
 
 
-RETRAINED = ("tiered_phi",)
+RETRAINED = ("tiered_phi", "cleanlab_self_confidence", "cleanlab_normalized_margin")
 BATCH = 100
 """Votes between two rankings of ActiveLab's own way of working."""
 
@@ -44,7 +44,7 @@ ROUNDS = 4
 
 
 PARTS = range(3)
-"""Same posteriors; ActiveLab's own way; ours with retraining."""
+"""Same posteriors; ActiveLab's own way; with retraining."""
 
 
 @dataclass(frozen=True)

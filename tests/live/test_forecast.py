@@ -1,0 +1,47 @@
+"""A forecast for a project that people work on, and what the project then really needs."""
+
+import json
+
+import pytest
+from relabel.demo.annotators import poll
+from relabel.demo.consistency import said_in_label_studio, votes_of
+from relabel.demo.crowd import Crowd
+from relabel.demo.reached import votes_to_target
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+TASKS, PILOT, MORE = 200, 60, 10
+TARGET = 0.92
+LEVEL = 0.99  # one project says little of an interval that may fail one time in five
+
+
+def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_backend):
+    """benchmarks/forecast_live.py counts how often the 80 % interval holds, over ten projects."""
+    project = make_project(limit=TASKS, noise_rate=0.3)
+    studio = project.label_studio
+    truth = {task["id"]: project.truth_of(task) for task in project.export()}
+    given = votes_of(said_in_label_studio(studio.admin, project.id))
+    backend = start_backend(policy="audit_share = 0.1\nwindow = 30\nretrain_after = 1000")
+    backend.run("connect", "--project", str(project.id), "--yes")
+    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
+
+    crowd = Crowd(
+        studio.url,
+        project.id,
+        studio.annotators,
+        project.truth_of,
+        pause_seconds=0.5,
+        idle_seconds=90,
+    )
+    assert len(crowd.run(PILOT)) == PILOT
+    assert poll(lambda: backend.status(project)["votes"] == PILOT, seconds=60)
+    options = ("--target", str(TARGET), "--level", str(LEVEL), "--json")
+    answer = backend.run("forecast", "--project", str(project.id), *options)
+    found = json.loads(answer)["votes"]
+
+    needed = None
+    while needed is None:
+        assert crowd.run(MORE), "the queue is empty before the target is reached"
+        needed = votes_to_target(crowd.submissions, given, truth, TARGET)
+    assert found["low"] <= max(needed - PILOT, 0) <= found["high"]
+    assert found["high"] < 4 * TASKS
