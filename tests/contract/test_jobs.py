@@ -70,7 +70,7 @@ def worker(settings, monkeypatch):
     return Process(settings, monkeypatch)
 
 
-def test_votes_are_carried_out_first_and_rounds_last(web, worker):
+def test_votes_are_carried_out_first_and_the_rest_in_the_order_of_asking(web, worker):
     web.jobs.round(3)
     web.jobs.sweep()
     web.jobs.ingest(3)
@@ -78,7 +78,7 @@ def test_votes_are_carried_out_first_and_rounds_last(web, worker):
     assert worker.jobs.waiting() == 4
     while worker.work():
         pass
-    assert worker.done == [("ingest", 3), ("ingest", 4), ("sweep",), ("round", "3")]
+    assert worker.done == [("ingest", 3), ("ingest", 4), ("round", "3"), ("sweep",)]
     assert web.jobs.waiting() == 0
 
 
