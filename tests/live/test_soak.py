@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+# Tests are no packages: what several folders share is found by its folder.
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+
+from pairs import pair_environment
+from postgresql import MissingError
+
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "soak.py"
@@ -14,6 +20,7 @@ NUMBERS = {
     "images": 100,
     "votes": 50,
     "annotators": 4,
+    "pause": 1,
     "kill-every": 15,
     "restart-label-studio": 1,
     "drop": 0.1,
@@ -23,9 +30,19 @@ NUMBERS = {
 }
 
 
+SEVERAL = {"pair": "postgresql", "workers": 3, "webs": 2}
+
+
+@pytest.mark.parametrize("more", [{}, SEVERAL], ids=["one machine", "several"])
 @pytest.mark.usefixtures("label_studio")  # which skips where Label Studio is not installed
-def test_a_small_soak_breaks_no_promise():
-    numbers = [text for key, value in NUMBERS.items() for text in (f"--{key}", str(value))]
+def test_a_small_soak_breaks_no_promise(more):
+    try:
+        with pair_environment(more.get("pair", "sqlite")):
+            pass  # the soak starts servers of its own
+    except MissingError as missing:
+        pytest.skip(str(missing))
+    options = NUMBERS | more
+    numbers = [text for key, value in options.items() for text in (f"--{key}", str(value))]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *numbers], capture_output=True, text=True, check=False
     )
