@@ -30,6 +30,7 @@ from wiring import (
     deliver,
     make_context,
     publish_round,
+    report,
     state_of,
     votes_of_store,
 )
@@ -100,7 +101,8 @@ def fail_with(answer):
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("after", [0, 2, 5])
-def test_whatever_label_studio_answers_no_event_is_lost(context, fake, running, name, after):
+@pytest.mark.parametrize("kind", ["names", "contents"])
+def test_whatever_label_studio_answers_no_event_is_lost(context, fake, running, name, after, kind):
     """After some good answers, only this one; until it works again."""
     number, ids = running
     good = iter(range(after))
@@ -109,12 +111,16 @@ def test_whatever_label_studio_answers_no_event_is_lost(context, fake, running, 
     fake.annotate(ids[1], 1, "bird")
     fake.annotate(ids[1], 2, "bird")
     for body in fake.events:
-        receive(context.engine, context.settings, body)
+        if kind == "names":
+            report(context, body)
+        else:
+            receive(context.engine, context.settings, body)
     fake.events.clear()
     with contextlib.suppress(RelabelError):
         carry_out(context, number)
     sweep_now(context)
-    assert votes_of_store(context, number) == fake.votes(number), "what was sent is known at once"
+    if kind == "contents":
+        assert votes_of_store(context, number) == fake.votes(number), "known at once"
     fake.intercept = lambda _request: None
     sweep_now(context)
     deliver(context, fake)

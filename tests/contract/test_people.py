@@ -15,7 +15,7 @@ from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.storage.projects import forget_project
 from relabel.types import State
-from wiring import connect_project, deliver, publish_round, state_of, votes_of_store
+from wiring import connect_project, deliver, publish_round, report, state_of, votes_of_store
 
 
 @pytest.fixture(autouse=True)
@@ -210,8 +210,9 @@ BREAKINGS = {
 
 
 @pytest.mark.parametrize("name", [*BREAKINGS, "policy file", "extra params"])
+@pytest.mark.parametrize("kind", ["names", "contents"])
 def test_events_of_a_broken_configuration_wait_until_it_is_whole_again(
-    context, fake, running, name, caplog
+    context, fake, running, name, kind, caplog
 ):
     number, ids = running
     file = context.settings.policy_file
@@ -231,7 +232,10 @@ def test_events_of_a_broken_configuration_wait_until_it_is_whole_again(
     fake.delete_annotation(fake.annotate(ids[2], 1, "cat"))
     fake.delete_task(ids[3])
     for body in fake.events:
-        assert receive(context.engine, context.settings, body) == (number, True)
+        if kind == "names":
+            assert report(context, body) == (number, True)
+        else:
+            assert receive(context.engine, context.settings, body) == (number, True)
     fake.events.clear()
     caplog.clear()
     assert sweep_now(context) == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fake_label_studio import URL, FakeLabelStudio
 from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.contract import HINTS
 from relabel.numerics.ranking import QualityMap
 from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context, policy_of
@@ -126,6 +127,14 @@ def deliver(context: Context, fake: FakeLabelStudio, *, work: bool = True) -> No
         if work:
             for number in fake.projects:
                 carry_out(context, number)
+
+
+def report(context: Context, body: dict[str, Any]) -> tuple[int, bool]:
+    """Hand over an event as our webhooks send it: by its name alone, unless it is a deletion."""
+    number = body["project"]["id"]
+    hint = body["action"] in HINTS
+    said = {"action": body["action"]} if hint else body
+    return receive(context.engine, context.settings, said, number if hint else None)
 
 
 @pytest.fixture(scope="session")
