@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from relabel.errors import NotReadyError
 from relabel.service.context import Context, policy_of
-from relabel.service.publish import write_predictions
+from relabel.service.publish import restore_predictions, write_predictions
 from relabel.service.queue import apply_changes, refresh_queue, switch_queue
 from relabel.service.scores import RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
@@ -95,6 +95,7 @@ def _undo_round(
         apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
     else:
         refresh_queue(context, project)
+        restore_predictions(context, project)  # of which some may have been removed already
     to = f"round {previous.number}" if previous else "the state before the first round"
     return (
         f"the queue follows {to} again",

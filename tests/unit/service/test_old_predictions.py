@@ -9,7 +9,7 @@ from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, finish_round
-from wiring import claim_round, deliver, publish_round
+from wiring import claim_round, deliver, publish_round, state_of
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,22 @@ def test_undoing_rounds_whose_predictions_are_gone_writes_them_again(context, fa
     remove_old_predictions(context, number)
     assert context.label_studio.model_versions(number) == {}
     assert fake.open_tasks(number) == []
+
+
+def test_undoing_to_a_round_whose_predictions_are_half_gone_writes_the_other_half(
+    context, fake, four_rounds
+):
+    number, versions = four_rounds
+    ids = context.label_studio.predictions_of(number, versions[1])
+    context.label_studio.delete_prediction(ids[0])
+    for undone in (4, 3):
+        undo_run(context, number, f"round-{undone}")
+    assert context.label_studio.model_versions(number)[versions[1]] == 3
+    state = state_of(context, number)
+    shown = {p["task"]: p for p in fake.predictions.values() if p["model_version"] == versions[1]}
+    assert {i: p["score"] for i, p in shown.items()} == {
+        i: pytest.approx(task.score) for i, task in state.tasks.items()
+    }
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 8])
