@@ -1,9 +1,11 @@
 """Taking every trace away again: the project as it was, people's annotations aside."""
 
+import logging
 import shutil
 from collections import Counter
 from typing import Any
 
+from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import (
     RESTORED,
@@ -12,6 +14,7 @@ from relabel.labelstudio.contract import (
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
 from relabel.service.old_predictions import remove_versions_at_last
+from relabel.service.reconcile import reconcile_recent
 from relabel.service.webhooks import own_webhooks
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.database import reading
@@ -23,6 +26,8 @@ from relabel.storage.projects import (
 )
 from relabel.storage.tasks import Task, list_tasks
 
+log = logging.getLogger("relabel.detach")
+
 
 def detach(context: Context, number: int) -> tuple[str, ...]:
     """Give the project back as it was, people's annotations aside; return what was done."""
@@ -30,8 +35,6 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
     with queue_lock(context.engine, settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
-            tasks = list_tasks(connection, number)
-            found = list_annotations(connection, number)
         hooks = own_webhooks(context, project)
         for hook in hooks:
             server.delete_webhook(hook["id"])
@@ -42,6 +45,10 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         for view_id in views:
             server.delete_view(view_id)
         server.update_project(number, **_settings_before(server, project))
+        _read_last_votes(context, project)
+        with reading(context.engine) as connection:
+            tasks = list_tasks(connection, number)
+            found = list_annotations(connection, number)
         restored = _restore_tasks(server, number, tasks, found)
         # Last, since it takes longest: nobody is served by these any more.
         versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
@@ -55,6 +62,14 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         f"restored {', '.join(RESTORED)}",
         f"restored overlap and is_labeled of {restored} tasks",
     )
+
+
+def _read_last_votes(context: Context, project: Project) -> None:
+    """Take over what no worker has read yet: it decides which tasks are done."""
+    try:
+        reconcile_recent(context, project)
+    except (ConfigurationError, LabelConfigError) as error:
+        log.warning("project %s: its last votes cannot be read: %s", project.id, error)
 
 
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import pytest
 from relabel.errors import PayloadError
 from relabel.labelstudio.contract import DELETIONS, HINTS, WEBHOOK_ACTIONS
+from relabel.service.detach import detach
 from relabel.service.ingest import carry_out
 from relabel.service.receiving import RECEIVERS, receive
+from relabel.storage.projects import set_project
 from wiring import deliver, publish_round, state_of, votes_of_store
 
 
@@ -123,3 +125,21 @@ def test_votes_are_carried_out_while_a_round_opens_its_tasks(context, fake, conn
     shown = {p["task"]: p["score"] for p in fake.predictions.values()}  # of the newest version
     assert {i: task.score for i, task in state.tasks.items()} == pytest.approx(shown)
     assert len(fake.open_tasks(number)) >= 14
+
+
+def test_detaching_knows_the_votes_that_no_worker_has_read_yet(context, fake, connected):
+    """Otherwise Label Studio would ask for the same label once more."""
+    number = connected([None, "cat"])
+    fresh = min(fake.tasks)
+    fake.annotate(fresh, 3, "dog")
+    detach(context, number)
+    assert fake.tasks[fresh]["is_labeled"]
+
+
+def test_a_project_whose_labelling_config_is_broken_can_be_detached(context, fake, connected):
+    number = connected(["cat", "dog"])
+    with context.engine.begin() as connection:
+        set_project(connection, number, label_config="<View/>")
+    fake.annotate(min(fake.tasks), 3, "dog")
+    detach(context, number)
+    assert (fake.backends, fake.webhooks) == ({}, {})
