@@ -23,7 +23,7 @@ from relabel.storage.annotations import (
 )
 from relabel.storage.database import clock, connect, migrate, open_database, reading
 from relabel.storage.events import KEEP_SECONDS, count_events, journal, mark_handled, unhandled
-from relabel.storage.locks import queue_lock
+from relabel.storage.locks import queue_lock, tidy_lock
 from relabel.storage.projects import (
     Project,
     find_project,
@@ -552,6 +552,16 @@ def test_one_thread_at_a_time_holds_a_queue(engine, tmp_path):
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+def test_whoever_tidies_up_is_alone_and_keeps_nobody_waiting(engine, tmp_path):
+    with tidy_lock(engine, tmp_path, P) as first:
+        with tidy_lock(engine, tmp_path, P) as second, tidy_lock(engine, tmp_path, P + 1) as other:
+            assert (first, second, other) == (True, False, True)
+        with queue_lock(engine, tmp_path, P):
+            pass  # votes go on meanwhile
+    with tidy_lock(engine, tmp_path, P) as again:
+        assert again
 
 
 def test_what_is_written_while_reading_is_not_kept(engine):
