@@ -23,7 +23,7 @@ retrain_after = 1000
 """
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
-ROUND_SECONDS = 240
+ROUND_SECONDS = 480
 WAIT_MS = 60_000
 WATCH = """
 const seen = new Set(JSON.parse(sessionStorage.getItem("seen") || "[]"));
