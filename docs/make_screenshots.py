@@ -96,7 +96,7 @@ def take(browser: Any, address: str, name: str, width: int, scheme: str) -> None
     path = IMAGES / f"{name}.png"
     page.screenshot(path=path, full_page=True, clip=clip)
     context.close()
-    picture = Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
     picture.save(path, optimize=True)
 
 
