@@ -12,11 +12,11 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 TASKS, PILOT, MORE = 200, 60, 10
 TARGET = 0.92
-LEVEL = 0.99  # one project says little of an interval that may fail one time in five
 
 
 def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_backend):
-    """benchmarks/forecast_live.py counts how often the 80 % interval holds, over ten projects."""
+    """Within a factor of two; how often the 80 % interval holds takes more than one project to
+    see: benchmarks/forecast_live.py."""
     project = make_project(limit=TASKS, noise_rate=0.3)
     studio = project.label_studio
     truth = {task["id"]: project.truth_of(task) for task in project.export()}
@@ -35,7 +35,7 @@ def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_
     )
     assert len(crowd.run(PILOT)) == PILOT
     assert poll(lambda: backend.status(project)["votes"] == PILOT, seconds=60)
-    options = ("--target", str(TARGET), "--level", str(LEVEL), "--json")
+    options = ("--target", str(TARGET), "--json")
     answer = backend.run("forecast", "--project", str(project.id), *options)
     found = json.loads(answer)["votes"]
 
@@ -43,5 +43,5 @@ def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_
     while needed is None:
         assert crowd.run(MORE), "the queue is empty before the target is reached"
         needed = votes_to_target(crowd.submissions, given, truth, TARGET)
-    assert found["low"] <= max(needed - PILOT, 0) <= found["high"]
-    assert found["high"] < 4 * TASKS
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["value"] / 2 <= needed - PILOT <= 2 * found["value"]
