@@ -30,6 +30,7 @@ def running_postgresql() -> Iterator[str]:
     try:
         _run(user, programs / "initdb", "-D", data, "-U", "relabel", "-A", "trust", "--no-sync")
         options = f"-c listen_addresses=127.0.0.1 -p {port} -k {data} -c fsync=off"
+        options += " -c max_connections=1000"  # of a whole session of tests
         log = data / "server.log"
         _run(user, programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
         try:

@@ -25,6 +25,7 @@ from relabel.storage import database
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.web.app import create_app
+from store_template import SQLITE
 from wiring import (
     connect_project,
     deliver,
@@ -34,6 +35,8 @@ from wiring import (
     state_of,
     votes_of_store,
 )
+
+of_sqlite = pytest.mark.skipif(not SQLITE, reason="a lock and a limit that SQLite has")
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +161,7 @@ def unguarded(context, running):
     return number, ids
 
 
+@of_sqlite
 def test_events_are_answered_while_the_store_is_locked_and_read_again_later(
     context, fake, unguarded, monkeypatch
 ):
@@ -173,6 +177,7 @@ def test_events_are_answered_while_the_store_is_locked_and_read_again_later(
     assert_repaired(context, fake, number)
 
 
+@of_sqlite
 def test_a_locked_store_stops_a_job_and_not_the_worker(context, fake, running, monkeypatch, caplog):
     number, ids = running
     monkeypatch.setattr(database, "LOCK_WAIT_SECONDS", 0.1)
@@ -197,6 +202,7 @@ def make_again(context):
     return Context(context.settings, opened, context.label_studio)
 
 
+@of_sqlite
 def test_events_are_answered_while_the_disk_is_full_and_read_again_later(
     context, fake, unguarded, monkeypatch
 ):

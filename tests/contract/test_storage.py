@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -90,12 +89,11 @@ def kind(request):
 
 
 @pytest.fixture
-def engine(kind, request, tmp_path, store_template):
+def engine(kind, request, tmp_path):
     """An empty store with all tables."""
     if kind == "sqlite":
         path = tmp_path / "store.sqlite3"
-        shutil.copy(store_template, path)
-        opened = connect(f"sqlite:///{path}")
+        opened = open_database(f"sqlite:///{path}")
         yield opened
         opened.dispose()
     else:

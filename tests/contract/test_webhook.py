@@ -4,7 +4,6 @@ import copy
 import json
 import os
 import re
-import shutil
 from base64 import b64encode
 from pathlib import Path
 
@@ -43,9 +42,7 @@ class Backend:
     """The web application on a store of its own, with project 31 connected."""
 
     def __init__(self, folder, template, **values):
-        self.settings = make_settings(folder, **values)
-        self.settings.data_dir.mkdir(exist_ok=True)
-        shutil.copy(template, self.settings.data_dir / "relabel.sqlite3")
+        self.settings = make_settings(folder, **template.copy_for(folder / "data"), **values)
         self.engine = connect(self.settings.database())
         self.app = create_app(self.settings)
         self.client = self.app.test_client()
@@ -54,6 +51,10 @@ class Backend:
             save_project(connection, Project(P, "", "Pets", CONFIG, "", before, {}))
             ids = [int(n) for n in range(401, 405)]
             save_tasks(connection, P, [Task(i, f"/{i}.png", 2, False, "", 1, True) for i in ids])
+
+    def close(self):
+        self.engine.dispose()
+        self.app.extensions["relabel.engine"].dispose()
 
     def post(self, path, body, **options):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -89,7 +90,7 @@ class Backend:
 def backend(tmp_path, store_template):
     made = Backend(tmp_path, store_template)
     yield made
-    made.engine.dispose()
+    made.close()
 
 
 def safe(response):
@@ -257,7 +258,7 @@ def test_a_body_over_the_limit_is_refused_unread(tmp_path, store_template):
     response = safe(backend.send({"action": "x" * 1000}))
     assert response.status_code == 413
     assert backend.send({"action": "x", "project": P}).status_code == 201
-    backend.engine.dispose()
+    backend.close()
 
 
 # -- events as they were recorded ------------------------------------------------------------
@@ -435,7 +436,7 @@ def test_health_is_told_without_password(tmp_path, store_template, path):
     made = Backend(tmp_path, store_template, basic_auth_user="u", basic_auth_pass="p")
     response = made.client.get(path)
     assert (response.status_code, response.get_json()["status"]) == (200, "UP")
-    made.engine.dispose()
+    made.close()
 
 
 def setup(backend, **values):
@@ -639,7 +640,7 @@ def test_everything_but_health_asks_for_the_password(tmp_path, store_template, m
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"].startswith("Basic")
     assert ask("anna:pässword").status_code != 401
-    made.engine.dispose()
+    made.close()
 
 
 TOKEN = "t" * 43
@@ -655,7 +656,7 @@ def guarded(request, tmp_path, store_template):
         other = Project(P + 1, "", "", CONFIG, "", "", {}, webhook_digest=token_digest("other"))
         save_project(connection, other)
     yield made
-    made.engine.dispose()
+    made.close()
 
 
 def test_an_event_is_taken_with_the_secret_of_its_project(guarded):
@@ -720,7 +721,7 @@ def test_an_odd_authorization_header_is_no_failure(tmp_path, store_template, hea
     made = Backend(tmp_path, store_template, basic_auth_user="anna", basic_auth_pass="p")
     response = made.client.get("/metrics", headers={"Authorization": header})
     assert response.status_code == 401
-    made.engine.dispose()
+    made.close()
 
 
 @pytest.mark.parametrize(

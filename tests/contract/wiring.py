@@ -1,6 +1,5 @@
 """The backend around the fake Label Studio: settings, store, a connected project, a round."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ from relabel.service.state import ProjectState, read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import connect as connect_database
-from relabel.storage.database import open_database, reading
+from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, set_round, start_round
 from relabel.types import Posteriors, silent
+from store_template import StoreTemplate, store_template_in
 
 TOKEN = "f" * 40
 POLICY = "window = 2\nretrain_after = 1000\naudit_share = 0.0\n"
@@ -45,11 +45,11 @@ def make_settings(folder: Path, **values: Any) -> Settings:
     return Settings(**(fixed | values))
 
 
-def make_context(folder: Path, fake: FakeLabelStudio, template: Path, **values: Any) -> Context:
+def make_context(
+    folder: Path, fake: FakeLabelStudio, template: StoreTemplate, **values: Any
+) -> Context:
     """Open everything on a copy of an empty store."""
-    settings = make_settings(folder, **values)
-    settings.data_dir.mkdir(exist_ok=True)
-    shutil.copy(template, settings.data_dir / "relabel.sqlite3")
+    settings = make_settings(folder, **template.copy_for(folder / "data"), **values)
     client = LabelStudio(URL, TOKEN, transport=fake.transport())
     return Context(settings, connect_database(settings.database()), client)
 
@@ -138,11 +138,10 @@ def report(context: Context, body: dict[str, Any]) -> tuple[int, bool]:
 
 
 @pytest.fixture(scope="session")
-def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrating takes longer than most tests: it is done once, and the file copied."""
-    path = tmp_path_factory.mktemp("store") / "template.sqlite3"
-    open_database(f"sqlite:///{path}").dispose()
-    return path
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreTemplate]:
+    """Stores are copies of this one."""
+    with store_template_in(tmp_path_factory.mktemp("store")) as template:
+        yield template
 
 
 @pytest.fixture
@@ -151,7 +150,9 @@ def fake() -> FakeLabelStudio:
 
 
 @pytest.fixture
-def context(tmp_path: Path, fake: FakeLabelStudio, store_template: Path) -> Iterator[Context]:
+def context(
+    tmp_path: Path, fake: FakeLabelStudio, store_template: StoreTemplate
+) -> Iterator[Context]:
     opened = make_context(tmp_path, fake, store_template)
     yield opened
     opened.close()

@@ -36,6 +36,7 @@ def create_app(settings: Settings) -> Flask:
     jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
     app = Flask("relabel", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.extensions["relabel.engine"] = engine  # whoever made the app closes it
     access = Access(engine, settings)
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
