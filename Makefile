@@ -16,7 +16,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-postgresql test-versions fuzz lint audit format install clean
+.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -29,6 +29,9 @@ demo-clean: ## Remove what the demo keeps between runs
 
 test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
 	$(BIN)/pytest $(ARGS)
+
+test-tutorial: $(INSTALLED_TEST) $(INSTALLED_LS) ## Follow the tutorial to the letter
+	RELABEL_TEST_TUTORIAL=1 $(BIN)/pytest tests/browser/test_tutorial.py $(ARGS)
 
 test-postgresql: $(INSTALLED_TEST) ## The tests of store and service, with PostgreSQL instead of SQLite
 	RELABEL_TEST_STORE=postgresql $(BIN)/pytest tests/unit/service tests/contract tests/properties/test_events.py $(ARGS)

@@ -102,7 +102,8 @@ def main() -> None:
         for way, (name, options) in ways.items():
             found[way].append(kept(data, truth[rows], name, shared | options, seed))
             print(seed, way, np.round(found[way][-1], 3).tolist(), flush=True)
-        out.write_text(report(found, f"python benchmarks/long_tail.py {' '.join(sys.argv[1:])}"))
+        command = f"python benchmarks/long_tail.py {' '.join(sys.argv[1:])}"
+        out.write_text(report(found, command, args.inputs))
     print(out.read_text())
 
 
@@ -113,11 +114,12 @@ def given(inputs: str, folder: Path, rows: IntArray, counts: IntArray) -> Traini
     return TrainingData(np.arange(len(rows)), counts, features(folder, rows))
 
 
-def report(found: dict[str, list[list[float]]], command: str) -> str:
+def report(found: dict[str, list[list[float]]], command: str, inputs: str) -> str:
     """Return the table; ratios are to co_teaching on the same seed."""
     base = np.array(found["co_teaching"])
     setting = f"Long-tailed CIFAR-10 (imbalance {IMBALANCE}), {NOISE:.0%} uniform noise"
-    lines = ["# Rare classes under co-teaching", "", f"    {command}", ""]
+    title = {"pixels": "from pixels", "features": "frozen features"}[inputs]
+    lines = [f"# Rare classes under co-teaching, {title}", "", f"    {command}", ""]
     lines += [f"{setting}, {len(base)} seeds, mean (least, most).", ""]
     heads = (
         "selector|rare clean kept|by chance|of|x co_teaching|clean among kept|kept of all|seconds"
