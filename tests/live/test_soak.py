@@ -18,14 +18,14 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "soak.py"
 NUMBERS = {
     "tasks": 200,
     "images": 100,
-    "votes": 50,
+    "votes": 36,
     "annotators": 4,
     "pause": 1,
     "kill-every": 15,
     "restart-label-studio": 1,
     "drop": 0.1,
     "duplicate": 0.1,
-    "retrain-after": 25,
+    "retrain-after": 18,
     "window": 15,
 }
 

@@ -93,7 +93,7 @@ def test_a_window_without_the_best_task_is_noticed(make_project, tmp_path):
 
 def test_simulated_annotators_stop_when_nothing_is_left_for_them(make_project, tmp_path):
     project = make_project(limit=4)
-    push_scores(project, "v1", {task: task / 1000 for task in project.tasks})
+    push_scores(project, "v1", {task: i / 4 for i, task in enumerate(project.tasks)})
     for task in project.tasks:
         set_open(project, task, is_open=True)
     log = ServedLog.open(tmp_path / "served.jsonl")
