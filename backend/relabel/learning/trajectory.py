@@ -16,19 +16,30 @@ class LossTrajectory(Weighting):
     alpha itself, which divides the learning rate by N; N * alpha keeps 1 as the ordinary weight.
     Losses are those of the training pass, which saves a second pass over all tasks.
 
+    A label that people settled is certain: its loss counts as 0 in alpha, however hard the network
+    finds it. Otherwise the corrections that teach most would weigh least.
+
     Args:
         tasks: N, all rows.
         rows: (n,) the rows that are trained on.
         delta: in (0, 1], how fast alpha moves.
         bandwidth: one of `BANDWIDTHS`.
+        settled: (N,) bool, labels that are certain; None = none is.
     """
 
     alpha: Tensor
     losses: Tensor
     rows: Tensor
+    settled: Tensor
 
     def __init__(
-        self, tasks: int, rows: Tensor, *, delta: float = 0.1, bandwidth: str = "mean_sq"
+        self,
+        tasks: int,
+        rows: Tensor,
+        *,
+        delta: float = 0.1,
+        bandwidth: str = "mean_sq",
+        settled: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.delta = delta
@@ -38,6 +49,8 @@ class LossTrajectory(Weighting):
         self.register_buffer("alpha", alpha)
         self.register_buffer("losses", torch.zeros(tasks, dtype=torch.float64))
         self.register_buffer("rows", rows)
+        certain = torch.zeros(tasks, dtype=torch.bool) if settled is None else settled
+        self.register_buffer("settled", certain)
 
     def weigh(self, step: Step) -> Tensor:
         """Return n * alpha (1, B), the same for every network, and note the losses."""
@@ -49,7 +62,9 @@ class LossTrajectory(Weighting):
         """Move alpha towards the tasks of small loss."""
         del epoch
         losses = self.losses[self.rows]
-        towards = torch.softmax(-losses.square() / squared_bandwidth(losses, self.bandwidth), 0)
+        sigma = squared_bandwidth(losses, self.bandwidth)
+        doubts = losses.masked_fill(self.settled[self.rows], 0)
+        towards = torch.softmax(-doubts.square() / sigma, 0)
         self.alpha[self.rows] = (1 - self.delta) * self.alpha[self.rows] + self.delta * towards
 
 

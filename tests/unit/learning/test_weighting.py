@@ -166,6 +166,22 @@ def test_contributions_follow_small_losses():
     assert distrust.tolist() == pytest.approx([0.239273, 0.239665, 0.255237, 0.265825], abs=1e-6)
 
 
+def test_a_settled_label_counts_as_without_loss_however_hard_it_is():
+    settled = torch.tensor([False, False, False, True])
+    weighting = LossTrajectory(4, torch.arange(4), settled=settled)
+    unsettled = LossTrajectory(4, torch.arange(4))
+    for one in (weighting, unsettled):
+        one.weigh(step([[0.1, 0.2, 1.0, 3.0]]))
+        one.after_epoch(0)
+    assert weighting.alpha.argmax() == 3
+    assert unsettled.alpha.argmin() == 3
+    # the kernel's width still comes from what the network finds hard
+    others = weighting.alpha[:3] - 0.9 / 4, unsettled.alpha[:3] - 0.9 / 4
+    assert (others[0] / others[0].sum()).tolist() == pytest.approx(
+        (others[1] / others[1].sum()).tolist()
+    )
+
+
 def test_the_two_bandwidths():
     losses = torch.tensor([0.1, 0.2, 1.0, 3.0], dtype=torch.float64)
     assert squared_bandwidth(losses, "mean_sq").item() == pytest.approx(1.155625)
