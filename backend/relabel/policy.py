@@ -15,36 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from relabel.errors import ConfigurationError
 
-SELECTOR_NAMES = (
-    "linear",
-    "vanilla",
-    "co_teaching",
-    "co_teaching_vog",
-    "robust_update",
-    "elr",
-    "dalc",
-    "o2u",
-    "simifeat",
-    "ssl_linear",
-    "ssl_co_teaching",
-    "ensemble",
-    "cross_fit",
-    "auto",
-)
-ENCODER_NAMES = (
-    "tiny",
-    "resnet18",
-    "resnet50",
-    "resnet101",
-    "mobilenet_v2",
-    "mobilenet_v3_large",
-    "convnext_tiny",
-    "vit_b_16",
-    "dinov2_vits14",
-    "cifar_resnet20",
-)
-"""What the two dicts of `learning` hold: a wrong name is told without importing torch."""
-
 
 class Policy(BaseModel):
     """The science of one project; frozen, typed, unknown keys refused."""

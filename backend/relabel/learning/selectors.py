@@ -4,9 +4,9 @@ import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from types import UnionType
-from typing import Any, Union, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, Unpack, get_args, get_type_hints
 
+from relabel.catalogue import check_options
 from relabel.errors import ConfigurationError
 from relabel.learning.recipes.automatic import auto
 from relabel.learning.recipes.combined import cross_fit, ensemble
@@ -44,26 +44,6 @@ def options_of(name: str) -> dict[str, Any]:
 RUN = frozenset(RunArguments.__annotations__)
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that the selector does not have, or of another type.
-
-    Raises:
-        ConfigurationError: names the key and what is allowed.
-    """
-    known = options_of(name)
-    for key, value in options.items():
-        if key not in known:
-            listed = ", ".join(known) or "none"
-            raise ConfigurationError(
-                f"Selector '{name}' has no option '{key}'; its options: {listed}."
-            )
-        if not _fits(value, known[key]):
-            wanted = known[key].__name__ if isinstance(known[key], type) else str(known[key])
-            raise ConfigurationError(
-                f"Option '{key}' of selector '{name}' is {value!r}; it must be {wanted}."
-            )
-
-
 def select(
     name: str, data: TrainingData, options: Mapping[str, Any], **run: Unpack[RunArguments]
 ) -> Selection:
@@ -79,21 +59,8 @@ def select(
         ConfigurationError: unknown selector or option, or data that the selector cannot use.
         NotReadyError: too few labelled tasks.
     """
-    check_options(name, options)
+    check_options("Selector", name, options, options_of(name))
     start = time.monotonic()
     selection = SELECTORS[name](data, **options, **run)
     seconds = round(time.monotonic() - start, 3)
     return replace(selection, record={"selector": name, **selection.record, "seconds": seconds})
-
-
-def _fits(value: object, hint: Any) -> bool:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in arguments)
-    if origin is tuple:
-        return isinstance(value, list | tuple) and all(_fits(v, arguments[0]) for v in value)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)

@@ -7,19 +7,18 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from relabel.catalogue import (
+    DIVERSITY_OPTIONS,
+    ENCODER_NAMES,
+    SELECTOR_OPTIONS,
+    check_options,
+)
 from relabel.errors import ConfigurationError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import LabelSchema, parse_label_config
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
-from relabel.policy import (
-    ENCODER_NAMES,
-    SELECTOR_NAMES,
-    Policy,
-    build_policy,
-    parse_extra_params,
-    read_policy_file,
-)
+from relabel.policy import Policy, build_policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 from relabel.storage.database import clock, open_database, reading
 from relabel.storage.projects import Project
@@ -94,7 +93,7 @@ def policy_of(settings: Settings, extra_params: object) -> Policy:
 NAMES: dict[str, Collection[str]] = {
     "score": SCORES,
     "diversity": DIVERSITY,
-    "selector": SELECTOR_NAMES,
+    "selector": SELECTOR_OPTIONS,
     "encoder": ENCODER_NAMES,
 }
 """Policy keys whose value is a name, and the names that there are."""
@@ -107,6 +106,9 @@ def _check_names(policy: Policy) -> None:
             raise ConfigurationError(
                 f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
             )
+    selector, diversity = policy.selector, policy.diversity
+    check_options("Selector", selector, policy.selector_options, SELECTOR_OPTIONS[selector])
+    check_options("Diversity", diversity, policy.diversity_options, DIVERSITY_OPTIONS[diversity])
 
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:

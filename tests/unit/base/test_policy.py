@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relabel.errors import ConfigurationError
 from relabel.policy import (
-    ENCODER_NAMES,
     PRESETS,
-    SELECTOR_NAMES,
     Policy,
     build_policy,
     parse_extra_params,
@@ -125,15 +123,6 @@ def test_a_wrong_value_in_the_policy_file_is_told_with_the_file(tmp_path, key, v
     assert str(error.value).startswith(f"RELABEL_POLICY_FILE = {file}: ")
     assert f"olicy key {key} = {value!r}" in str(error.value)
     assert allowed in str(error.value)
-
-
-def test_names_are_those_that_learning_knows():
-    """Written down twice, so that a web process tells a wrong one without importing torch."""
-    from relabel.learning.encoders import ENCODERS
-    from relabel.learning.selectors import SELECTORS
-
-    assert set(SELECTOR_NAMES) == set(SELECTORS)
-    assert set(ENCODER_NAMES) == set(ENCODERS)
 
 
 def test_later_layers_win():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
 from relabel.learning.selection import TrainingData
-from relabel.learning.selectors import SELECTORS, check_options, options_of, select
+from relabel.learning.selectors import SELECTORS, options_of, select
 from relabel.numerics.scoring import phi
 
 
@@ -13,15 +13,9 @@ def test_an_unknown_selector_is_answered_with_the_known_ones(noisy_digits):
         select("liner", noisy_digits(0, size=50).data, {}, seed=0)
 
 
-def test_an_unknown_option_is_answered_with_the_known_ones():
+def test_an_unknown_option_is_answered_with_the_known_ones(noisy_digits):
     with pytest.raises(ConfigurationError, match=r"'fold'.*folds"):
-        check_options("linear", {"fold": 3})
-
-
-@pytest.mark.parametrize("value", ["five", 2.5, True, None])
-def test_an_option_of_another_type_is_refused(value):
-    with pytest.raises(ConfigurationError, match="'folds'"):
-        check_options("linear", {"folds": value})
+        select("linear", noisy_digits(0, size=50).data, {"fold": 3}, seed=0)
 
 
 @pytest.mark.parametrize("name", SELECTORS)

@@ -1,0 +1,78 @@
+"""What a policy may choose from, told without importing torch."""
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from relabel.catalogue import DIVERSITY_OPTIONS, ENCODER_NAMES, SELECTOR_OPTIONS, check_options
+from relabel.errors import ConfigurationError
+from relabel.learning.encoders import ENCODERS
+from relabel.learning.selectors import SELECTORS, options_of
+from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.spreading import diversity_inputs
+from relabel.service.context import policy_of
+from relabel.settings import Settings
+
+
+def test_names_are_those_that_learning_knows():
+    assert set(SELECTOR_OPTIONS) == set(SELECTORS)
+    assert set(ENCODER_NAMES) == set(ENCODERS)
+    assert set(DIVERSITY_OPTIONS) == set(DIVERSITY)
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_options_are_those_of_the_recipe(name):
+    assert SELECTOR_OPTIONS[name] == options_of(name)
+
+
+@pytest.mark.parametrize("name", DIVERSITY)
+def test_options_of_a_way_to_spread_are_what_the_data_does_not_give(name):
+    given = diversity_inputs(
+        name,
+        vectors=np.eye(12, dtype=np.float32),
+        counts=np.eye(12, dtype=np.int64),
+        pool=np.ones(12, dtype=bool),
+        contribution=np.ones(12),
+        rng=np.random.default_rng(0),
+    )
+    parameters = inspect.signature(DIVERSITY[name]).parameters.values()
+    keywords = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
+    own = {key: kind for key, kind in keywords.items() if key not in given}
+    assert DIVERSITY_OPTIONS[name] == own
+
+
+@pytest.mark.parametrize("value", ["five", 2.5, True, None])
+def test_an_option_of_another_type_is_refused(value):
+    with pytest.raises(ConfigurationError, match=f"'folds' of selector 'linear' is {value!r}"):
+        check_options("Selector", "linear", {"folds": value}, SELECTOR_OPTIONS["linear"])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            "selector_options = {fold = 3}",
+            "Selector 'linear' has no option 'fold'; its options: folds",
+        ),
+        ("selector_options = {folds = 2.5}", "Option 'folds' of selector 'linear' is 2.5"),
+        ("diversity_options = {steps = 3}", "Diversity 'none' has no option 'steps'"),
+        (
+            "diversity = 'diffusion'\ndiversity_options = {steps = 'few'}",
+            "Option 'steps' of diversity 'diffusion' is 'few'; it must be int",
+        ),
+        (
+            "selector = 'ensemble'\nselector_options = {of = [3]}",
+            "Option 'of' of selector 'ensemble'",
+        ),
+    ],
+)
+def test_wrong_options_in_extra_params_are_refused_before_any_round(params, message):
+    with pytest.raises(ConfigurationError, match=message.replace("[", r"\[")):
+        policy_of(Settings(), params)
+
+
+def test_a_policy_is_checked_without_torch():
+    code = "import sys, relabel.service.context; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
