@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
+from relabel.learning.selection import TrainingData
 from relabel.numerics.consensus.majority import majority
 from relabel.simulation.annotators import NOBODY, Crowd, Panel, make_annotators, parse_panel
 from relabel.simulation.campaign import Rules, initial_counts, is_settled, run_campaign
@@ -97,6 +98,18 @@ def test_expert_vote_is_the_label_whatever_was_said_before():
         1,
         1,
     ]
+
+
+def test_selectors_learn_that_an_expert_settled_a_task():
+    learnt = []
+
+    def prioritise(counts, pool):
+        learnt.append(TrainingData(np.arange(len(counts)), counts).settled.tolist())
+        return OrderedQueue(np.flatnonzero(pool))
+
+    counts = initial_counts(np.zeros(2, dtype=np.int64), 2)
+    run_campaign(counts, prioritise, scripted(1), Rules(2, closing="expert", update_every=1))
+    assert learnt == [[False, False], [True, False]]
 
 
 def test_ranking_is_asked_anew_only_between_tasks_and_after_enough_votes():

@@ -178,7 +178,7 @@ class _Campaign:
         counts = np.asarray(self.counts, dtype=np.int64)
         if self.rules.closing == "expert":
             counts[self.log.tasks] = 0
-            counts[self.log.tasks, self.log.labels] = 1
+            counts[self.log.tasks, self.log.labels] = 2  # as many as make a label settled
         self.ranked_from = counts, ~self.done
         return self.ranked_from
 
