@@ -1,12 +1,11 @@
 """Kim's contribution: tasks whose loss stays small weigh more and more."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from relabel.learning.weighting import Step, Weighting
-
-BANDWIDTHS = ("pairwise", "mean_sq")
-"""How sigma is found: the squared mean difference of two losses, or the squared mean loss."""
 
 
 class LossTrajectory(Weighting):
@@ -62,21 +61,26 @@ class LossTrajectory(Weighting):
         """Move alpha towards the tasks of small loss."""
         del epoch
         losses = self.losses[self.rows]
-        sigma = squared_bandwidth(losses, self.bandwidth)
+        sigma = BANDWIDTHS[self.bandwidth](losses).clamp_min(1e-12)
         doubts = losses.masked_fill(self.settled[self.rows], 0)
         towards = torch.softmax(-doubts.square() / sigma, 0)
         self.alpha[self.rows] = (1 - self.delta) * self.alpha[self.rows] + self.delta * towards
 
 
-def squared_bandwidth(losses: Tensor, bandwidth: str) -> Tensor:
-    """Return sigma, at least 1e-12.
+def mean_difference(losses: Tensor) -> Tensor:
+    """Return the mean of |l_i - l_j| over all pairs.
 
-    The mean of |l_i - l_j| over all pairs comes from sorting: the i-th smallest of n losses is the
-    larger one of i pairs and the smaller one of n - 1 - i.
+    It comes from sorting: the i-th smallest of n losses is the larger one of i pairs and the
+    smaller one of n - 1 - i.
     """
-    if bandwidth == "mean_sq":
-        return losses.mean().square().clamp_min(1e-12)
     count = len(losses)
     signs = 2 * torch.arange(count, dtype=losses.dtype, device=losses.device) - (count - 1)
-    pairs = max(1, count * (count - 1) // 2)
-    return ((signs * losses.sort().values).sum() / pairs).square().clamp_min(1e-12)
+    return (signs * losses.sort().values).sum() / max(1, count * (count - 1) // 2)
+
+
+BANDWIDTHS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean_sq": lambda losses: losses.mean().square(),
+    "pairwise": lambda losses: mean_difference(losses).square(),
+    "half_pairwise": lambda losses: (mean_difference(losses) / 2).square(),
+}
+"""How sigma comes from the losses (n,)."""

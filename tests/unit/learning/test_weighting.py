@@ -5,7 +5,7 @@ from relabel.learning.exchange import SmallLossExchange, ramp
 from relabel.learning.gradients import VarianceOfGradients, last_layer_gradients
 from relabel.learning.networks import LinearHeads
 from relabel.learning.objectives import Supervised
-from relabel.learning.trajectory import LossTrajectory, squared_bandwidth
+from relabel.learning.trajectory import BANDWIDTHS, LossTrajectory
 from relabel.learning.weighting import HoldOut, Step, Uniform
 from torch.nn.functional import cross_entropy
 
@@ -182,10 +182,13 @@ def test_a_settled_label_counts_as_without_loss_however_hard_it_is():
     )
 
 
-def test_the_two_bandwidths():
+def test_bandwidths():
     losses = torch.tensor([0.1, 0.2, 1.0, 3.0], dtype=torch.float64)
-    assert squared_bandwidth(losses, "mean_sq").item() == pytest.approx(1.155625)
-    assert squared_bandwidth(losses, "pairwise").item() == pytest.approx(2.506944, abs=1e-6)
+    values = {name: sigma(losses).item() for name, sigma in BANDWIDTHS.items()}
+    assert values == pytest.approx(
+        {"mean_sq": 1.155625, "pairwise": 2.506944, "half_pairwise": 0.626736}, abs=1e-6
+    )
+    assert BANDWIDTHS["pairwise"](losses[:1]).item() == 0
 
 
 def test_huge_losses_do_not_break_the_contributions():
