@@ -207,6 +207,11 @@ class LabelStudio:
             if prediction.get("model_version") == version
         ]
 
+    def predictions_by_task(self, project_id: int) -> dict[int, list[dict[str, Any]]]:
+        """Return all predictions of every task, in far less time than task by task."""
+        query = {"fields": "all", "include": "id,predictions"}
+        return {int(task["id"]): task["predictions"] for task in self._pages(project_id, query)}
+
     def delete_model_version(self, project_id: int, version: str) -> None:
         """Delete all predictions of one version; with SQLite nobody can submit until it is done."""
         path = f"/api/projects/{project_id}/model-versions/"

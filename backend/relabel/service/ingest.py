@@ -53,7 +53,7 @@ def carry_out(context: Context, number: int) -> int:
                 reconcile_all(context, project)
         for action in sorted(a for a in actions if a.startswith(UNDO)):
             carry_out_undo(context, project, action.removeprefix(UNDO))
-        refresh_queue(context, project, readings)
+        refresh_queue(context, project, {r.task_id: r.predictions for r in readings})
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return len(ids)

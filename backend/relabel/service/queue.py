@@ -9,7 +9,6 @@ import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change, tab
-from relabel.labelstudio.payloads import TaskReading
 from relabel.service.context import Context, policy_of
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
@@ -27,6 +26,7 @@ log = logging.getLogger("relabel.queue")
 SCORE_TOLERANCE = 1e-9
 
 Predictions = Sequence[Mapping[str, Any]]
+NONE_KNOWN: Mapping[int, Predictions] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ class ScoreChange:
     score: float
 
 
-def refresh_queue(context: Context, project: Project, readings: Iterable[TaskReading] = ()) -> int:
+def refresh_queue(
+    context: Context, project: Project, known: Mapping[int, Predictions] = NONE_KNOWN
+) -> int:
     """Rewrite the scores that votes have changed, open and close tasks; return the writes.
 
     Call it with the project's queue lock held. It computes everything from the store, so it may be
@@ -49,7 +51,7 @@ def refresh_queue(context: Context, project: Project, readings: Iterable[TaskRea
     Args:
         context: settings, store and Label Studio.
         project: whose queue.
-        readings: tasks as they were read just now; their predictions need not be asked for again.
+        known: predictions of tasks that were read just now and need not be asked for again.
 
     """
     policy = policy_of(context.settings, project.extra_params)
@@ -61,7 +63,6 @@ def refresh_queue(context: Context, project: Project, readings: Iterable[TaskRea
     result = RoundResult.load(context.folder(project.id), last.artifact)
     scores, changed = scores_now(state, result)
     wanted = open_ids(state, shown_scores(state, scores, changed))
-    known = {reading.task_id: reading.predictions for reading in readings}
     first = np.isin(state.counts.task_ids[changed], wanted)
     written = rewrite_scores(context, state, last, scores, changed[first], known)
     written += apply_changes(context, state, wanted)

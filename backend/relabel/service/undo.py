@@ -94,7 +94,7 @@ def _undo_round(
         )
         apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
     else:
-        refresh_queue(context, project)
+        refresh_queue(context, project, context.label_studio.predictions_by_task(project.id))
         restore_predictions(context, project)  # of which some may have been removed already
     to = f"round {previous.number}" if previous else "the state before the first round"
     return (
