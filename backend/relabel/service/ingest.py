@@ -12,12 +12,11 @@ from relabel.labelstudio.payloads import TaskReading, read_task
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
-from relabel.service.receiving import CHANGED
 from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
 from relabel.service.undo import carry_out_undo
 from relabel.storage.database import reading
-from relabel.storage.events import mark_handled, unhandled
+from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.storage.tasks import drop_tasks

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from relabel.service.context import Context
 from relabel.storage.database import reading
-from relabel.storage.events import last_event
+from relabel.storage.events import last_labelling
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, list_rounds
 
@@ -23,7 +23,7 @@ KEPT = 2
 STEP_SECONDS = 20.0
 """How long one step lasts at most; the next sweep takes the next one."""
 IDLE_SECONDS = 300.0
-"""Nobody is labelling when there was no event for so long."""
+"""Nobody is labelling when no annotation was saved for so long."""
 MOMENT_SECONDS = 60.0
 """The same for a person who waits for the end of it."""
 REST = {"labelling": 4.0, "idle": 0.25}
@@ -47,7 +47,7 @@ def remove_old_predictions(context: Context, number: int) -> int:
     """
     with reading(context.engine) as connection:
         old = old_versions(connection, number)
-        idle = time.time() - last_event(connection, number) > IDLE_SECONDS
+        idle = time.time() - last_labelling(connection, number) > IDLE_SECONDS
     if not old:
         return 0
     removed = 0
@@ -70,7 +70,7 @@ def remove_versions_at_last(context: Context, number: int, versions: Iterable[st
     All at once, which is several times faster, where nobody has labelled for a moment.
     """
     with reading(context.engine) as connection:
-        idle = time.time() - last_event(connection, number) > MOMENT_SECONDS
+        idle = time.time() - last_labelling(connection, number) > MOMENT_SECONDS
     for version in versions:
         if idle:
             context.label_studio.delete_model_version(number, version)

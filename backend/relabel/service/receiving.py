@@ -15,14 +15,11 @@ from relabel.labelstudio.payloads import field, project_id, read_annotation
 from relabel.service.context import policy_of, schema_of
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
-from relabel.storage.events import journal
+from relabel.storage.events import CHANGED, journal
 from relabel.storage.projects import Project, find_project, set_project
 from relabel.storage.tasks import drop_tasks
 
 log = logging.getLogger("relabel.receiving")
-
-CHANGED = "CHANGED"
-"""In the journal: some annotations changed a moment ago."""
 
 Receiver = Callable[[Connection, Settings, Project, Mapping[str, Any]], None]
 

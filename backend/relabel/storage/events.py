@@ -6,6 +6,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relabel.storage.tables import events
 
+CHANGED = "CHANGED"
+"""Action of events that name no annotation: some changed a moment ago."""
 KEEP_SECONDS = 7 * 86400.0
 """How long handled events are kept for people who look for a reason."""
 
@@ -52,9 +54,15 @@ def mark_handled(connection: Connection, ids: list[int]) -> None:
     connection.execute(delete(events).where(events.c.handled_at < now - KEEP_SECONDS))
 
 
-def last_event(connection: Connection, project_id: int) -> float:
-    """Return when the newest event arrived, Unix seconds; 0 = there is none."""
-    query = select(func.max(events.c.received_at)).where(events.c.project_id == project_id)
+def last_labelling(connection: Connection, project_id: int) -> float:
+    """Return when somebody last saved an annotation, Unix seconds; 0 = nobody has.
+
+    Changes of the project's settings do not count: this backend makes them, too.
+    """
+    query = select(func.max(events.c.received_at)).where(
+        events.c.project_id == project_id,
+        (events.c.action == CHANGED) | events.c.action.startswith("ANNOTATION"),
+    )
     return float(connection.execute(query).scalar_one() or 0.0)
 
 

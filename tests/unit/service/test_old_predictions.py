@@ -7,6 +7,7 @@ from relabel.service.old_predictions import KEPT, old_versions, remove_old_predi
 from relabel.service.rounds_due import MAX_RETRY_SECONDS, RETRY_SECONDS, round_due_now
 from relabel.service.undo import undo_run
 from relabel.storage.database import reading
+from relabel.storage.events import journal
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, finish_round
 from wiring import claim_round, deliver, publish_round, state_of
@@ -78,6 +79,22 @@ def test_two_workers_do_not_tidy_up_the_same_project(context, four_rounds):
         assert held
         assert remove_old_predictions(context, number) == 0
     assert remove_old_predictions(context, number) == 6
+
+
+@pytest.mark.parametrize(
+    ("event", "at_once"),
+    [("ANNOTATION_CREATED", False), ("CHANGED", False), ("PROJECT_UPDATED", True)],
+)
+def test_detaching_removes_all_at_once_unless_somebody_labelled_a_moment_ago(
+    context, fake, four_rounds, event, at_once
+):
+    number, _ = four_rounds
+    with context.engine.begin() as connection:
+        journal(connection, number, event)
+    fake.requests.clear()
+    detach(context, number)
+    deleted = {path.split("/")[2] for method, path, _ in fake.writes() if method == "DELETE"}
+    assert ("predictions" not in deleted) == at_once
 
 
 def test_predictions_of_a_running_round_are_left_alone_and_of_a_failed_one_are_not(
