@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from relabel.simulation.peers import PEERS, voter_table
 from relabel.simulation.presets import PRESETS
 from relabel.simulation.queues import random_order
 from relabel.simulation.rankings import TRUTH, TWO_PHASE, Method
+from relabel.simulation.report import table_of
 from relabel.simulation.seeds import ROLES, seed_of
 from relabel.simulation.summary import summarise
 from rich.console import Console
@@ -31,6 +33,18 @@ def data():
     centres = 3 * rng.standard_normal((3, 6))
     features = (centres[truth] + rng.standard_normal((150, 6))).astype(np.float32)
     return Dataset("made", ("a", "b", "c"), certain(truth, 3), features=features)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 6), (160, 10)])
+def test_the_table_cuts_no_word_off_whatever_the_width(setting, width, columns):
+    method = Method("linear", "tiered_phi", "diffusion")
+    rows = summarise(setting, (method,), run_experiment(setting, (method,), (0, 1)))
+    table = table_of(rows, "A title", width)
+    shown = StringIO()
+    Console(width=width, file=shown).print(table)
+    assert len(table.columns) == columns
+    assert "linear tiered_phi diffusion" in shown.getvalue()
+    assert "…" not in shown.getvalue()
 
 
 @pytest.fixture(scope="module")

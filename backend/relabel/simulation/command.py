@@ -78,7 +78,7 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     show_ranking(setting, methods[0], options.out, console)
     title = f"Relabelling {setting.data.name} with {setting.noise} noise"
     write_report(options.out, title, setting, rows, runs, public_options(options))
-    console.print(table_of(rows, title))
+    console.print(table_of(rows, title, console.width))
     console.print(f"Report: {options.out / 'report.html'}")
     return 0
 

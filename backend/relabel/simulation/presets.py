@@ -42,7 +42,7 @@ def run_preset(name: str, job: Job) -> int:
         (job.out / "summary.json").write_text(json.dumps(content, indent=1) + "\n")
         return 0
     rows = summarise(outcome.setting, outcome.methods, outcome.runs)
-    job.console.print(table_of(rows, outcome.title))
+    job.console.print(table_of(rows, outcome.title, job.console.width))
     write_report(
         job.out, outcome.title, outcome.setting, rows, outcome.runs, options, outcome.paper
     )

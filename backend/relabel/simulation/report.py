@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from relabel.learning.selection import Selection
@@ -38,6 +40,12 @@ COLUMNS = {
     "seconds": "seconds",
 }
 """Heading -> where a summary row holds the figure."""
+
+CORE = dict(list(COLUMNS.items())[:6])
+"""The columns that a terminal of ordinary width has room for."""
+
+WIDE = 150
+"""Characters per line from which all columns fit, with their standard deviations."""
 
 PAGE = Template(
     """<!doctype html><html lang="en"><meta charset="utf-8"><title>$title</title><style>
@@ -110,13 +118,25 @@ def write_ranking(
     return True
 
 
-def table_of(rows: Sequence[Row], title: str) -> Table:
-    """Return the summary as a table for the terminal."""
-    table = Table(title=title)
-    for heading in COLUMNS:
-        table.add_column(heading.strip(), justify="left" if heading == "method" else "right")
+def table_of(rows: Sequence[Row], title: str, width: int) -> Table:
+    """Return the summary as a table for a terminal of `width` characters."""
+    wide = width >= WIDE
+    columns = COLUMNS if wide else CORE
+    more = "" if wide else "; standard deviations and more figures are in the report"
+    seeds = max(int(row["seeds"]) for row in rows)
+    table = Table(
+        title=title,
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        caption=f"Means over {seeds} seeds{more}.",
+    )
+    for heading in columns:
+        is_name = heading == "method"
+        justify: JustifyMethod = "left" if is_name else "right"
+        longest = max(map(len, heading.split()))
+        table.add_column(heading.strip(), justify=justify, no_wrap=is_name, min_width=longest)
     for row in rows:
-        table.add_row(*(_cell(row, where) for where in COLUMNS.values()))
+        table.add_row(*(_cell(row, where, spreads=wide) for where in columns.values()))
     return table
 
 
@@ -180,7 +200,7 @@ def _html_table(headings: "Sequence[str] | dict[str, str]", rows: list[list[str]
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _cell(row: Row, where: str) -> str:
+def _cell(row: Row, where: str, *, spreads: bool = True) -> str:
     name, _, key = where.partition(".")
     value, spread = row[name], row.get(f"{name}_sd")
     if key:
@@ -190,7 +210,9 @@ def _cell(row: Row, where: str) -> str:
     digits = 0 if name == "votes_to" else 1 if name == "seconds" else 3
     digits = 2 if name == "ratio_to_random" else digits
     text = f"{value:,.{digits}f}"
-    return text if spread is None or name == "seconds" else f"{text} ± {spread:,.{digits}f}"
+    if spread is None or name == "seconds" or not spreads:
+        return text
+    return f"{text} ± {spread:,.{digits}f}"
 
 
 def _minimal(setting: Setting, rows: Sequence[Row], votes: IntArray) -> FloatArray:
