@@ -28,11 +28,12 @@ def sweep(context: Context) -> list[Project]:
     swept: list[Project] = []
     for project in projects:
         try:
-            if _swept_lately(context, project):
-                carry_out(context, project.id)
-                swept.append(project)
-            else:
-                swept.append(sweep_project(context, project))
+            # First what people wait for: the jobs of a killed worker are lost, and its successor
+            # begins with a sweep, in which Label Studio is asked for much more than votes.
+            known = read_project(context, project)
+            carry_out(context, project.id)
+            lately = _swept_lately(context, project)
+            swept.append(known if lately else sweep_project(context, known))
         except NotFoundError as error:
             log.warning(
                 "project %s: %s If it is gone for good: relabel forget --project %s",

@@ -27,6 +27,7 @@ from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.status import project_status
 from relabel.service.sweep import sweep
 from relabel.storage.database import reading
+from relabel.storage.events import journal
 from relabel.storage.projects import find_project, list_projects, set_project
 from relabel.storage.rounds import RoundState, finish_round, list_rounds, published_round
 from relabel.types import State, silent
@@ -445,6 +446,19 @@ def test_the_sweep_repairs_what_no_event_told(context, fake, running):
     assert list(state_of(context, number).tasks) == [*ids[:3], new]
     assert fake.projects[number]["sampling"] == "Uncertainty sampling"
     assert ids[0] not in fake.open_tasks(number)
+
+
+def test_a_sweep_first_does_what_a_killed_worker_left_undone(context, fake, running):
+    """The comparison with Label Studio takes longer, and nobody waits for that."""
+    number, ids = running
+    fake.annotate(ids[0], 1, "cat")
+    with context.engine.begin() as connection:
+        journal(connection, number, "CHANGED")
+    fake.requests.clear()
+    sweep(context)
+    calls = [(method, path) for method, path, _ in fake.requests]
+    closing = calls.index(("PATCH", f"/api/tasks/{ids[0]}/"))
+    assert closing < calls.index(("GET", f"/api/projects/{number}/model-versions/"))
 
 
 @pytest.mark.usefixtures("running")
