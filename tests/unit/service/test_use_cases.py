@@ -456,9 +456,9 @@ def test_a_sweep_first_does_what_a_killed_worker_left_undone(context, fake, runn
         journal(connection, number, "CHANGED")
     fake.requests.clear()
     sweep(context)
-    calls = [(method, path) for method, path, _ in fake.requests]
-    closing = calls.index(("PATCH", f"/api/tasks/{ids[0]}/"))
-    assert closing < calls.index(("GET", f"/api/projects/{number}/model-versions/"))
+    calls = [f"{method} {path}" for method, path, _ in fake.requests]
+    written = next(i for i, call in enumerate(calls) if call.startswith("PATCH /api/predictions/"))
+    assert written < calls.index("GET /api/version")
 
 
 @pytest.mark.usefixtures("running")
