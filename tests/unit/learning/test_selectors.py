@@ -168,3 +168,16 @@ def test_balanced_training_finds_a_rare_class(noisy_digits):
         return probs[digits.truth[rows] == 3, 3].mean()
 
     assert confidence(balanced=True) > confidence(balanced=False)
+
+
+@pytest.mark.parametrize(("settled", "width"), [(0, "mean_sq"), (20, "half_pairwise")])
+def test_robust_updates_narrow_their_kernel_once_people_settled_tasks(noisy_digits, settled, width):
+    data = replace(noisy_digits(0, size=120).data, trusted=np.arange(120) < settled)
+    own, told = (
+        select("robust_update", data, {"epochs": 2} | options, seed=0).contribution
+        for options in ({}, {"bandwidth": width})
+    )
+    other = {"mean_sq": "half_pairwise", "half_pairwise": "mean_sq"}[width]
+    options = {"epochs": 2, "bandwidth": other}
+    assert (own == told).all()
+    assert (own != select("robust_update", data, options, seed=0).contribution).any()

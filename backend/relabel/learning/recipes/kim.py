@@ -34,7 +34,7 @@ def robust_update(
             (half of that difference, squared). None = "half_pairwise" once people settled a task,
             before that "mean_sq". With 80 % wrong labels on CIFAR-10 features and nothing
             settled, narrow ones give a few tasks nearly all the weight and training collapses
-            (accuracy 0.19 against 0.39); with 300 of 5,000 settled they are better (0.64, 0.56).
+            (accuracy 0.19 against 0.39); with 300 of 5,000 settled they are better (0.64, 0.57).
         **arguments: see `TrainingArguments`.
     """
     bandwidth = bandwidth or ("half_pairwise" if data.settled.any() else "mean_sq")
