@@ -1,189 +1,67 @@
 """Kim's protocol (ECCV 2022, section 4) on frozen CIFAR-10 features and a small head.
 
     python benchmarks/kim.py [--data FOLDER] [--seeds 3] [--tasks 50000] [--noise uniform,symmetry]
-                             [--rates 0.02,0.05,0.1]
+                             [--rates 0.02,0.05,0.1] [--rates dalc=0.05,0.1]
 
 80 % of the labels are wrong. Each round trains, picks a batch (2 % of the tasks), and learns the
 true label of each; 30 % of the tasks are asked in all. Reported after each round: the share of
 questions whose label was wrong, and the accuracy on the test images. With several learning rates,
-each way takes the one that serves it best on a pilot seed. Writes results/kim.md.
+each way takes the one that serves it best on a pilot seed. The figures of a campaign are kept in
+.cache/ at once, and one that stands there is not run again, so two noises can be run side by side
+and a run that was stopped goes on. Writes results/kim.md.
 """
 
 import argparse
+import json
+import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from relabel.learning.selection import Selection, TrainingData
-from relabel.learning.selectors import select
-from relabel.numerics.diffusion_modes import by_diffusion
-from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
-from relabel.numerics.scoring import SCORES
-from relabel.types import BoolArray, Float32Array, FloatArray, IntArray
+from kim_protocol import BATCH_SHARE, NOISE, TRAINING, WAYS, Task, campaign, load
 
 OUT = Path(__file__).resolve().parent / "results" / "kim.md"
-CLASSES = 10
-BATCH_SHARE = 0.02
-ROUNDS = 15
-NOISE = 0.8
-TRAINING = {"epochs": 15, "batch_size": 512}
-CANDIDATES = 10  # times the batch: how many of the least trusted tasks diffusion picks from
+KEPT = OUT.parent.parent / ".cache" / "kim.jsonl"
 PILOT = 100  # the seed that rates are chosen on; it is none of those reported
 
 
-@dataclass(frozen=True)
-class Task:
-    """The training tasks, the test images appended to them, and the graph over the tasks."""
-
-    vectors: Float32Array
-    truth: IntArray
-    test: IntArray
-    graph: sp.csr_array
-
-
-@dataclass(frozen=True)
-class Round:
-    """What a rule picks from. counts: (n, K) labels now; asked: (n,) bool; size: how many."""
-
-    task: Task
-    counts: IntArray
-    selection: Selection
-    asked: BoolArray
-    size: int
-    rng: np.random.Generator
-
-    @property
-    def probs(self) -> Float32Array:
-        """Posteriors of the training tasks (n, K)."""
-        return self.selection.posteriors.probs[: len(self.counts)]
-
-    def order(self, priority: FloatArray) -> IntArray:
-        """Return the tasks not asked yet by decreasing priority (n,), ties at random."""
-        rows = self.rng.permutation(np.flatnonzero(~self.asked))
-        return rows[np.argsort(-priority[rows], kind="stable")]
+def kept(task: Task, name: str, kind: str, rate: float, seed: int) -> np.ndarray:
+    """Return `campaign`, from the cache where the same one was run before."""
+    way = WAYS[name]
+    key = {
+        "sizes": [len(task.truth), len(task.test)],
+        "way": [way.selector, name, TRAINING | way.options],
+        "kind": kind,
+        "rate": rate,
+        "seed": seed,
+    }
+    rows = [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
+    found = next((row["figures"] for row in rows if key.items() <= row.items()), None)
+    if found is None:
+        found = campaign(task, way, kind, rate, seed).tolist()
+        KEPT.parent.mkdir(exist_ok=True)
+        with KEPT.open("a") as file:
+            file.write(json.dumps({**key, "figures": found}) + "\n")
+    print(kind, name, rate, seed, np.round(found, 3)[[1, 2, 3, 6, 10, 15]].tolist(), flush=True)
+    return np.array(found)
 
 
-@dataclass(frozen=True)
-class Way:
-    """A selector with its options, and a rule that picks from what it found."""
-
-    selector: str
-    pick: Callable[[Round], IntArray]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def by(score: str) -> Callable[[Round], IntArray]:
-    """Return the rule that takes the highest score."""
-
-    def pick(now: Round) -> IntArray:
-        extra = {"rng": now.rng} if score == "random" else {}
-        return now.order(SCORES[score](now.counts, now.probs, **extra))[: now.size]
-
-    return pick
-
-
-def misclassified_first(now: Round) -> IntArray:
-    """Take wrongly predicted tasks first, by their loss."""
-    wrong = now.probs.argmax(1) != now.counts.argmax(1)
-    return now.order(SCORES["corractive"](now.counts, now.probs) + 100 * wrong)[: now.size]
-
-
-def diffused(now: Round) -> IntArray:
-    """Take the most uncertain of the least trusted, and spread them (Kim, Algorithm 1)."""
-    score = SCORES["entropy"](now.counts, now.probs)
-    trust = now.selection.contribution[: len(now.counts)]
-    return by_diffusion(
-        score,
-        now.order(score),
-        now.size,
-        graph=now.task.graph,
-        contribution=trust,
-        candidate_factor=CANDIDATES,
-    )
-
-
-WAYS = {
-    "robust_update, diffusion": Way("robust_update", diffused, {"delta": 0.3}),
-    "entropy": Way("vanilla", by("entropy")),
-    "loss_entropy": Way("vanilla", by("loss_entropy")),
-    "corractive": Way("vanilla", misclassified_first),
-    "dalc": Way("dalc", by("entropy")),
-    "dalc, tiered_phi": Way("dalc", by("tiered_phi")),
-    "random": Way("vanilla", by("random")),
-}
-
-
-def noisy(truth: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """Corrupt exactly 80 % of the labels, to another class each time."""
-    # class symmetry: each class is confused with the others in its own proportions
-    shape = CLASSES, CLASSES
-    matrix = np.ones(shape) if kind == "uniform" else rng.random(shape)
-    np.fill_diagonal(matrix, 0)
-    matrix /= matrix.sum(1, keepdims=True)
-    labels = truth.copy()
-    rows = rng.permutation(len(truth))[: round(NOISE * len(truth))]
-    draws = rng.random((len(rows), 1))
-    labels[rows] = (matrix[truth[rows]].cumsum(1) > draws).argmax(1)
-    return labels
-
-
-def campaign(task: Task, way: Way, kind: str, rate: float, seed: int) -> np.ndarray:
-    """Return (ROUNDS + 1, 2): precision of all questions so far, and test accuracy."""
-    options = TRAINING | way.options | {"learning_rate": rate}
-    n = len(task.truth)
-    labels = noisy(task.truth, kind, np.random.default_rng([seed, 0]))
-    asked = np.zeros(n, dtype=bool)
-    rng = np.random.default_rng([seed, 1])
-    hits, figures = 0, []
-    for round_ in range(ROUNDS + 1):
-        counts = np.eye(CLASSES, dtype=np.int64)[labels]
-        silent_test = np.zeros((len(task.test), CLASSES), dtype=np.int64)
-        data = TrainingData(
-            np.arange(n + len(task.test)),
-            np.concatenate([counts, silent_test]),
-            task.vectors,
-            trusted=np.concatenate([asked, np.zeros(len(task.test), dtype=bool)]),
-        )
-        selection = select(way.selector, data, options, seed=seed)
-        guesses = selection.posteriors.probs[n:].argmax(1)
-        spent = int(asked.sum())
-        figures.append((hits / max(spent, 1), (guesses == task.test).mean()))
-        if round_ < ROUNDS:
-            size = round(BATCH_SHARE * n)
-            batch = way.pick(Round(task, counts, selection, asked, size, rng))
-            hits += int((labels[batch] != task.truth[batch]).sum())
-            labels[batch] = task.truth[batch]
-            asked[batch] = True
-    return np.array(figures)
-
-
-def load(folder: Path, tasks: int, test: int, seed: int) -> Task:
-    """Return a sample of the training features, with test features behind them."""
-    with np.load(folder / "cifar10_train_features.npz") as file:
-        train = file["features_int8"].astype(np.float32) * file["scale"]
-    with np.load(folder / "cifar10_train_jpeg.npz") as file:
-        truth = file["y"].astype(np.int64)
-    with np.load(folder / "cifar10h_test.npz") as file:
-        held, labels = file["features"].astype(np.float32), file["y"].astype(np.int64)
-    rng = np.random.default_rng([seed, 2])
-    rows = np.sort(rng.permutation(len(train))[:tasks])
-    probe = np.sort(rng.permutation(len(held))[:test])
-    vectors = train[rows] / np.linalg.norm(train[rows], axis=1, keepdims=True)
-    found = find_neighbours(build_index(vectors, rng), vectors, 10, rng)
-    graph = affinity(found, kernel_width(vectors, rng))
-    return Task(np.concatenate([train[rows], held[probe]]), truth[rows], labels[probe], graph)
-
-
-def best_rate(task: Task, way: Way, kind: str, rates: list[float]) -> float:
+def best_rate(task: Task, name: str, kind: str, rates: list[float]) -> float:
     """Return the learning rate of the highest mean accuracy over the rounds of the pilot seed."""
     if len(rates) == 1:
         return rates[0]
-    return max(rates, key=lambda rate: campaign(task, way, kind, rate, PILOT)[1:, 1].mean())
+    return max(rates, key=lambda rate: kept(task, name, kind, rate, PILOT)[1:, 1].mean())
+
+
+def rates_by_way(texts: list[str]) -> dict[str, list[float]]:
+    """Read "0.02,0.05", which is for all ways, and "dalc=0.1", which is for one."""
+    found: dict[str, list[float]] = {}
+    for text in sorted(texts, key=lambda text: "=" in text):  # what is for all comes first
+        name, _, rates = text.rpartition("=")
+        numbers = [float(rate) for rate in rates.split(",")]
+        found |= dict.fromkeys([name] if name else WAYS, numbers)
+    return found
 
 
 def table(kind: str, figures: dict[str, np.ndarray], batch: int) -> list[str]:
@@ -197,12 +75,19 @@ def table(kind: str, figures: dict[str, np.ndarray], batch: int) -> list[str]:
         for name, values in figures.items():
             mean = values[:, :, which].mean(0)
             lines.append(f"| {name} | " + " | ".join(f"{mean[r]:.3f}" for r in shown) + " |")
-    reachable = max(values[:, -1, 1].mean() for values in figures.values())
-    lines += ["", f"Labels to 90 % of the best final accuracy ({0.9 * reachable:.3f}):", ""]
+    goal = 0.9 * max(values[:, -1, 1].mean() for values in figures.values())
+    lines += ["", f"Labels to 90 % of the best final accuracy ({goal:.3f}):", ""]
     for name, values in figures.items():
-        reached = np.flatnonzero(values[:, :, 1].mean(0) >= 0.9 * reachable)
-        lines.append(f"- {name}: {f'{reached[0] * batch:,}' if len(reached) else 'not reached'}")
+        by_seed = ", ".join(labels_to(goal, curve, batch) for curve in values[:, :, 1])
+        mean = labels_to(goal, values[:, :, 1].mean(0), batch)
+        lines.append(f"- {name}: {mean} by the mean curve; by seed {by_seed}")
     return lines
+
+
+def labels_to(goal: float, curve: np.ndarray, batch: int) -> str:
+    """Return the labels asked at the first checkpoint whose accuracy is at least `goal`."""
+    reached = np.flatnonzero(curve >= goal)
+    return f"{reached[0] * batch:,}" if len(reached) else "not reached"
 
 
 def main() -> None:
@@ -213,31 +98,29 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=50_000)
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--noise", default="uniform,symmetry")
-    parser.add_argument("--rates", default="0.02", help="learning rates to choose from")
+    parser.add_argument(
+        "--rates", action="append", help="learning rates to choose from; WAY=RATES for one way"
+    )
     parser.add_argument("--ways", default="; ".join(WAYS), help="names, separated by semicolons")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     if not (args.data / "cifar10_train_features.npz").exists():
         sys.exit(f"Skipped: no CIFAR-10 features in {args.data}.")
     batch = round(BATCH_SHARE * args.tasks)
-    lines = ["# Kim's protocol", "", f"    python benchmarks/kim.py {' '.join(sys.argv[1:])}", ""]
+    lines = ["# Kim's protocol", "", f"    python benchmarks/kim.py {shlex.join(sys.argv[1:])}", ""]
     lines.append(
         f"{args.tasks:,} tasks, {NOISE:.0%} of the labels wrong, {batch:,} labels per round, "
         f"{args.seeds} seeds, MLP head of 256 on frozen features, {args.test:,} test images. "
         "In brackets the learning rate."
     )
-    rates = [float(rate) for rate in args.rates.split(",")]
+    rates = rates_by_way(["0.02", *(args.rates or [])])
     load_task = cache(lambda seed: load(args.data, args.tasks, args.test, seed))
     for kind in args.noise.split(","):
         figures: dict[str, np.ndarray] = {}
         for name in args.ways.split("; "):
-            way = WAYS[name]
-            rate = best_rate(load_task(PILOT), way, kind, rates)
-            runs = []
-            for seed in range(args.seeds):
-                runs.append(campaign(load_task(seed), way, kind, rate, seed))
-                shown = np.round(runs[-1][[1, 3, 6, 10, 15]], 3).tolist()
-                print(kind, name, rate, seed, shown, flush=True)
+            rate = best_rate(load_task(PILOT), name, kind, rates[name])
+            seeds = range(args.seeds)
+            runs = [kept(load_task(seed), name, kind, rate, seed) for seed in seeds]
             figures[f"{name} ({rate:g})"] = np.stack(runs)
         lines += table(kind, figures, batch)
         args.out.parent.mkdir(exist_ok=True)

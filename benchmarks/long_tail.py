@@ -57,15 +57,18 @@ def features(folder: Path, rows: IntArray) -> Float32Array:
 
 
 def kept(data: TrainingData, truth: IntArray, name: str, options: dict, seed: int) -> list[float]:
-    """Return: rare clean tasks kept and in all, precision of the kept, share kept, seconds."""
+    """Return: rare clean tasks kept and in all, precision of the kept, share kept, seconds.
+
+    What is kept is the mean of the two networks, each of which keeps the same number.
+    """
     selection = select(name, data, {"forget_rate": NOISE, **options}, seed=seed)
-    chosen = selection.contribution >= 0.5  # by at least one of the two networks
+    chosen = selection.contribution
     clean = data.labels == truth
     rare = truth >= CLASSES - RAREST
     return [
-        int((chosen & clean & rare).sum()),
+        float(chosen[clean & rare].sum()),
         int((clean & rare).sum()),
-        float(clean[chosen].mean()),
+        float(chosen[clean].sum() / chosen.sum()),
         float(chosen.mean()),
         float(selection.record["seconds"]),
     ]
@@ -130,7 +133,7 @@ def report(found: dict[str, list[list[float]]], command: str, inputs: str) -> st
         ratio = table[:, 0] / np.maximum(base[:, 0], 1)
         chance = by_chance(base, float(way.split()[-1])).mean() if "mix" in way else np.nan
         lines.append(
-            f"| {way} | {table[:, 0].mean():.0f} | {'-' if np.isnan(chance) else f'{chance:.0f}'} "
+            f"| {way} | {table[:, 0].mean():.1f} | {'-' if np.isnan(chance) else f'{chance:.1f}'} "
             f"| {table[:, 1].mean():.0f} "
             f"| {ratio.mean():.2f} ({ratio.min():.2f}, {ratio.max():.2f}) "
             f"| {table[:, 2].mean():.3f} | {table[:, 3].mean():.3f} | {table[:, 4].mean():.0f} |"
