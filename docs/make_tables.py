@@ -27,6 +27,7 @@ from relabel.settings import Settings
 from relabel.simulation.datasets import DATASETS
 from relabel.simulation.noise_models import NOISE_MODELS
 from relabel.web.metrics import FIGURES
+from torchvision import models
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -119,6 +120,29 @@ def training_options() -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def encoders_table() -> str:
+    """List every encoder; torchvision says how large its own are, and how good."""
+    rows = []
+    for name, load in ENCODERS.items():
+        if name in models.list_models():
+            facts = models.get_model_weights(name).DEFAULT.meta
+            right = facts["_metrics"]["ImageNet-1K"]["acc@1"]
+            figures = (f"{facts['_file_size']:.0f} MB", f"{facts['_ops']:.1f}", f"{right:.0f} %")
+            rows.append((f"`{name}`", "torchvision's, trained on photographs", *figures))
+        else:
+            plain = load.func if isinstance(load, functools.partial) else load
+            what = _first_line(inspect.getdoc(plain) or "")
+            rows.append((f"`{name}`", what, "nothing", "-", "-"))
+    heads = (
+        "Encoder",
+        "What it is",
+        "Downloads",
+        "GFLOP per image",
+        "ImageNet, right at first guess",
+    )
+    return _table(heads, rows)
+
+
 def registry_table(kind: str, registry: Mapping[str, Callable[..., Any]]) -> str:
     """List a registry with the first line of each docstring."""
     plain = {n: f.func if isinstance(f, functools.partial) else f for n, f in registry.items()}
@@ -157,7 +181,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands_table,
     "selectors": selectors_table,
     "training-options": training_options,
-    "encoders": lambda: registry_table("Encoder", ENCODERS),
+    "encoders": encoders_table,
     "scores": lambda: registry_table("Score", SCORES),
     "diversity": lambda: registry_table("Diversity", DIVERSITY),
     "rules": lambda: registry_table("Rule", RULES),
