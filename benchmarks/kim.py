@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from kim_protocol import BATCH_SHARE, NOISE, TRAINING, WAYS, Task, campaign, load
+from kim_protocol import BATCH_SHARE, CANDIDATES, NOISE, TRAINING, WAYS, Task, campaign, load
 
 OUT = Path(__file__).resolve().parent / "results" / "kim.md"
 KEPT = OUT.parent.parent / ".cache" / "kim.jsonl"
@@ -31,7 +31,7 @@ def kept(task: Task, name: str, kind: str, rate: float, seed: int) -> np.ndarray
     way = WAYS[name]
     key = {
         "sizes": [len(task.truth), len(task.test)],
-        "way": [way.selector, name, TRAINING | way.options],
+        "way": [way.selector, name, TRAINING | way.options, CANDIDATES],
         "kind": kind,
         "rate": rate,
         "seed": seed,

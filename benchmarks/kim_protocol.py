@@ -19,7 +19,7 @@ BATCH_SHARE = 0.02
 ROUNDS = 15
 NOISE = 0.8
 TRAINING = {"epochs": 15, "batch_size": 512}
-CANDIDATES = 20  # times the batch: how many of the least trusted tasks diffusion picks from
+CANDIDATES = 10  # times the batch: how many of the least trusted tasks diffusion picks from
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def diffused(now: Round) -> IntArray:
 
 
 WAYS = {
-    "robust_update, diffusion": Way("robust_update", diffused, {"delta": 0.6}),
+    "robust_update, diffusion": Way("robust_update", diffused, {"delta": 0.3}),
     "entropy": Way("vanilla", by("entropy")),
     "loss_entropy": Way("vanilla", by("loss_entropy")),
     "corractive": Way("vanilla", misclassified_first),
