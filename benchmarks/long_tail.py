@@ -4,8 +4,9 @@
 
 Long-tailed CIFAR-10: class sizes fall by a factor of 100 and 40 % of the labels are wrong
 (uniform), as in Khanal et al. 2024; a small CNN learns from the pixels, or a head from frozen
-features. Both selectors keep the same share of every batch. Reported: how many clean tasks of the
-three rarest classes are kept. Writes results/long_tail_INPUTS.md, seed after seed.
+features. A third of the epochs is warm-up, over another third the forget rate rises. Both selectors
+keep the same share of every batch. Reported: how many clean tasks of the three rarest classes are
+kept. Writes results/long_tail_INPUTS.md, seed after seed.
 """
 
 import argparse
@@ -89,10 +90,11 @@ def main() -> None:
         sys.exit(f"Skipped: no CIFAR-10 features in {args.data}.")
     with np.load(args.data / "cifar10_train_jpeg.npz") as file:
         truth = file["y"].astype(np.int64)
-    ways = {"co_teaching": ("co_teaching", {"warm_up": 10})}
+    ways = {"co_teaching": ("co_teaching", {})}
     for mix in args.mix.split(","):
         ways[f"co_teaching_vog, mix {mix}"] = ("co_teaching_vog", {"mix": float(mix)})
     shared = {"epochs": args.epochs, "batch_size": args.batch_size}
+    shared |= {"warm_up": args.epochs // 3, "ramp_epochs": args.epochs // 3}
     if args.inputs == "pixels":
         shared |= {"network": "small_cnn", "mixed_precision": True}
     found: dict[str, list[list[float]]] = {way: [] for way in ways}
