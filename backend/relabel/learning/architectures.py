@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from relabel.errors import ConfigurationError
 from relabel.learning.convolutions import CifarResNet, SmallImages
-from relabel.learning.networks import Classifier, Dropout
+from relabel.learning.networks import Classifier
 from relabel.learning.recipes.linear import need_vectors, scaled
 from relabel.learning.selection import TrainingData
 
@@ -34,7 +34,7 @@ class Architecture:
 
 
 def _mlp(dimensions: int) -> tuple[nn.Module, int]:
-    return nn.Sequential(Dropout(0.2), nn.Linear(dimensions, 256), nn.ReLU()), 256
+    return nn.Sequential(nn.Dropout(0.2), nn.Linear(dimensions, 256), nn.ReLU()), 256
 
 
 def _cifar(depth: int) -> Callable[[int], tuple[nn.Module, int]]:
