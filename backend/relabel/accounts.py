@@ -163,10 +163,10 @@ def counted_part(
 ) -> Part:
     """Return the part made of things that were counted already, see `part_of`."""
     names = tuple(known)
-    first = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))[:EXAMPLES]
+    first = sorted(counted.items(), key=lambda item: (-item[1], len(str(item[0])), str(item[0])))
     examples = tuple(
         Example(_shown(value), times, nearest(value, names) if isinstance(value, str) else "")
-        for value, times in first
+        for value, times in first[:EXAMPLES]
     )
     return Part(name, sum(counted.values()), text, used, examples, len(counted))
 
