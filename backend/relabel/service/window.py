@@ -2,6 +2,11 @@
 
 Label Studio serves a task while fewer people have annotated it than its overlap asks for. A task is
 opened by asking for one person more than there are; it closes by itself with the next annotation.
+
+A window counts only tasks that somebody can be given. It stands open for a person who is new to
+the project, and for each person at work: what they have skipped, or labelled long ago, is no place
+in theirs. As all go by the same order, the windows are mostly the same tasks; where nobody has
+skipped anything, exactly the same.
 """
 
 from collections.abc import Mapping
@@ -34,6 +39,8 @@ def choose_open(
     begun: BoolArray,
     is_open: BoolArray,
     window: int,
+    taken: BoolArray,
+    held: BoolArray,
 ) -> IntArray:
     """Return the ids of the tasks that should stand open, most urgent first.
 
@@ -43,16 +50,22 @@ def choose_open(
         candidates: (N,) tasks that may be relabelled at all.
         begun: (N,) tasks with new votes and no majority: always open, in addition to the window.
         is_open: (N,) tasks that stand open now.
-        window: number of untouched tasks to keep open.
+        window: number of untouched tasks to keep open for each person.
+        taken: (A, N) tasks that the people at work cannot be given.
+        held: (N,) tasks that come back to whoever skipped them, after all others: as begun ones,
+            and in nobody's window.
 
     """
     order = np.argsort(-priority, kind="stable")
     order = order[candidates[order]]
-    untouched = order[~begun[order]]
+    kept = (begun | held)[order]
+    untouched = order[~kept]
     wanted = np.zeros(len(task_ids), dtype=np.bool_)
-    wanted[order[begun[order]]] = True
+    wanted[order[kept]] = True
     wanted[untouched[:window]] = True
-    still_open = untouched[window:][is_open[untouched[window:]]]
+    for mine in taken:
+        wanted[untouched[~mine[untouched]][:window]] = True
+    still_open = untouched[is_open[untouched] & ~wanted[untouched]]
     wanted[still_open[: (SURPLUS - 1) * window]] = True
     return task_ids[order[wanted[order]]]
 
