@@ -24,18 +24,18 @@ annotation like any other."""
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What stands against giving a task to people. Letters: N tasks, A people at work.
+    """What stands against giving a task to people. Letters: N tasks, M annotations.
 
     occupied: (N,) annotations that count towards the task's overlap; an overlap one above lets
-    exactly one more person in; people: (A,) ids of those who have answered since relabelling began;
-    taken: (A, N) tasks that a person cannot be given; held: (N,) tasks that wait for whoever
-    skipped them and for nobody else; ended: (N,) tasks that a skip has finished; refused: (N,)
-    skipped tasks that none of the people at work can be given.
+    exactly one more person in; at_work: ids of those who have answered since relabelling began;
+    taken: (M, 2) pairs of a row and the number of a person who cannot be given its task; held: (N,)
+    tasks that wait for whoever skipped them and for nobody else; ended: (N,) tasks that a skip has
+    finished; refused: (N,) skipped tasks that nobody at work can be given.
     """
 
     occupied: IntArray
-    people: tuple[str, ...]
-    taken: BoolArray
+    at_work: tuple[str, ...]
+    taken: IntArray
     held: BoolArray
     ended: BoolArray
     refused: BoolArray
@@ -53,25 +53,27 @@ def serving_of(
         skip_queue: the project's, "" = Label Studio's default.
 
     """
-    people = tuple(sorted({a.source for a in answers if not a.initial and not a.authorless}))
-    number = {person: i for i, person in enumerate(people)}
+    at_work = tuple(sorted({a.source for a in answers if not a.initial and not a.authorless}))
+    number = {person: i for i, person in enumerate(at_work)}
     rows = np.searchsorted(task_ids, [a.task_id for a in found]).astype(np.int64)
-    authors = np.array([number.get(a.annotator, -1) for a in found], dtype=np.int64)
-    taken = np.zeros((len(people), len(task_ids)), dtype=np.bool_)
-    taken[authors[authors >= 0], rows[authors >= 0]] = True
+    people = [number.setdefault(a.annotator, len(number)) for a in found]
+    taken = np.column_stack([rows, np.array(people, dtype=np.int64)])
+    taken = taken[np.array([bool(a.annotator) for a in found], dtype=np.bool_)]
     cancelled = np.array([a.kind is Kind.CANCELLED for a in found], dtype=np.bool_)
     everything = np.bincount(rows, minlength=len(task_ids))
     labelled = np.bincount(rows[~cancelled], minlength=len(task_ids))
     skipped = np.isin(task_ids, [a.task_id for a in answers if _is_new_skip(a)])
     nobody = np.zeros(len(task_ids), dtype=np.bool_)
     if skip_queue == IGNORE:
-        return Serving(everything, people, taken, held=nobody, ended=skipped, refused=nobody)
+        return Serving(everything, at_work, taken, held=nobody, ended=skipped, refused=nobody)
     if skip_queue == FOR_ME:
         held = _held(task_ids, answers)
         # The skip that is to be made good leaves its place to whoever made it.
-        return Serving(everything - held, people, taken, held, ended=nobody, refused=nobody)
-    refused = skipped & taken.all(0)
-    return Serving(labelled, people, taken, held=nobody, ended=nobody, refused=refused)
+        return Serving(everything - held, at_work, taken, held, ended=nobody, refused=nobody)
+    pairs = np.unique(taken[taken[:, 1] < len(at_work)], axis=0)
+    everybody = np.bincount(pairs[:, 0], minlength=len(task_ids)) == len(at_work)
+    refused = skipped & everybody
+    return Serving(labelled, at_work, taken, held=nobody, ended=nobody, refused=refused)
 
 
 def _is_new_skip(answer: Answer) -> bool:

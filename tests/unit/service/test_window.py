@@ -6,6 +6,12 @@ from relabel.service.window import SURPLUS, Change, choose_open, plan_changes
 from relabel.storage.tasks import Task
 
 
+def pairs(taken):
+    """Return (row, person) of what each person has taken, some of them twice."""
+    found = [(row, person) for person, mine in enumerate(taken) for row in np.flatnonzero(mine)]
+    return np.array(found + found[::3], dtype=np.int64).reshape(-1, 2)
+
+
 def choose(priority, *, candidates=None, begun=(), is_open=(), window=2, taken=(), held=()):
     n = len(priority)
     flags = [np.isin(np.arange(n), list(rows)) for rows in (begun, is_open, held)]
@@ -17,7 +23,7 @@ def choose(priority, *, candidates=None, begun=(), is_open=(), window=2, taken=(
         begun=flags[0],
         is_open=flags[1],
         window=window,
-        taken=np.array([np.isin(np.arange(n), rows) for rows in taken]).reshape(-1, n),
+        taken=pairs([np.isin(np.arange(n), rows) for rows in taken]),
         held=flags[2],
     ).tolist()
 
@@ -74,7 +80,7 @@ def test_laws_of_the_window(situation):
         begun=begun,
         is_open=is_open,
         window=window,
-        taken=taken,
+        taken=pairs(taken),
         held=held,
     )
     rows = found // 10
