@@ -40,6 +40,11 @@ class Policy(BaseModel):
     cannot_tell: str = Field(
         default="", description="Choice that means no class can be told: an abstention, no label."
     )
+    classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Other values that labels have, and the choice that each stands for, such as "
+        '{"Dog" = "dog"}: in annotations, predictions and data fields alike.',
+    )
     encoder: str = Field(
         default="resnet18", description="What turns an image into a vector (tiny needs no weights)."
     )

@@ -40,17 +40,6 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """One person's (or one named source's) label for one task; `label` None = "cannot tell"."""
-
-    task_id: int
-    source: str
-    label: int | None
-    at: datetime
-    annotation_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LabelCounts:
     """How many votes each class has on each task.
 

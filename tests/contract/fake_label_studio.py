@@ -49,6 +49,10 @@ class FakeLabelStudio:
         self.requests: list[tuple[str, str, Any]] = []
         self.locks: dict[int, int] = {}
         self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
+        # What Label Studio does not keep, for `votes`: what each annotation has said, and by whom,
+        # oldest first; and which said what when the backend was connected.
+        self.said: dict[int, list[tuple[int, str]]] = {}
+        self.initial: dict[int, tuple[int, str]] = {}
         self._numbers = itertools.count(1)
         self._moment = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,6 +66,8 @@ class FakeLabelStudio:
             "created_at": self._now(),
             "sampling": "Sequential sampling",
             "maximum_annotations": 1,
+            "overlap_cohort_percentage": 100,
+            "skip_queue": "REQUEUE_FOR_OTHERS",
             "show_collab_predictions": True,
             "model_version": "",
         }
@@ -84,23 +90,40 @@ class FakeLabelStudio:
                 "is_labeled": False,
             }
             if label is not None:
-                self._add_annotation(number, ORIGINAL, [label], now)
+                made = self._add_annotation(number, ORIGINAL, [label], now)
+                self.annotations[made]["updated_by"] = None
+                self.initial[made] = self.said[made][0]
             added.append(number)
+        self._rearrange_cohort(project)
         self._send("TASKS_CREATED", project, tasks=[dict(self.tasks[n]) for n in added])
         return added
 
-    def annotate(self, task: int, person: int, *choices: str, cancelled: bool = False) -> int:
-        """Submit; without a choice an empty form."""
+    def annotate(
+        self,
+        task: int,
+        person: int,
+        *choices: str,
+        cancelled: bool = False,
+        posted_by: int | None = None,
+    ) -> int:
+        """Submit; without a choice an empty form. posted_by: whose token it was, if another's."""
         number = self._add_annotation(task, person, list(choices), self._now(), cancelled)
+        self.annotations[number]["updated_by"] = posted_by or person
         self.locks.pop(task, None)
         self._send_annotation("ANNOTATION_CREATED", number)
         return number
 
-    def change(self, annotation: int, choice: str, by: int | None = None) -> None:
+    def change(
+        self, annotation: int, *choices: str, by: int | None = None, cancelled: bool = False
+    ) -> None:
+        """Press Update, or Skip; without a choice the form is cleared."""
         body = self.annotations[annotation]
-        body["result"] = result([choice])
+        body["result"] = result(list(choices))
+        body["was_cancelled"] = cancelled
         body["updated_at"] = self._now()
         body["updated_by"] = by or body["completed_by"]
+        if self._last_said(annotation)[1] != said(body):
+            self.said[annotation].append((body["updated_by"], said(body)))
         self._touch(body["task"])
         self._send_annotation("ANNOTATION_UPDATED", annotation)
 
@@ -109,6 +132,12 @@ class FakeLabelStudio:
         self._touch(task)
         project = self.tasks[task]["project"]
         self._send("ANNOTATIONS_DELETED", project, annotations=[{"id": annotation}])
+
+    def delete_user(self, person: int) -> None:
+        """Delete an account: its annotations stay without an author, and nothing is told."""
+        for body in self.annotations.values():
+            for key in ("completed_by", "updated_by"):
+                body[key] = None if body[key] == person else body[key]
 
     def delete_task(self, task: int) -> None:
         project = self.tasks.pop(task)["project"]
@@ -131,9 +160,12 @@ class FakeLabelStudio:
             values["model_version"] = ""
         overlap = values.get("maximum_annotations", body["maximum_annotations"])
         changed = overlap != body["maximum_annotations"]
+        skips_changed = values.get("skip_queue", body["skip_queue"]) != body["skip_queue"]
         body |= values
         if changed:
             self._rewrite_overlaps(project, overlap)
+        if skips_changed:
+            self._count_again(project)
         self._send("PROJECT_UPDATED", project)
 
     def next_task(self, person: int) -> int | None:
@@ -142,21 +174,30 @@ class FakeLabelStudio:
             if holder == person:
                 return task
         served = [n for n in self._queue() if self._may_label(n, person)]
+        served += [] if served else self._skipped_by(person)
         if served:
             self.locks[served[0]] = person
         return served[0] if served else None
 
     def votes(self, project: int, classes: Iterable[str] = ("cat", "dog", "bird")) -> set[Any]:
-        """Return (task, person, label) of every person's newest valid annotation."""
-        latest: dict[tuple[int, int], str] = {}
+        """Return (task, person, label) of every vote.
+
+        What was said before connecting, and each person's newest label since: a change of an old
+        annotation is a label of whoever made it.
+        """
         of_project = [
             a for a in self.annotations.values() if self.tasks[a["task"]]["project"] == project
         ]
+        latest: dict[tuple[int, int, bool], str] = {}
         for body in sorted(of_project, key=lambda a: (a["updated_at"], a["id"])):
-            chosen = [c for r in body["result"] for c in r["value"]["choices"]]
-            if not body["was_cancelled"] and len(chosen) == 1 and chosen[0] in set(classes):
-                latest[body["task"], body["updated_by"] or body["completed_by"]] = chosen[0]
-        return {(task, str(person), label) for (task, person), label in latest.items()}
+            number, now = body["id"], self._last_said(body["id"])
+            first = self.initial.get(number)
+            told = [(first, True)] if first else []
+            told += [(now, False)] if first is None or now[1] != first[1] else []
+            for (person, label), initial in told:
+                if label in set(classes):
+                    latest[body["task"], person, initial] = label
+        return {(task, str(person), label) for (task, person, _), label in latest.items()}
 
     def open_tasks(self, project: int) -> list[int]:
         return [n for n, t in self.tasks.items() if t["project"] == project and not t["is_labeled"]]
@@ -170,6 +211,11 @@ class FakeLabelStudio:
             "predictions": [p for p in self.predictions.values() if p["task"] in of_project],
             "others": [dict(self.backends), dict(self.webhooks), dict(self.views)],
         }
+
+    def _last_said(self, annotation: int) -> tuple[int, str]:
+        """Return who last changed what an annotation says, and what."""
+        body = self.annotations[annotation]
+        return self.said.setdefault(annotation, [(body["completed_by"], said(body))])[-1]
 
     # -- HTTP --------------------------------------------------------------------------------
     def transport(self) -> httpx.MockTransport:
@@ -300,6 +346,9 @@ class FakeLabelStudio:
 
     def _add_backend(self, *, body: Any, params: Any) -> tuple[int, Any]:
         number, project = next(self._numbers), self.projects[body["project"]]
+        for annotation in self.annotations.values():
+            if annotation["project"] == body["project"]:
+                self.initial[annotation["id"]] = self._last_said(annotation["id"])
         self.backends[number] = body | {"id": number, "state": "CO"}
         if not project["model_version"] and project["show_collab_predictions"]:
             project["model_version"] = body["title"]
@@ -356,13 +405,14 @@ class FakeLabelStudio:
     def _now(self) -> str:
         # Far enough apart that nothing made by a person looks imported.
         self._moment += timedelta(seconds=60, microseconds=7)
-        return self._moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return written(self._moment)
 
     def _add_annotation(
         self, task: int, person: int, choices: list[str], now: str, cancelled: bool = False
     ) -> int:
         # SQLite gives the number of a deleted last row again.
         number = max(self.annotations, default=0) + 1
+        made = datetime.fromisoformat(now)
         self.annotations[number] = {
             "id": number,
             "task": task,
@@ -373,8 +423,11 @@ class FakeLabelStudio:
             "was_cancelled": cancelled,
             "ground_truth": False,
             "created_at": now,
-            "updated_at": now,
+            # The two times are taken one after the other.
+            "updated_at": written(made + timedelta(microseconds=3)),
         }
+        self.said[number] = [(person, said(self.annotations[number]))]
+        self.initial.pop(number, None)
         self._touch(task, now)
         return number
 
@@ -384,21 +437,44 @@ class FakeLabelStudio:
         body["is_labeled"] = self._people(task) >= body["overlap"]
 
     def _people(self, task: int) -> int:
+        """Count different authors, all who are gone as one, and skips where they end a task."""
+        ends = self.projects[self.tasks[task]["project"]]["skip_queue"] == "IGNORE_SKIPPED"
         return len(
             {
                 a["completed_by"]
                 for a in self.annotations.values()
-                if a["task"] == task and not a["was_cancelled"]
+                if a["task"] == task and (ends or not a["was_cancelled"])
             }
         )
+
+    def _count_again(self, project: int) -> None:
+        """Mark tasks anew, of which none seems to have changed."""
+        for task in self.tasks.values():
+            if task["project"] == project:
+                task["is_labeled"] = self._people(task["id"]) >= task["overlap"]
 
     def _rewrite_overlaps(self, project: int, overlap: int) -> None:
         found = [t for t in self.tasks.values() if t["project"] == project]
         several = [t for t in found if t["overlap"] > 1]
+        share = self.projects[project]["overlap_cohort_percentage"]
+        if overlap > 1 and not several and share < 100:
+            self._rearrange_cohort(project)
+            return
         for task in several if overlap > 1 and several else found:
             task["overlap"] = overlap
-        for task in found:
-            task["is_labeled"] = self._people(task["id"]) >= task["overlap"]
+        self._count_again(project)
+
+    def _rearrange_cohort(self, project: int) -> None:
+        """Give so many tasks the project's overlap and all others 1, whenever tasks come."""
+        body = self.projects[project]
+        share, overlap = body["overlap_cohort_percentage"], body["maximum_annotations"]
+        if share == 100 or overlap == 1:
+            return
+        found = [t for t in self.tasks.values() if t["project"] == project]
+        found.sort(key=lambda t: -len(self._annotations_of(t["id"])))
+        for place, task in enumerate(found):
+            task["overlap"] = overlap if place < int(len(found) * share / 100 + 0.5) else 1
+        self._count_again(project)
 
     def _version_exists(self, project: int, version: str | None) -> bool:
         titles = {b["title"] for b in self.backends.values() if b["project"] == project}
@@ -422,18 +498,42 @@ class FakeLabelStudio:
         mine = any(
             a["task"] == task and a["completed_by"] == person for a in self.annotations.values()
         )
+        return not (self.tasks[task]["is_labeled"] or mine or self._is_full(task, person))
+
+    def _is_full(self, task: int, person: int) -> bool:
+        """Count locks and annotations, each of these, as `has_lock` does."""
+        rule = self.projects[self.tasks[task]["project"]]["skip_queue"]
+        counted = [
+            a
+            for a in self._annotations_of(task)
+            if not a["was_cancelled"]
+            or rule == "IGNORE_SKIPPED"
+            or (a["completed_by"] == person) != (rule == "REQUEUE_FOR_ME")
+        ]
         held = self.locks.get(task, person) != person
-        full = held + self._people(task) >= self.tasks[task]["overlap"]
-        return not (self.tasks[task]["is_labeled"] or mine or full)
+        return held + len(counted) >= int(self.tasks[task]["overlap"])
+
+    def _skipped_by(self, person: int) -> list[int]:
+        """Return what comes back to a person when nothing else is left."""
+        return [
+            a["task"]
+            for a in sorted(self.annotations.values(), key=lambda a: a["updated_at"])
+            if a["completed_by"] == person
+            and a["was_cancelled"]
+            and self.projects[a["project"]]["skip_queue"] == "REQUEUE_FOR_ME"
+            and not self.tasks[a["task"]]["is_labeled"]
+            and not self._is_full(a["task"], person)
+        ]
 
     def _annotations_of(self, task: int) -> list[dict[str, Any]]:
         return [dict(a) for a in self.annotations.values() if a["task"] == task]
 
     def _whole(self, task: dict[str, Any]) -> dict[str, Any]:
-        found = [
-            a | {"completed_by": {"id": a["completed_by"], "email": "someone@example.com"}}
-            for a in self._annotations_of(task["id"])
-        ]
+        found = self._annotations_of(task["id"])
+        for body in found:
+            author = body["completed_by"]
+            if author is not None:
+                body["completed_by"] = {"id": author, "email": "someone@example.com"}
         mine = [p for p in self.predictions.values() if p["task"] == task["id"]]
         return task | {"annotations": found, "predictions": mine}
 
@@ -450,6 +550,18 @@ class FakeLabelStudio:
     def _send(self, action: str, project: int, **values: Any) -> None:
         body = {"action": action, **values, "project": dict(self.projects[project])}
         self.events.append(json.loads(json.dumps(body)))
+
+
+def written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def said(annotation: dict[str, Any]) -> str:
+    """Return the one label of an annotation, or a word for what it is instead."""
+    chosen = [c for r in annotation["result"] for c in r["value"]["choices"]]
+    if annotation["was_cancelled"]:
+        return "(skip)"
+    return chosen[0] if len(chosen) == 1 else f"({len(chosen)} choices)"
 
 
 def result(choices: list[str]) -> list[dict[str, Any]]:

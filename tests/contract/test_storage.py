@@ -155,7 +155,7 @@ def truth(engine, tasks, *seen, read_at=None):
 
 # -- annotations: late, repeated and lost events ---------------------------------------------
 def test_an_annotation_comes_back_as_it_was(engine):
-    given = annotation(3, updated_by="2", initial=True)
+    given = annotation(3, editor="2", changed=4)
     take(engine, given)
     with reading(engine) as connection:
         assert list_annotations(connection, P) == [given]

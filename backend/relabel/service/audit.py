@@ -7,7 +7,6 @@ there were at first; what people found until then is added back.
 
 import math
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,10 +69,10 @@ class Audit:
         return shift, math.sqrt(min(rest, 1.0))
 
 
-def first_asked(state: ProjectState, new_ids: AbstractSet[int]) -> FloatArray:
+def first_asked(state: ProjectState) -> FloatArray:
     """Return (N,) when the first vote since connecting came, Unix seconds; inf = none yet."""
     asked = np.full(len(state.tasks), np.inf)
-    votes = [v for v in state.votes if v.annotation_id in new_ids]
+    votes = [v for v in state.votes if not v.initial]
     rows = np.searchsorted(state.counts.task_ids, [v.task_id for v in votes]).astype(np.int64)
     np.minimum.at(asked, rows, [v.at.timestamp() for v in votes])
     return asked

@@ -86,6 +86,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         paused=known.paused if known else False,
         note=known.note if known else "",
         webhook_digest=known.webhook_digest if known else "",
+        skip_queue=str(body.get("skip_queue") or ""),
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from relabel.accounts import nearest
 from relabel.catalogue import (
     DIVERSITY_OPTIONS,
     ENCODER_NAMES,
@@ -112,7 +113,32 @@ def _check_names(policy: Policy) -> None:
 
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:
-    """Return the classes of a project under its policy."""
-    return parse_label_config(
+    """Return the classes of a project under its policy.
+
+    Raises:
+        LabelConfigError: the labelling config is not supported.
+        ConfigurationError: the policy's `classes` name a choice that there is not.
+
+    """
+    schema = parse_label_config(
         project.label_config, policy.choices, policy.image, policy.cannot_tell
     )
+    _check_classes(policy, schema)
+    return schema
+
+
+def _check_classes(policy: Policy, schema: LabelSchema) -> None:
+    known = [*schema.classes, *([policy.cannot_tell] if policy.cannot_tell else [])]
+    for value, name in policy.classes.items():
+        entry = f'Policy key classes: "{value}" = "{name}"'
+        if name not in known:
+            meant = nearest(name, known)
+            raise ConfigurationError(
+                f"{entry}: {name!r} is no choice of the labelling config ({', '.join(known)})"
+                + (f"; did you mean {meant!r}?" if meant else ".")
+            )
+        if value in known:
+            raise ConfigurationError(
+                f"{entry}: {value!r} is a choice of the labelling config itself; name only values "
+                f"that are none ({', '.join(known)})."
+            )

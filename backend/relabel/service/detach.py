@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-from collections import Counter
 from typing import Any
 
 from relabel.errors import ConfigurationError, LabelConfigError
@@ -14,9 +13,10 @@ from relabel.labelstudio.contract import (
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
 from relabel.service.old_predictions import remove_versions_at_last
+from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.webhooks import own_webhooks
-from relabel.storage.annotations import Annotation, Kind, list_annotations
+from relabel.storage.annotations import Annotation, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
@@ -84,25 +84,11 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
 def _restore_tasks(
     server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
 ) -> int:
-    fulfilled = _fulfilled(tasks, found)
+    before = states_before(tasks, found, server.project(number))
     restored = 0
     for body in server.task_states(number):
-        task = tasks.get(int(body["id"]))
-        if task is None:
-            continue
-        is_labeled = task.is_labeled_before or task.task_id in fulfilled
-        if (body["overlap"], body["is_labeled"]) != (task.overlap_before, is_labeled):
-            server.update_task(task.task_id, overlap=task.overlap_before, is_labeled=is_labeled)
+        now, wanted = (body["overlap"], body["is_labeled"]), before.get(int(body["id"]))
+        if wanted is not None and now != wanted:
+            server.update_task(int(body["id"]), overlap=wanted[0], is_labeled=wanted[1])
             restored += 1
     return restored
-
-
-def _fulfilled(tasks: dict[int, Task], found: list[Annotation]) -> set[int]:
-    """Return the tasks that new annotations gave as many people as was asked for before.
-
-    Label Studio would have closed these by itself, and must not ask for the same label again.
-    """
-    counted = [a for a in found if a.kind is not Kind.CANCELLED]
-    people = Counter(task_id for task_id, _ in {(a.task_id, a.annotator) for a in counted})
-    new = {a.task_id for a in counted if not a.initial}
-    return {i for i, task in tasks.items() if i in new and people[i] >= task.overlap_before}

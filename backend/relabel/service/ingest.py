@@ -46,6 +46,8 @@ def carry_out(context: Context, number: int) -> int:
             readings += read_one_task(context, project, task_id)
         if "PROJECT_UPDATED" in actions:
             project = read_project(context, project)
+            if not project.high_water:
+                reconcile_all(context, project)
             restore_predictions(context, project)
             if assert_settings(context, project).get("maximum_annotations"):
                 # Writing it has reset every task's overlap.
@@ -84,18 +86,21 @@ def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any]
 
 
 def read_project(context: Context, project: Project) -> Project:
-    """Take over the project's title and labelling config."""
+    """Take over the project's title, labelling config and what becomes of skipped tasks."""
     body = context.label_studio.project(project.id)
     if project.created_at and str(body.get("created_at", "")) != project.created_at:
         raise NotFoundError(
             f"Project {project.id} was deleted and its number given to another project "
             f"({body.get('title')!r}). Run: relabel forget --project {project.id}"
         )
+    values = {
+        "title": str(body.get("title", "")),
+        "label_config": str(body.get("label_config", "")),
+        "skip_queue": str(body.get("skip_queue") or ""),
+    }
+    if values["skip_queue"] != project.skip_queue:
+        # Label Studio has counted all tasks anew, and says of none that it changed.
+        values["high_water"] = ""
     with context.engine.begin() as connection:
-        set_project(
-            connection,
-            project.id,
-            title=str(body.get("title", "")),
-            label_config=str(body.get("label_config", "")),
-        )
+        set_project(connection, project.id, **values)
         return get_project(connection, project.id)

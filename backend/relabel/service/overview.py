@@ -21,7 +21,6 @@ from relabel.service.status import status_of
 from relabel.service.stopping import stop_reason
 from relabel.service.yield_curve import YieldCurve, random_yield, yield_curve
 from relabel.settings import Settings
-from relabel.storage.changes import new_annotation_ids
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.storage.projects import get_project
@@ -102,7 +101,6 @@ def read_overview(
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
-        new_ids = new_annotation_ids(connection, number)
     status = status_of(state, rounds, journalled=journalled, due=due)
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
@@ -111,10 +109,10 @@ def read_overview(
         result = result.arranged(state.schema.classes)
     noise = None
     if result is not None:
-        asked = first_asked(state, new_ids)
+        asked = first_asked(state)
         times = [r.finished_at or r.started_at for r in published]
         noise = noise_now(state, result, asked, times, corrected=status["corrected"])
-    curve = yield_curve(state, new_ids).thinned(CURVE_POINTS)
+    curve = yield_curve(state).thinned(CURVE_POINTS)
     labelled = int((state.given >= 0).sum())
     return Overview(
         status=status,

@@ -119,16 +119,17 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
     """Return the tasks that should stand open, most urgent first; none once work should stop."""
     policy = state.policy
     usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
-    labelled = state.counts.votes.any(1)
     if stop_reason(state):
         return np.zeros(0, dtype=np.int64)
     return choose_open(
         state.counts.task_ids,
         -shown,
-        candidates=state.unsettled() & usable & labelled,
+        candidates=state.waiting() & usable,
         begun=state.begun(),
         is_open=np.array([not t.is_labeled for t in state.tasks.values()], dtype=np.bool_),
         window=policy.window,
+        taken=state.serving.taken,
+        held=state.serving.held,
     )
 
 

@@ -10,7 +10,7 @@ from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import TaskReading, given_label, read_annotation, read_task
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
-from relabel.storage.annotations import record_truth
+from relabel.storage.annotations import FAR_FUTURE, record_truth
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.tasks import Task, drop_tasks, list_tasks, save_tasks
 
@@ -127,7 +127,9 @@ def store(
 ) -> None:
     """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
     schema = schema_of(project, policy)
-    save_tasks(connection, project.id, [_task(r, schema, policy.initial) for r in readings])
+    came_later = project.connected_at != FAR_FUTURE and policy.queue == "window"
+    seen = [_task(r, schema, policy.initial, came_later=came_later) for r in readings]
+    save_tasks(connection, project.id, seen)
     found = [
         read_annotation(
             body,
@@ -143,7 +145,7 @@ def store(
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
 
 
-def _task(reading: TaskReading, schema: LabelSchema, initial: str) -> Task:
+def _task(reading: TaskReading, schema: LabelSchema, initial: str, *, came_later: bool) -> Task:
     overlap = 1 if reading.overlap is None else reading.overlap
     is_labeled = bool(reading.is_labeled)
     return Task(
@@ -152,8 +154,8 @@ def _task(reading: TaskReading, schema: LabelSchema, initial: str) -> Task:
         overlap=overlap,
         is_labeled=is_labeled,
         updated_at=reading.updated_at,
-        overlap_before=overlap,
-        is_labeled_before=is_labeled,
+        overlap_before=0 if came_later else overlap,
+        is_labeled_before=is_labeled and not came_later,
         given=given_label(reading, schema, initial),
     )
 

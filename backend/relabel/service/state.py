@@ -1,7 +1,6 @@
 """What the votes of a project say now: counts, consensus, and which tasks are begun."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 from sqlalchemy import Connection
@@ -10,40 +9,66 @@ from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
 from relabel.policy import Policy
 from relabel.service.context import schema_of
-from relabel.storage.annotations import Annotation, Kind, list_annotations, votes_of
+from relabel.service.serving import Serving, serving_of
+from relabel.storage.annotations import Kind, list_annotations
+from relabel.storage.answers import (
+    BEGINNING,
+    SILENT,
+    Answer,
+    Outcome,
+    answers_of,
+    meanings,
+    outcome_of,
+)
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task, list_tasks
-from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State, Vote
+from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
     """One consistent view of a project.
 
-    All arrays have one row per task, task ids increasing. initial: (N,) votes given before
-    relabelling began; abstains: (N,) votes that could not tell; given: (N,) initial label,
-    -1 = none; occupied: (N,) people whose annotation Label Studio counts towards the task's
-    overlap; overwritten: annotations that somebody else than their author changed last.
+    All arrays have one row per task, task ids increasing. answers: everything that was said, with
+    what became of it; votes: those of them that count, abstentions included; counts: of all votes;
+    initial: (N,) votes given before relabelling began; new: (N,) votes and abstentions since;
+    abstains: (N,) votes that could not tell; silent: (N,) people who have answered since without
+    any vote; voters: (N,) votes of different people, those of unknown authors together one; given:
+    (N,) initial label, -1 = none; serving: whom Label Studio can still give which task;
+    overwritten: annotations of which somebody else than their author changed what they say.
     """
 
     project: Project
     policy: Policy
     schema: LabelSchema
     tasks: dict[int, Task]
-    votes: list[Vote]
+    answers: list[Answer]
+    votes: list[Answer]
     counts: LabelCounts
     initial: IntArray
+    new: IntArray
     abstains: IntArray
+    silent: IntArray
+    voters: IntArray
     given: IntArray
-    occupied: IntArray
+    serving: Serving
     consensus: Consensus
-    unknown_choices: tuple[str, ...]
     overwritten: tuple[int, ...]
 
     @property
     def spent(self) -> int:
         """Votes spent so far."""
-        return int(self.counts.votes.sum() - self.initial.sum() + self.abstains.sum())
+        return int(self.new.sum())
+
+    @property
+    def occupied(self) -> IntArray:
+        """(N,) annotations that Label Studio counts towards each task's overlap."""
+        return self.serving.occupied
+
+    @property
+    def unknown_choices(self) -> tuple[str, ...]:
+        """Choices and labels of data or predictions that are no class, by name."""
+        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
 
     def begun(self) -> BoolArray:
         """(N,) tasks with new votes and no end yet."""
@@ -52,7 +77,7 @@ class ProjectState:
 
     def touched(self) -> BoolArray:
         """(N,) tasks with new votes."""
-        touched: BoolArray = self.counts.votes.sum(1) + self.abstains > self.initial
+        touched: BoolArray = self.new > 0
         return touched
 
     def unsettled(self) -> BoolArray:
@@ -61,22 +86,48 @@ class ProjectState:
         unsettled: BoolArray = (states == State.OPEN) | (states == State.TIED)
         return unsettled
 
+    def unanswered(self) -> BoolArray:
+        """(N,) tasks left out since so many people answered and none of them gave a vote."""
+        ambiguous = self.consensus.states == State.AMBIGUOUS
+        unanswered: BoolArray = ambiguous & ~self.touched() & (self.silent > 0)
+        return unanswered
+
+    def skipped(self) -> BoolArray:
+        """(N,) tasks without an end that skips keep from everybody who is at work now.
+
+        Where the project ignores skipped tasks, one skip does so for good. Otherwise a task counts
+        that somebody skipped and all others at work skipped or answered without a vote: a person
+        who is new to the project is still given it.
+        """
+        kept: BoolArray = self.serving.ended | (self.serving.refused & ~self.touched())
+        skipped: BoolArray = kept & self.unsettled()
+        return skipped
+
+    def waiting(self) -> BoolArray:
+        """(N,) labelled tasks that may still be given to somebody."""
+        waiting: BoolArray = self.unsettled() & self.counts.votes.any(1) & ~self.serving.ended
+        return waiting
+
 
 def read_state(connection: Connection, project: Project, policy: Policy) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
     schema = schema_of(project, policy)
     tasks = list_tasks(connection, project.id)
     found = [a for a in list_annotations(connection, project.id) if a.task_id in tasks]
-    votes = given_votes(tasks, schema, policy.initial) + votes_of(
-        found,
-        schema.classes,
-        cannot_tell=policy.cannot_tell,
-        overwritten=policy.overwritten,
+    means = meanings(schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
+    answers = given_answers(tasks, means, policy.initial) + answers_of(
+        found, means, overwritten=policy.overwritten
     )
-    tally = _count(tasks, votes, {a.annotation_id for a in found if a.initial}, schema)
+    votes = [answer for answer in answers if answer.counts]
+    tally = _count(tasks, votes, len(schema.classes))
+    new = tally.counts.sum(1) - tally.before.sum(1) + tally.new_abstains
+    silent = _silent(tally.task_ids, answers)
+    voters = _voters(tally, votes)
     consensus = majority(
         tally.counts,
         abstains=tally.abstains,
+        silent=silent,
+        voters=voters,
         max_votes=policy.max_votes,
         tie_rule=policy.tie_rule,
         current=tally.given,
@@ -88,27 +139,43 @@ def read_state(connection: Connection, project: Project, policy: Policy) -> Proj
         policy=policy,
         schema=schema,
         tasks=tasks,
+        answers=answers,
         votes=votes,
         counts=LabelCounts(tally.task_ids, tally.counts),
         initial=tally.before.sum(1),
+        new=new,
         abstains=tally.abstains,
+        silent=silent,
+        voters=voters,
         given=tally.given,
-        occupied=_occupied(tally.task_ids, found),
+        serving=serving_of(tally.task_ids, found, answers, project.skip_queue),
         consensus=consensus,
-        unknown_choices=_unknown(found, schema, policy.cannot_tell),
-        overwritten=tuple(a.annotation_id for a in found if a.overwritten),
+        overwritten=tuple(a.annotation_id for a in found if a.editor),
     )
 
 
-def given_votes(tasks: dict[int, Task], schema: LabelSchema, initial: str) -> list[Vote]:
-    """Return the votes of a named source that is no person: predictions, or a field of the data."""
-    index = {name: number for number, name in enumerate(schema.classes)}
-    beginning = datetime.fromtimestamp(0, UTC)
-    return [
-        Vote(task.task_id, initial, index[task.given], beginning)
-        for task in tasks.values()
-        if task.given in index
-    ]
+def given_answers(
+    tasks: dict[int, Task], means: dict[str, int | None], initial: str
+) -> list[Answer]:
+    """Return what a named source says that is no person: predictions, or a field of the data."""
+    answers = []
+    for task in tasks.values():
+        if not task.given:
+            continue
+        outcome, label = outcome_of(task.given, means)
+        answers.append(
+            Answer(
+                task.task_id,
+                initial,
+                Kind.LABEL,
+                task.given,
+                BEGINNING,
+                outcome,
+                label,
+                initial=True,
+            )
+        )
+    return answers
 
 
 def one_opinion(consensus: Consensus, new: IntArray) -> Consensus:
@@ -132,37 +199,45 @@ class _Tally:
     counts: IntArray
     before: IntArray
     abstains: IntArray
+    new_abstains: IntArray
     given: IntArray
 
 
-def _count(
-    tasks: dict[int, Task], votes: list[Vote], initial_ids: set[int], schema: LabelSchema
-) -> _Tally:
+def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
     task_ids = np.fromiter(tasks, dtype=np.int64, count=len(tasks))
-    shape = (len(tasks), len(schema.classes))
+    shape = (len(tasks), classes)
     counts, before = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    abstains = np.zeros(len(tasks), dtype=np.int64)
+    abstains, new_abstains = (np.zeros(len(tasks), dtype=np.int64) for _ in range(2))
     rows = np.searchsorted(task_ids, [v.task_id for v in votes])
     for row, vote in zip(rows, votes, strict=True):
         if vote.label is None:
             abstains[row] += 1
+            new_abstains[row] += not vote.initial
             continue
         counts[row, vote.label] += 1
-        if vote.annotation_id is None or vote.annotation_id in initial_ids:
+        if vote.initial:
             before[row, vote.label] += 1
     given = np.where(before.any(1), before.argmax(1), -1)
-    return _Tally(task_ids, counts, before, abstains, given)
+    return _Tally(task_ids, counts, before, abstains, new_abstains, given)
 
 
-def _occupied(task_ids: IntArray, found: list[Annotation]) -> IntArray:
-    """Count distinct people per task as Label Studio does: everything but skips."""
-    people = {(a.task_id, a.annotator) for a in found if a.kind is not Kind.CANCELLED}
-    occupied = np.zeros(len(task_ids), dtype=np.int64)
-    rows = np.searchsorted(task_ids, [task_id for task_id, _ in people])
-    np.add.at(occupied, rows.astype(np.int64), 1)
-    return occupied
+def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:
+    """(N,) people whose new answers hold no vote."""
+    new = [a for a in answers if not a.initial]
+    voted = {(a.task_id, a.source) for a in new if a.counts}
+    silent = {(a.task_id, a.source) for a in new if a.outcome in SILENT} - voted
+    return _per_task(task_ids, [task_id for task_id, _ in silent])
 
 
-def _unknown(found: list[Annotation], schema: LabelSchema, cannot_tell: str) -> tuple[str, ...]:
-    names = {a.choice for a in found if a.kind is Kind.LABEL} - {*schema.classes, cannot_tell}
-    return tuple(sorted(names))
+def _voters(tally: _Tally, votes: list[Answer]) -> IntArray:
+    """(N,) votes, but those of unknown authors count as one: they may be one person's."""
+    unknown = _per_task(
+        tally.task_ids, [v.task_id for v in votes if v.authorless and v.label is not None]
+    )
+    return np.asarray(tally.counts.sum(1) - np.maximum(unknown - 1, 0))
+
+
+def _per_task(task_ids: IntArray, found: list[int]) -> IntArray:
+    """(N,) how often each task occurs."""
+    rows = np.searchsorted(task_ids, found).astype(np.int64)
+    return np.bincount(rows, minlength=len(task_ids)).astype(np.int64)

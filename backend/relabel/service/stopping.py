@@ -19,8 +19,9 @@ def stop_reason(state: ProjectState) -> str:
     found = recent_yield(state)
     if policy.stop_yield and found is not None and found < policy.stop_yield:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
-    if state.tasks and not (state.unsettled() & state.counts.votes.any(1)).any():
-        return "all tasks are settled"
+    if state.tasks and not state.waiting().any():
+        ended = int(state.skipped().sum())
+        return "all tasks are settled" + (f" but {ended:,} that were skipped" if ended else "")
     return ""
 
 

@@ -2,6 +2,11 @@
 
 Label Studio serves a task while fewer people have annotated it than its overlap asks for. A task is
 opened by asking for one person more than there are; it closes by itself with the next annotation.
+
+A window counts only tasks that somebody can be given. It stands open for a person who is new to
+the project, and for each who has annotated anything: what they have skipped, or labelled long ago,
+is no place in theirs. As all go by the same order, the windows are mostly the same tasks; where
+nobody has skipped anything and old labels stand under a name of their own, exactly the same.
 """
 
 from collections.abc import Mapping
@@ -34,6 +39,8 @@ def choose_open(
     begun: BoolArray,
     is_open: BoolArray,
     window: int,
+    taken: IntArray,
+    held: BoolArray,
 ) -> IntArray:
     """Return the ids of the tasks that should stand open, most urgent first.
 
@@ -43,18 +50,39 @@ def choose_open(
         candidates: (N,) tasks that may be relabelled at all.
         begun: (N,) tasks with new votes and no majority: always open, in addition to the window.
         is_open: (N,) tasks that stand open now.
-        window: number of untouched tasks to keep open.
+        window: number of untouched tasks to keep open for each person.
+        taken: (M, 2) pairs of a row and the number of a person who cannot be given its task.
+        held: (N,) tasks that come back to whoever skipped them, after all others: as begun ones,
+            and in nobody's window.
 
     """
     order = np.argsort(-priority, kind="stable")
     order = order[candidates[order]]
-    untouched = order[~begun[order]]
+    kept = (begun | held)[order]
+    untouched = order[~kept]
     wanted = np.zeros(len(task_ids), dtype=np.bool_)
-    wanted[order[begun[order]]] = True
+    wanted[order[kept]] = True
     wanted[untouched[:window]] = True
-    still_open = untouched[window:][is_open[untouched[window:]]]
+    wanted[untouched[_windows(untouched, window, taken, len(task_ids))]] = True
+    still_open = untouched[is_open[untouched] & ~wanted[untouched]]
     wanted[still_open[: (SURPLUS - 1) * window]] = True
     return task_ids[order[wanted[order]]]
+
+
+def _windows(untouched: IntArray, window: int, taken: IntArray, tasks: int) -> IntArray:
+    """Return the places among the untouched tasks that stand open for people who are not new."""
+    place = np.full(tasks, -1, dtype=np.int64)
+    place[untouched] = np.arange(len(untouched))
+    pairs = np.unique(np.column_stack([taken[:, 1], place[taken[:, 0]]]), axis=0)
+    pairs = pairs[pairs[:, 1] >= 0]
+    people, first = np.unique(pairs[:, 0], return_index=True)
+    wanted = np.zeros(len(untouched), dtype=np.bool_)
+    for mine in np.split(pairs[:, 1], first[1:]) if len(people) else ():
+        # A window ends before the first place that has as many free ones before it.
+        passed = int(np.searchsorted(mine - np.arange(len(mine)), window))
+        places = np.arange(min(window + passed, len(untouched)))
+        wanted[np.delete(places, mine[:passed])] = True
+    return np.flatnonzero(wanted)
 
 
 def plan_changes(

@@ -1,13 +1,13 @@
 """How many labels were corrected after how many votes, beside what a random order would give."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
 from relabel.numerics.consensus.majority import majority
 from relabel.service.state import ProjectState, one_opinion
-from relabel.types import FloatArray, IntArray, State, Vote
+from relabel.storage.answers import Answer
+from relabel.types import FloatArray, IntArray, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,10 @@ class YieldCurve:
         return YieldCurve(self.votes[kept], self.corrected[kept])
 
 
-def yield_curve(state: ProjectState, new_ids: AbstractSet[int]) -> YieldCurve:
-    """Replay the votes since connecting in the order they came, with the project's own consensus.
-
-    Args:
-        state: the project now.
-        new_ids: annotations made since it was connected.
-
-    """
+def yield_curve(state: ProjectState) -> YieldCurve:
+    """Replay the votes since connecting as they came, with the project's own consensus."""
     votes = sorted(
-        (v for v in state.votes if v.annotation_id in new_ids),
-        key=lambda v: (v.at, v.annotation_id),
+        (v for v in state.votes if not v.initial), key=lambda v: (v.at, v.annotation_id or 0)
     )
     rows = np.searchsorted(state.counts.task_ids, [v.task_id for v in votes]).astype(np.int64)
     cast = _one_hot(votes, len(state.schema.classes))
@@ -47,9 +40,12 @@ def yield_curve(state: ProjectState, new_ids: AbstractSet[int]) -> YieldCurve:
     since = _running(rows, cast)
     running = before[rows] + since
     given = state.given[rows]
+    total = running[:, :-1].sum(1)
+    unsure = (state.counts.votes.sum(1) - state.voters)[rows]
     consensus = majority(
         running[:, :-1],
         abstains=running[:, -1],
+        voters=np.maximum(total - unsure, np.minimum(total, 1)),
         max_votes=state.policy.max_votes,
         tie_rule=state.policy.tie_rule,
         current=given,
@@ -77,7 +73,7 @@ def random_yield(votes: IntArray, noise_rate: float, tasks: int) -> FloatArray:
     return np.asarray(np.minimum(votes * noise_rate / (1 + noise_rate), noise_rate * tasks))
 
 
-def _one_hot(votes: list[Vote], classes: int) -> IntArray:
+def _one_hot(votes: list[Answer], classes: int) -> IntArray:
     """(V, K + 1) the last column counts "cannot tell"."""
     cast = np.zeros((len(votes), classes + 1), dtype=np.int64)
     columns = [classes if v.label is None else v.label for v in votes]

@@ -1,21 +1,22 @@
-"""The mirror of Label Studio's annotations, and the votes that follow from it.
+"""The mirror of Label Studio's annotations; what people said follows from it, see `answers`.
 
-One vote per (task, annotator): the newest annotation that holds a label. Rows are keyed by
-annotation id; a deleted annotation stays as a tombstone, so that an event that arrives late cannot
-bring it back, while a new annotation that got the same id (SQLite reuses them) can be told apart by
-its later creation time.
+Rows are keyed by annotation id; a deleted annotation stays as a tombstone, so that an event that
+arrives late cannot bring it back, while a new annotation that got the same id (SQLite reuses them)
+can be told apart by its later creation time.
+
+Some things are kept although Label Studio no longer says them: what an annotation said when
+relabelling began, who made it once that user is deleted, and who changed what it says once
+somebody else has saved it without a change.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
-from relabel.storage.database import clock, upsert
+from relabel.storage.database import Row, clock, upsert
 from relabel.storage.tables import annotations
-from relabel.types import Vote
 
 CHUNK = 10_000
 """Ids per statement; databases limit the number of bound parameters."""
@@ -34,7 +35,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation as Label Studio reports it. Times are ISO strings in UTC."""
+    """One annotation as Label Studio reports it. Times are ISO strings in UTC.
+
+    annotator: its author, "" = Label Studio does not know (any more); editor: who else changed what
+    it says after it was made, "" = nobody; initial: made before relabelling began; initial_kind,
+    initial_choice, initial_editor, initial_at: what it said then, who else had changed it, and when
+    it was last saved; "" = not initial, or not recorded yet.
+    """
 
     annotation_id: int
     task_id: int
@@ -43,13 +50,18 @@ class Annotation:
     choice: str
     created_at: str
     updated_at: str
-    updated_by: str = ""
+    editor: str = ""
     initial: bool = False
+    initial_kind: str = ""
+    initial_choice: str = ""
+    initial_editor: str = ""
+    initial_at: str = ""
 
     @property
-    def overwritten(self) -> bool:
-        """Whether somebody else than its author changed it last."""
-        return bool(self.updated_by) and self.updated_by != self.annotator
+    def changed(self) -> bool:
+        """Whether an initial annotation says something else now."""
+        before = (self.initial_kind, self.initial_choice)
+        return bool(self.initial_kind) and before != (self.kind, self.choice)
 
 
 _UPDATED = (
@@ -59,18 +71,38 @@ _UPDATED = (
     "choice",
     "created_at",
     "updated_at",
-    "updated_by",
+    "editor",
     "initial",
+    "initial_kind",
+    "initial_choice",
+    "initial_editor",
+    "initial_at",
     "deleted",
     "received_at",
 )
+
+
+def _kept(stored: Row, seen: Row) -> dict[str, ColumnElement[str]]:
+    """Return what a stored row keeps when the same annotation is seen again."""
+    same = stored.created_at == seen.created_at
+    fixed = and_(same, stored.initial_kind != "")
+    said = and_(same, stored.kind == seen.kind, stored.choice == seen.choice)
+    beginning = {
+        name: case((fixed, stored[name]), else_=seen[name])
+        for name in ("initial_kind", "initial_choice", "initial_editor", "initial_at")
+    }
+    forgotten = and_(same, seen.annotator == "")
+    return beginning | {
+        "annotator": case((forgotten, stored.annotator), else_=seen.annotator),
+        "editor": case((said, stored.editor), else_=seen.editor),
+    }
 
 
 def record(connection: Connection, project_id: int, seen: Iterable[Annotation]) -> None:
     """Take annotations from events: older news than what is stored changes nothing."""
     now = clock(connection)
     rows = [_row(project_id, annotation, now) for annotation in seen]
-    upsert(connection, annotations, rows, update=_UPDATED, newer_by="updated_at")
+    upsert(connection, annotations, rows, update=_UPDATED, newer_by="updated_at", kept=_kept)
 
 
 def record_deleted(connection: Connection, project_id: int, ids: Iterable[int]) -> list[int]:
@@ -128,7 +160,7 @@ def record_truth(
     # What seems to come from the future arrived before the clock was set back.
     newer = {row.annotation_id for row in arrived if read_at < row.received_at <= now}
     rows = [_row(project_id, a, read_at) for i, a in true.items() if i not in newer]
-    upsert(connection, annotations, rows, update=_UPDATED)
+    upsert(connection, annotations, rows, update=_UPDATED, kept=_kept)
     gone = [i for i, row in stored.items() if i not in true and i not in newer and not row.deleted]
     if gone:
         record_deleted(connection, project_id, gone)
@@ -153,47 +185,21 @@ def list_annotations(
     return [Annotation(r[0], r[1], r[2], Kind(r[3]), *r[4:]) for r in connection.execute(query)]
 
 
-def votes_of(
-    found: Iterable[Annotation],
-    classes: Sequence[str],
-    *,
-    cannot_tell: str = "",
-    overwritten: str = "editor",
-) -> list[Vote]:
-    """Return one vote per (task, person), the newest; choices that are no class are no votes.
-
-    Args:
-        found: live annotations, each person's in order of time.
-        classes: (K,) names.
-        cannot_tell: choice that is an abstention.
-        overwritten: whose vote an annotation is that another person changed: "editor", "author",
-            or nobody's ("ignore").
-
-    """
-    index: dict[str, int | None] = {name: number for number, name in enumerate(classes)}
-    if cannot_tell:
-        index[cannot_tell] = None
-    latest: dict[tuple[int, str], Annotation] = {}
-    for a in sorted(found, key=lambda a: (a.task_id, a.updated_at, a.annotation_id)):
-        person = a.updated_by if a.overwritten and overwritten == "editor" else a.annotator
-        if a.kind is not Kind.LABEL or a.choice not in index:
-            continue
-        if not (a.overwritten and overwritten == "ignore"):
-            latest[a.task_id, person] = a
-    return [
-        Vote(task_id, person, index[a.choice], _time(a.created_at), a.annotation_id)
-        for (task_id, person), a in latest.items()
-    ]
-
-
 def count_new_votes(connection: Connection, project_id: int) -> int:
     """Return how many people's votes came after the project was connected: the spent budget."""
+    changed = or_(
+        annotations.c.kind != annotations.c.initial_kind,
+        annotations.c.choice != annotations.c.initial_choice,
+    )
+    person = case((annotations.c.editor != "", annotations.c.editor), else_=annotations.c.annotator)
+    # Each annotation without an author is a voter of its own.
+    alone = case((person == "", annotations.c.annotation_id), else_=0)
     pairs = (
-        select(annotations.c.task_id, annotations.c.annotator)
+        select(annotations.c.task_id, person.label("person"), alone.label("alone"))
         .where(
             annotations.c.project_id == project_id,
             annotations.c.deleted.is_(False),
-            annotations.c.initial.is_(False),
+            or_(annotations.c.initial.is_(False), changed),
             annotations.c.kind == Kind.LABEL,
         )
         .distinct()
@@ -208,6 +214,13 @@ def _among(task_ids: Sequence[int]) -> ColumnElement[bool]:
 
 def _row(project_id: int, annotation: Annotation, received_at: float) -> dict[str, object]:
     values = {name: getattr(annotation, name) for name in Annotation.__dataclass_fields__}
+    if annotation.initial and not annotation.initial_kind:
+        values |= {
+            "initial_kind": str(annotation.kind),
+            "initial_choice": annotation.choice,
+            "initial_editor": annotation.editor,
+            "initial_at": annotation.updated_at,
+        }
     return {
         "project_id": project_id,
         **values,
@@ -215,7 +228,3 @@ def _row(project_id: int, annotation: Annotation, received_at: float) -> dict[st
         "deleted": False,
         "received_at": received_at,
     }
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text) if text else datetime.fromtimestamp(0, UTC)

@@ -43,16 +43,6 @@ def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
     return tuple(tuple(row) for query in queries for row in connection.execute(query))
 
 
-def new_annotation_ids(connection: Connection, project_id: int) -> frozenset[int]:
-    """Return the annotations made since the project was connected."""
-    query = select(annotations.c.annotation_id).where(
-        annotations.c.project_id == project_id,
-        annotations.c.initial.is_(False),
-        annotations.c.deleted.is_(False),
-    )
-    return frozenset(connection.execute(query).scalars())
-
-
 def _trues(column: Column[Boolean]) -> Any:
     """PostgreSQL does not add up truth values."""
     return func.sum(case((column, 1), else_=0))

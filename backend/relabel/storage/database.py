@@ -1,17 +1,30 @@
 """Opening the store: SQLite with write-ahead log, or PostgreSQL, brought to the newest schema."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import (
+    ColumnCollection,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.errors import ConfigurationError
+
+Row = ColumnCollection[str, ColumnElement[Any]]
+"""The columns of one row within a statement."""
 
 LOCK_WAIT_SECONDS = 30.0
 """How long a writer waits for another one before SQLite gives up."""
@@ -81,11 +94,13 @@ def upsert(
     *,
     update: tuple[str, ...],
     newer_by: str | None = None,
+    kept: Callable[[Row, Row], dict[str, ColumnElement[Any]]] | None = None,
 ) -> None:
     """Insert rows, or update the columns `update` of those that exist.
 
     With `newer_by`, an existing row is only overwritten by one whose value there is not smaller
-    and only while it is not marked deleted: late and repeated events change nothing.
+    and only while it is not marked deleted: late and repeated events change nothing. `kept(stored,
+    seen)` gives columns that become something else than what was seen.
     """
     if not rows:
         return
@@ -96,9 +111,11 @@ def upsert(
         condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (
             table.c.deleted.is_(False) | (statement.excluded.created_at > table.c.created_at)
         )
+    values: dict[str, Any] = {name: statement.excluded[name] for name in update}
+    values |= kept(table.c, statement.excluded) if kept else {}
     statement = statement.on_conflict_do_update(
         index_elements=[column.name for column in table.primary_key],
-        set_={name: statement.excluded[name] for name in update},
+        set_=values,
         where=condition,
     )
     connection.execute(statement, rows)

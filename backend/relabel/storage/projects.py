@@ -16,7 +16,8 @@ from relabel.storage.tables import annotations, events, projects, rounds, tasks,
 class Project:
     """One connected project. Times are Label Studio's, ISO strings in UTC.
 
-    webhook_digest: of the secret that its webhook sends, see `token_digest`; "" = sends none.
+    webhook_digest: of the secret that its webhook sends, see `token_digest`; "" = sends none;
+    skip_queue: what becomes of skipped tasks, "" = not read yet.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Project:
     paused: bool = False
     note: str = ""
     webhook_digest: str = ""
+    skip_queue: str = ""
 
 
 _COLUMNS = tuple(column.name for column in projects.columns)

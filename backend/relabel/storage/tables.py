@@ -25,6 +25,7 @@ projects = Table(
     Column("paused", Boolean, nullable=False, default=False),
     Column("note", Text, nullable=False, default=""),
     Column("webhook_digest", String, nullable=False, default=""),
+    Column("skip_queue", String, nullable=False, default=""),
 )
 
 tasks = Table(
@@ -56,8 +57,12 @@ annotations = Table(
     Column("choice", String, nullable=False, default=""),
     Column("created_at", String, nullable=False, default=""),
     Column("updated_at", String, nullable=False, default=""),
-    Column("updated_by", String, nullable=False, default=""),
+    Column("editor", String, nullable=False, default=""),
     Column("initial", Boolean, nullable=False, default=False),
+    Column("initial_kind", String, nullable=False, default=""),
+    Column("initial_choice", String, nullable=False, default=""),
+    Column("initial_editor", String, nullable=False, default=""),
+    Column("initial_at", String, nullable=False, default=""),
     Column("deleted", Boolean, nullable=False, default=False),
     Column("received_at", Float, nullable=False),
     Index("annotations_by_task", "project_id", "task_id"),

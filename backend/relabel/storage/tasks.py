@@ -17,8 +17,9 @@ CHUNK = 500
 class Task:
     """One task as Label Studio last reported it.
 
-    touched: this backend changed its overlap; given: initial label that is no annotation, "" =
-    none; audit: drawn at random for unbiased figures; problem: why its image cannot be used.
+    overlap_before: 0 = it came after connecting, and was never without this backend; touched: this
+    backend changed its overlap; given: initial label that is no annotation, "" = none; audit: drawn
+    at random for unbiased figures; problem: why its image cannot be used.
     """
 
     task_id: int
@@ -33,6 +34,11 @@ class Task:
     audit: bool = False
     score: float | None = None
     problem: str = ""
+
+    @property
+    def came_later(self) -> bool:
+        """Whether it came after connecting: its overlap at first sight was this backend's doing."""
+        return self.overlap_before == 0
 
 
 _COLUMNS = tuple(Task.__dataclass_fields__)

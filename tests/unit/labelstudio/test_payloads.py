@@ -147,10 +147,18 @@ def test_labels_from_before_and_labels_imported_with_their_task_are_initial(
     assert found.initial is initial
 
 
-def test_an_annotation_changed_by_somebody_else_is_overwritten():
-    assert read(updated_by=5).overwritten
-    assert not read(updated_by=None).overwritten
-    assert not read().overwritten
+def test_whoever_else_changed_an_annotation_after_it_was_made_is_its_editor():
+    later = "2026-02-01T00:00:00.390000Z"
+    assert read(updated_by=5, updated_at=later).editor == "5"
+    assert read(updated_by=3, updated_at=later).editor == ""
+    assert read(updated_by=None, updated_at=later).editor == ""
+
+
+def test_whoever_makes_an_annotation_in_somebody_elses_name_is_no_editor():
+    """Both times are taken a moment apart."""
+    assert read(updated_by=5).editor == ""
+    assert read(updated_by=5, updated_at="2026-02-01T00:00:00.013900Z").editor == ""
+    assert read(updated_by=5, created_at="").editor == ""
 
 
 def test_a_task_is_read_from_any_listing():
@@ -174,6 +182,15 @@ def test_the_initial_label_may_be_a_field_of_the_data():
     assert given_label(task, SCHEMA, "data:number") == "3"
     assert given_label(task, SCHEMA, "data:none") == ""
     assert given_label(task, SCHEMA, "annotations") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0"), (1, "1"), (True, "true"), (False, "false"), (["猫"], '["猫"]'), (None, "")],
+)
+def test_a_field_that_is_no_text_is_read_as_it_stands_in_json(value, text):
+    task = read_task({"id": 7, "data": {"old": value}}, "photo")
+    assert given_label(task, SCHEMA, "data:old") == text
 
 
 def test_the_initial_label_may_be_a_prediction_of_one_version():

@@ -6,9 +6,15 @@ from relabel.service.window import SURPLUS, Change, choose_open, plan_changes
 from relabel.storage.tasks import Task
 
 
-def choose(priority, *, candidates=None, begun=(), is_open=(), window=2):
+def pairs(taken):
+    """Return (row, person) of what each person has taken, some of them twice."""
+    found = [(row, person) for person, mine in enumerate(taken) for row in np.flatnonzero(mine)]
+    return np.array(found + found[::3], dtype=np.int64).reshape(-1, 2)
+
+
+def choose(priority, *, candidates=None, begun=(), is_open=(), window=2, taken=(), held=()):
     n = len(priority)
-    flags = [np.isin(np.arange(n), list(rows)) for rows in (begun, is_open)]
+    flags = [np.isin(np.arange(n), list(rows)) for rows in (begun, is_open, held)]
     allowed = np.ones(n, dtype=bool) if candidates is None else np.isin(np.arange(n), candidates)
     return choose_open(
         np.arange(n) * 10,
@@ -17,6 +23,8 @@ def choose(priority, *, candidates=None, begun=(), is_open=(), window=2):
         begun=flags[0],
         is_open=flags[1],
         window=window,
+        taken=pairs([np.isin(np.arange(n), rows) for rows in taken]),
+        held=flags[2],
     ).tolist()
 
 
@@ -37,32 +45,64 @@ def test_a_task_that_fell_out_of_the_window_stays_open_while_there_are_few():
     assert choose([0.1, 0.9, 0.5, 0.7, 0.3], is_open=[0, 2, 4], window=1) == [10, 20]
 
 
+def test_what_a_person_has_skipped_is_no_place_in_that_persons_window():
+    urgent_first = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
+    assert choose(urgent_first, taken=[[0, 1]]) == [0, 10, 20, 30]
+    assert choose(urgent_first, taken=[[0, 1], [0, 1, 2, 3]]) == [0, 10, 20, 30, 40, 50]
+    assert choose(urgent_first, taken=[[]]) == [0, 10]
+
+
+def test_a_person_who_can_be_given_nothing_more_opens_nothing():
+    assert choose([0.9, 0.8, 0.7], taken=[[0, 1, 2]], window=1) == [0]
+
+
+def test_a_task_that_waits_for_whoever_skipped_it_stands_open_beside_the_window():
+    assert choose([0.9, 0.8, 0.7, 0.6], held=[0], taken=[[0]]) == [0, 10, 20]
+
+
 @st.composite
 def situations(draw):
     n = draw(st.integers(0, 20))
-    flags = [draw(hnp.arrays(bool, n)) for _ in range(3)]
+    flags = [draw(hnp.arrays(bool, n)) for _ in range(4)]
     priority = draw(hnp.arrays(float, n, elements=st.floats(-3, 3)))
-    return priority, *flags, draw(st.integers(1, 6))
+    taken = draw(hnp.arrays(bool, (draw(st.integers(0, 4)), n)))
+    return priority, *flags, taken, draw(st.integers(1, 6))
 
 
 @given(situations())
 def test_laws_of_the_window(situation):
-    priority, candidates, begun, is_open, window = situation
+    priority, candidates, begun, is_open, held, taken, window = situation
     ids = np.arange(len(priority)) * 10
     found = choose_open(
-        ids, priority, candidates=candidates, begun=begun, is_open=is_open, window=window
+        ids,
+        priority,
+        candidates=candidates,
+        begun=begun,
+        is_open=is_open,
+        window=window,
+        taken=pairs(taken),
+        held=held,
     )
     rows = found // 10
     assert candidates[rows].all()
-    assert set(ids[candidates & begun]) <= set(found.tolist())
-    fresh = [r for r in rows if not begun[r]]
-    waiting = np.flatnonzero(candidates & ~begun)
-    assert min(window, len(waiting)) <= len(fresh) <= SURPLUS * window
+    assert set(ids[candidates & (begun | held)]) <= set(found.tolist())
     assert (np.diff(priority[rows]) <= 0).all()
-    # No closed task is more urgent than one that was opened just now.
-    opened = [priority[r] for r in fresh if not is_open[r]]
-    closed = [priority[r] for r in waiting if r not in fresh]
-    assert not opened or not closed or min(opened) >= max(closed)
+    fresh = np.zeros(len(priority), dtype=bool)
+    fresh[rows] = True
+    fresh &= ~(begun | held)
+    waiting = candidates & ~(begun | held)
+    # Whoever comes, new to the project or not, finds a whole window, and the most urgent tasks.
+    everybody = [np.zeros(len(priority), dtype=bool), *taken]
+    for mine in everybody:
+        free = np.flatnonzero(waiting & ~mine)
+        first = free[np.argsort(-priority[free], kind="stable")][:window]
+        assert fresh[first].all()
+    assert fresh.sum() <= (len(everybody) + SURPLUS - 1) * window
+    if not taken.any():
+        assert fresh.sum() <= SURPLUS * window
+        # No closed task is more urgent than one that was opened just now.
+        opened, closed = priority[fresh & ~is_open], priority[waiting & ~fresh]
+        assert not len(opened) or not len(closed) or min(opened) >= max(closed)
 
 
 def task(number, overlap=1, *, is_labeled=True, touched=False):

@@ -7,8 +7,7 @@ from relabel.service.status import project_status
 from relabel.service.yield_curve import random_yield, yield_curve
 from relabel.settings import Settings
 from relabel.storage.annotations import Annotation, Kind, record
-from relabel.storage.changes import new_annotation_ids
-from relabel.storage.database import open_database, reading
+from relabel.storage.database import open_database
 
 
 @pytest.fixture
@@ -18,9 +17,7 @@ def store(tmp_path):
 
 
 def curve_now(engine, settings):
-    with reading(engine) as connection:
-        new = new_annotation_ids(connection, 1)
-    return yield_curve(read_seeded(engine, settings, 1), new)
+    return yield_curve(read_seeded(engine, settings, 1))
 
 
 @pytest.mark.parametrize("params", ["", "solo = true", "max_votes = 2"])

@@ -50,7 +50,7 @@ def counted(seeded):
         known = {row.task_id: row for row in connection.execute(select(tasks))}
     votes, given, new = defaultdict(Counter), {}, Counter()
     for row in rows:
-        assert (row.kind, row.deleted, row.updated_by) == ("label", False, "")
+        assert (row.kind, row.deleted, row.editor) == ("label", False, "")
         votes[row.task_id][row.choice] += 1
         if row.initial:
             given[row.task_id] = row.choice

@@ -28,8 +28,17 @@ class AnnotatorStats:
     peer_agreement: FloatArray
 
 
-def annotator_stats(votes: VoteTable, consensus: Consensus) -> AnnotatorStats:
-    """Compare every annotator with the consensus of settled tasks and with the others' votes."""
+def annotator_stats(
+    votes: VoteTable, consensus: Consensus, peers: IntArray | None = None
+) -> AnnotatorStats:
+    """Compare every annotator with the consensus of settled tasks and with the others' votes.
+
+    Args:
+        votes: of the annotators.
+        consensus: of all votes.
+        peers: (N, K) votes to compare with; None = those of the table, the own one left out.
+
+    """
     people, classes = votes.n_annotators, votes.n_classes
     given = votes.given()
     settled = consensus.states[given.tasks] == State.SETTLED
@@ -37,9 +46,9 @@ def annotator_stats(votes: VoteTable, consensus: Consensus) -> AnnotatorStats:
     confusion = np.zeros((people, classes, classes), dtype=np.int64)
     np.add.at(confusion, (given.annotators[settled], agreed, given.labels[settled]), 1)
     judged = confusion.sum((1, 2))
-    counts = given.counts()
-    others = counts.sum(1)[given.tasks] - 1
-    same = counts[given.tasks, given.labels] - 1
+    counts, own = (given.counts(), 1) if peers is None else (peers, 0)
+    others = counts.sum(1)[given.tasks] - own
+    same = counts[given.tasks, given.labels] - own
     compared = _per_annotator(given, others)
     return AnnotatorStats(
         votes=_per_annotator(given, np.ones(len(given.tasks))),

@@ -18,6 +18,8 @@ def majority(
     counts: IntArray,
     *,
     abstains: IntArray | None = None,
+    silent: IntArray | None = None,
+    voters: IntArray | None = None,
     max_votes: int = 10,
     tie_rule: str = "lowest",
     current: IntArray | None = None,
@@ -27,14 +29,17 @@ def majority(
     """Decide from the votes alone which tasks are settled.
 
     SETTLED: one class has strictly more votes than every other, and there is more than one vote
-    (the initial label counts as one). Otherwise AMBIGUOUS when votes and abstentions reach
-    `max_votes` or two people abstained; TIED when several classes share the top with at least two
-    votes in all; OPEN else.
+    (the initial label counts as one). Otherwise AMBIGUOUS when votes, abstentions and answers
+    without a vote reach `max_votes` or two people abstained; TIED when several classes share the
+    top with at least two votes in all; OPEN else.
 
     Args:
         counts: (N, K) votes, the initial label included.
         abstains: (N,) "cannot tell" votes; None = nobody abstained.
-        max_votes: The cap on votes of one task, abstentions included.
+        silent: (N,) people who answered without a vote; None = nobody did.
+        voters: (N,) voters known to be different ones, of whom SETTLED needs two; None = as many
+            as votes.
+        max_votes: The cap on the answers of one task.
         tie_rule: Which of the top classes an unsettled task shows, a key of `TIE_RULES`.
         current: (N,) labels so far, -1 = none; needed by the tie rule "current".
         probs: (N, K) probabilities; needed by the tie rule "posterior".
@@ -47,15 +52,16 @@ def majority(
         InvalidValuesError: An array of the wrong shape, or the tie rule's input is missing.
         ConfigurationError: Unknown tie rule, or a cap below 2.
     """
-    _check(counts, abstains, max_votes, tie_rule)
+    _check(counts, max_votes, tie_rule, abstains=abstains, silent=silent, voters=voters)
     total = counts.sum(1)
     top = (counts == counts.max(1, keepdims=True)) & (total > 0)[:, None]
     several = top.sum(1) > 1
     abstained = np.zeros_like(total) if abstains is None else abstains
+    answers = total + abstained + (0 if silent is None else silent)
     states = np.full(len(counts), int(State.OPEN), dtype=np.int64)
     states[several & (total >= 2)] = State.TIED
-    states[(total + abstained >= max_votes) | (abstained >= ABSTAIN_LIMIT)] = State.AMBIGUOUS
-    states[~several & (total >= 2)] = State.SETTLED
+    states[(answers >= max_votes) | (abstained >= ABSTAIN_LIMIT)] = State.AMBIGUOUS
+    states[~several & ((total if voters is None else voters) >= 2)] = State.SETTLED
     labels = np.where(total > 0, top.argmax(1), -1)
     if several.any():
         labels[several] = TIE_RULES[tie_rule](
@@ -67,12 +73,13 @@ def majority(
     return Consensus(labels=labels, states=states)
 
 
-def _check(counts: IntArray, abstains: IntArray | None, max_votes: int, tie_rule: str) -> None:
+def _check(counts: IntArray, max_votes: int, tie_rule: str, **per_task: IntArray | None) -> None:
     normalise(counts)
-    if abstains is not None and abstains.shape != counts.shape[:1]:
-        raise InvalidValuesError(
-            f"abstains has shape {abstains.shape}; expected ({len(counts)},), one count per task."
-        )
+    for name, values in per_task.items():
+        if values is not None and values.shape != counts.shape[:1]:
+            raise InvalidValuesError(
+                f"{name} has shape {values.shape}; expected ({len(counts)},), one count per task."
+            )
     if max_votes < 2:
         raise ConfigurationError(f"max_votes is {max_votes}; a majority needs at least 2.")
     if tie_rule not in TIE_RULES:
