@@ -20,15 +20,21 @@ ALIKE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of the things in a part. text: as it was read; count: how often; nearest: "" = none."""
+    """One of the things in a part.
 
-    text: str
+    value: as it was read; count: how often; nearest: what it may have been meant as, "" = none;
+    quoted: whether it is text of a user's, whose blanks must be seen.
+    """
+
+    value: str
     count: int = 1
     nearest: str = ""
+    quoted: bool = False
 
     def __str__(self) -> str:
+        shown = f'"{self.value}"' if self.quoted else self.value
         times = f" {self.count:,}" if self.count > 1 else ""
-        return f"{self.text}{times}" + (f" (nearest: {self.nearest})" if self.nearest else "")
+        return f"{shown}{times}" + (f" (nearest: {self.nearest})" if self.nearest else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,16 @@ class Book:
         """The parts that are not used, empty ones aside."""
         return tuple(part for part in self.parts if part.count and not part.used)
 
-    def lines(self) -> tuple[str, ...]:
-        """Return the sum in one line, then one line for each part that is left out."""
+    def sums(self) -> str:
+        """Return what the total is made of, in one line."""
         used = [f"{part.count:,} {part.text}" for part in self.parts if part.count and part.used]
         unused = sum(part.count for part in self.left_out)
-        sums = [*used, *([f"{unused:,} left out"] if unused else [])]
-        first = f"{self.total:,} {self.name}" + (f": {', '.join(sums)}" if sums else "")
+        return ", ".join([*used, *([f"{unused:,} left out"] if unused else [])])
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the sum in one line, then one line for each part that is left out."""
+        sums = self.sums()
+        first = f"{self.total:,} {self.name}" + (f": {sums}" if sums else "")
         return first, *(f"  left out: {part}" for part in self.left_out)
 
 
@@ -109,10 +119,11 @@ class Accounts:
         return tuple(line for book in self.books for line in book.lines())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the books by name, ready for JSON."""
+        """Return the books by name, ready for JSON, each with the lines that people read."""
         return {
             book.name: {
                 "total": book.total,
+                "lines": book.lines(),
                 "parts": [
                     {
                         "name": part.name,
@@ -120,7 +131,7 @@ class Accounts:
                         "used": part.used,
                         "text": part.text,
                         "examples": [
-                            {"text": one.text, "count": one.count, "nearest": one.nearest}
+                            {"value": one.value, "count": one.count, "nearest": one.nearest}
                             for one in part.examples
                         ],
                     }
@@ -165,7 +176,7 @@ def counted_part(
     names = tuple(known)
     first = sorted(counted.items(), key=lambda item: (-item[1], len(str(item[0])), str(item[0])))
     examples = tuple(
-        Example(_shown(value), times, nearest(value, names) if isinstance(value, str) else "")
+        Example(str(value), times, nearest(str(value), names), quoted=isinstance(value, str))
         for value, times in first[:EXAMPLES]
     )
     return Part(name, sum(counted.values()), text, used, examples, len(counted))
@@ -180,8 +191,3 @@ def nearest(value: str, known: Iterable[str]) -> str:
 
 def _bare(text: str) -> str:
     return " ".join(text.casefold().replace("_", " ").replace("-", " ").split())
-
-
-def _shown(value: object) -> str:
-    """Quote text, so that blanks at its ends are seen; numbers (tasks, rows) stand as they are."""
-    return f'"{value}"' if isinstance(value, str) else str(value)

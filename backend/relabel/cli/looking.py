@@ -26,6 +26,8 @@ from relabel.storage.writes import count_writes, list_writes
 
 WATCH_SECONDS = 1.0
 """Pause between two looks."""
+APART = ("project", "title", "round_running", "accounts", "unknown_choices")
+"""Figures that the table shows in another form than key and value."""
 
 
 def doctor(
@@ -97,7 +99,7 @@ def status_table(figures: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column()
     for key, value in figures.items():
-        if key not in ("project", "title", "round_running") and value not in ("", None, []):
+        if key not in APART and value not in ("", None, []):
             table.add_row(key.replace("_", " "), str(value))
     running = figures["round_running"]
     if running:
@@ -107,6 +109,8 @@ def status_table(figures: dict[str, Any]) -> Table:
         table.add_row(f"round {running['number']} is running", text)
         bar = ProgressBar(total=max(running["total"], 1), completed=running["done"], width=40)
         table.add_row("", bar)
+    lines = [line for book in figures["accounts"].values() for line in book["lines"]]
+    table.add_row("what was read", Text("\n".join(lines)))
     return table
 
 

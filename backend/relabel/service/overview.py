@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
+from relabel.accounts import Accounts
 from relabel.numerics.estimates import Estimate
 from relabel.policy import Policy
+from relabel.service.accounts import newest_read, project_accounts
 from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
@@ -48,12 +50,14 @@ class ClassFigures:
 class Overview:
     """One consistent picture of a project.
 
-    status: the figures of `relabel status --json`; noise: None before the first round; curve:
-    corrected labels against votes; random: (M,) what a random order would have corrected, None
-    without noise; noise_by_round: (round number, estimate by that round's model), oldest first.
+    status: the figures of `relabel status --json`; accounts: the books; noise: None before the
+    first round; curve: corrected labels against votes; random: (M,) what a random order would have
+    corrected, None without noise; noise_by_round: (round number, estimate by that round's model),
+    oldest first.
     """
 
     status: dict[str, Any]
+    accounts: Accounts
     state: ProjectState
     rounds: list[Round]
     result: RoundResult | None
@@ -101,7 +105,8 @@ def read_overview(
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
-    status = status_of(state, rounds, journalled=journalled, due=due)
+    accounts = project_accounts(state, newest_read(rounds))
+    status = status_of(state, rounds, accounts, journalled=journalled, due=due)
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
@@ -116,6 +121,7 @@ def read_overview(
     labelled = int((state.given >= 0).sum())
     return Overview(
         status=status,
+        accounts=accounts,
         state=state,
         rounds=rounds,
         result=result,

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import TaskReading, given_label, read_annotation, read_task
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
-from relabel.storage.annotations import FAR_FUTURE, record_truth
+from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.tasks import Task, drop_tasks, list_tasks, save_tasks
 
@@ -33,7 +32,7 @@ def reconcile_all(context: Context, project: Project) -> int:
     """Read the whole project; return how many tasks it has."""
     read_at = context.now()
     policy = policy_of(context.settings, project.extra_params)
-    readings = _read_everything(context, project, policy)
+    readings = read_everything(context, project, policy)
     _store_batches(context, project, policy, readings, read_at)
     with context.engine.begin() as connection:
         _advance(connection, project, max((r.updated_at for r in readings), default=""))
@@ -44,7 +43,8 @@ def reconcile_all(context: Context, project: Project) -> int:
     return len(readings)
 
 
-def _read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
+def read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
+    """Return every task of a project as Label Studio has it now; nothing is stored."""
     image_key = schema_of(project, policy).image_key
     if policy.initial.startswith("predictions:"):
         # Only this slower listing holds what predictions say.
@@ -126,11 +126,16 @@ def store(
     read_at: float,
 ) -> None:
     """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
+    save_tasks(connection, project.id, [task_of(project, policy, r) for r in readings])
+    found = [a for reading in readings for a in annotations_of(project, policy, reading)]
+    task_ids = [reading.task_id for reading in readings]
+    record_truth(connection, project.id, task_ids, found, read_at=read_at)
+
+
+def annotations_of(project: Project, policy: Policy, reading: TaskReading) -> list[Annotation]:
+    """Return the annotations of a task that was read."""
     schema = schema_of(project, policy)
-    came_later = project.connected_at != FAR_FUTURE and policy.queue == "window"
-    seen = [_task(r, schema, policy.initial, came_later=came_later) for r in readings]
-    save_tasks(connection, project.id, seen)
-    found = [
+    return [
         read_annotation(
             body,
             schema,
@@ -138,14 +143,14 @@ def store(
             task_id=reading.task_id,
             task_created_at=reading.created_at,
         )
-        for reading in readings
         for body in reading.annotations
     ]
-    task_ids = [reading.task_id for reading in readings]
-    record_truth(connection, project.id, task_ids, found, read_at=read_at)
 
 
-def _task(reading: TaskReading, schema: LabelSchema, initial: str, *, came_later: bool) -> Task:
+def task_of(project: Project, policy: Policy, reading: TaskReading) -> Task:
+    """Return a task that was read, as the store keeps it at first sight."""
+    schema = schema_of(project, policy)
+    came_later = project.connected_at != FAR_FUTURE and policy.queue == "window"
     overlap = 1 if reading.overlap is None else reading.overlap
     is_labeled = bool(reading.is_labeled)
     return Task(
@@ -156,7 +161,7 @@ def _task(reading: TaskReading, schema: LabelSchema, initial: str, *, came_later
         updated_at=reading.updated_at,
         overlap_before=0 if came_later else overlap,
         is_labeled_before=is_labeled and not came_later,
-        given=given_label(reading, schema, initial),
+        given=given_label(reading, schema, policy.initial),
     )
 
 

@@ -11,6 +11,7 @@ from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
 from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
+from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import Context, policy_of
 from relabel.service.ingest import carry_out
 from relabel.service.progress import RoundProgress, heartbeat
@@ -112,6 +113,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
         set_round(connection, current.id, artifact=artifact)
     record = trained.record | {
         "tasks": len(state.tasks),
+        NEWEST_TASK: max(state.tasks),
         "left_out": len(problems),
         "seconds": round(time.monotonic() - started, 2),
     }

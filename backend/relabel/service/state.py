@@ -1,5 +1,6 @@
 """What the votes of a project say now: counts, consensus, and which tasks are begun."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.policy import Policy
 from relabel.service.context import schema_of
 from relabel.service.serving import Serving, serving_of
-from relabel.storage.annotations import Kind, list_annotations
+from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.answers import (
     BEGINNING,
     SILENT,
@@ -23,6 +24,9 @@ from relabel.storage.answers import (
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task, list_tasks
 from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State
+
+MIN_PER_CLASS = 2
+"""Labelled tasks that each of at least two classes needs before anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,16 @@ class ProjectState:
 
 def read_state(connection: Connection, project: Project, policy: Policy) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
-    schema = schema_of(project, policy)
     tasks = list_tasks(connection, project.id)
-    found = [a for a in list_annotations(connection, project.id) if a.task_id in tasks]
+    return count_state(project, policy, tasks, list_annotations(connection, project.id))
+
+
+def count_state(
+    project: Project, policy: Policy, tasks: dict[int, Task], annotations: Iterable[Annotation]
+) -> ProjectState:
+    """Return what these tasks, ids increasing, and these live annotations say."""
+    schema = schema_of(project, policy)
+    found = [a for a in annotations if a.task_id in tasks]
     means = meanings(schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
     answers = given_answers(tasks, means, policy.initial) + answers_of(
         found, means, overwritten=policy.overwritten

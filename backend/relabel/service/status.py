@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from relabel.accounts import Accounts
+from relabel.service.accounts import newest_read, project_accounts
 from relabel.service.context import policy_of
 from relabel.service.rounds_due import round_due
 from relabel.service.state import ProjectState, read_state
@@ -29,17 +31,24 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
-    return status_of(state, rounds, journalled=journalled, due=due)
+    accounts = project_accounts(state, newest_read(rounds))
+    return status_of(state, rounds, accounts, journalled=journalled, due=due)
 
 
 def status_of(
-    state: ProjectState, rounds: list[Round], *, journalled: tuple[int, int], due: str
+    state: ProjectState,
+    rounds: list[Round],
+    accounts: Accounts,
+    *,
+    journalled: tuple[int, int],
+    due: str,
 ) -> dict[str, Any]:
     """Return the figures of a project that was read already.
 
     Args:
         state: its votes and tasks.
         rounds: all of them, oldest first.
+        accounts: its books.
         journalled: events in the journal, and those of them not yet carried out.
         due: why the next round should start now, "" = it should not.
 
@@ -65,6 +74,7 @@ def status_of(
         "pending_jobs": journalled[1],
         "left_out": sum(bool(task.problem) for task in state.tasks.values()),
         "unknown_choices": list(state.unknown_choices),
+        "accounts": accounts.to_json(),
     }
 
 

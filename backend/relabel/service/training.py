@@ -16,11 +16,8 @@ from relabel.numerics.spreading import diversity_inputs
 from relabel.policy import Policy
 from relabel.service.explanations import Nearest, find_nearest
 from relabel.service.scores import RoundResult, priority_of
-from relabel.service.state import ProjectState
+from relabel.service.state import MIN_PER_CLASS, ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, Progress
-
-MIN_PER_CLASS = 2
-"""Labelled tasks that each of at least two classes needs before anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)

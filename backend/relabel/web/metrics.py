@@ -38,6 +38,12 @@ def metrics_text(engine: Engine, settings: Settings, *, waiting: float) -> str:
         ["project", "stage"],
         registry=registry,
     )
+    books = Gauge(
+        "relabel_accounts",
+        "what was read, by what became of it: the parts of a book are all that was read",
+        ["project", "book", "part"],
+        registry=registry,
+    )
     with reading(engine) as connection:
         numbers = [project.id for project in list_projects(connection)]
     for number in numbers:
@@ -47,6 +53,9 @@ def metrics_text(engine: Engine, settings: Settings, *, waiting: float) -> str:
             continue  # a broken labelling config: `relabel doctor` explains it
         for name, gauge in gauges.items():
             gauge.labels(str(number)).set(status[name])
+        for name, book in status["accounts"].items():
+            for part in book["parts"]:
+                books.labels(str(number), name, part["name"]).set(part["count"])
         running = status["round_running"]
         if running:
             share = running["done"] / max(running["total"], 1)

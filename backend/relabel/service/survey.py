@@ -1,0 +1,105 @@
+"""What connecting a project would find: its books, and where labels are. Nothing is written."""
+
+from dataclasses import dataclass
+
+from relabel.accounts import Accounts
+from relabel.errors import NotReadyError
+from relabel.policy import Policy
+from relabel.service.accounts import project_accounts
+from relabel.service.context import Context
+from relabel.service.label_sources import LabelSource, label_sources
+from relabel.service.reconcile import annotations_of, read_everything, task_of
+from relabel.service.state import MIN_PER_CLASS, ProjectState, count_state
+from relabel.storage.answers import Outcome
+from relabel.storage.projects import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a project holds before anything is written.
+
+    state: what its tasks and annotations say; sources: every place where labels are.
+    """
+
+    state: ProjectState
+    accounts: Accounts
+    sources: tuple[LabelSource, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """Return books and sources as people read them."""
+        initial = self.state.policy.initial
+        others = [source for source in self.sources if source.initial != initial]
+        return (
+            *self.accounts.lines(),
+            *(f'also there: {one.text} (set initial = "{one.initial}")' for one in others),
+            *self._mapping(),
+        )
+
+    def _mapping(self) -> tuple[str, ...]:
+        """Offer names for labels that are no class but look like one; nothing is guessed."""
+        labels = self.accounts.book("labels")
+        parts = () if labels is None else labels.left_out
+        alike = [
+            (example.value, example.nearest)
+            for part in parts
+            for example in part.examples
+            if example.nearest
+        ]
+        if not alike:
+            return ()
+        pairs = ", ".join(f"{_toml(value)} = {_toml(name)}" for value, name in alike)
+        return (f"if that is what they mean, add to the policy: classes = {{{pairs}}}",)
+
+
+def survey_project(context: Context, project: Project, policy: Policy) -> Survey:
+    """Read the whole project as connecting would, and say what that finds.
+
+    Raises:
+        LabelStudioError: Label Studio does not answer.
+
+    """
+    readings = read_everything(context, project, policy)
+    tasks = {r.task_id: task_of(project, policy, r) for r in readings}
+    found = [a for r in readings for a in annotations_of(project, policy, r)]
+    state = count_state(project, policy, dict(sorted(tasks.items())), found)
+    # Labels are counted as if annotations were cleaned, whatever the policy names.
+    votes = [
+        answer
+        for answer in state.answers
+        if answer.annotation_id is not None and answer.outcome is Outcome.VOTE
+    ]
+    sources = label_sources(
+        readings,
+        state.schema,
+        context.label_studio.model_versions(project.id),
+        people=len({answer.source for answer in votes}),
+        annotated=len(votes),
+    )
+    return Survey(state, project_accounts(state, 0), sources)
+
+
+def check_minimum(survey: Survey) -> None:
+    """Refuse a project from which nothing can be learnt.
+
+    Raises:
+        NotReadyError: says what is missing, what there is, and which other source has labels.
+
+    """
+    state = survey.state
+    per_class = state.counts.votes.astype(bool).sum(0)
+    if (per_class >= MIN_PER_CLASS).sum() >= 2:
+        return
+    found = ", ".join(
+        f"{name} {n}" for name, n in zip(state.schema.classes, per_class, strict=True) if n
+    )
+    raise NotReadyError(
+        f"Too few labels to learn from: at least two classes need {MIN_PER_CLASS} labelled tasks "
+        f"each, and initial = {state.policy.initial!r} gives "
+        f"{found or 'none'} of {len(state.tasks):,} tasks. Nothing was written. "
+        + "; ".join(survey.lines())
+    )
+
+
+def _toml(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
