@@ -1,0 +1,161 @@
+"""Tasks in the form that Label Studio's import takes, with the label that was found in them.
+
+Its own export is not that form: predictions are their ids alone there, at which its import breaks
+down, and it refuses the whole file for one `meta` or `result` that is null.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring  # nosec B405
+
+from relabel.labelstudio.labels import LabelSchema
+from relabel.labelstudio.payloads import read_annotation
+from relabel.storage.annotations import Kind
+
+Body = dict[str, Any]
+
+COUNTERS = ("total_annotations", "cancelled_annotations", "total_predictions")
+"""Of a task: Label Studio counts for itself what it imports."""
+
+
+def importable(
+    task: Mapping[str, Any],
+    predictions: Sequence[Mapping[str, Any]],
+    emails: Mapping[int, str],
+    *,
+    own_versions: str,
+) -> Body:
+    """Return a task of an export so that the import takes it, with nothing left out.
+
+    Args:
+        task: as the export has it.
+        predictions: of the task, whole.
+        emails: of people by id. By an address everyone is found again on another server, too, where
+            the same number may be somebody else.
+        own_versions: how the model versions of this backend's predictions begin: they are left out,
+            here and where an annotation remembers which prediction its author saw.
+
+    """
+    body = {key: value for key, value in task.items() if key not in COUNTERS}
+    if body.get("meta") is None:
+        body.pop("meta", None)
+    body["annotations"] = [_annotation(a, emails, own_versions) for a in task["annotations"]]
+    body["predictions"] = [
+        {**prediction, "result": prediction.get("result") or []}
+        for prediction in predictions
+        if not _is_own(prediction, own_versions)
+    ]
+    return body
+
+
+def _annotation(body: Mapping[str, Any], emails: Mapping[int, str], own_versions: str) -> Body:
+    annotation = {**body, "result": body.get("result") or []}
+    author = body.get("completed_by")
+    if isinstance(author, int) and author in emails:
+        annotation["completed_by"] = {"id": author, "email": emails[author]}
+    seen = body.get("prediction")
+    if isinstance(seen, Mapping) and _is_own(seen, own_versions):
+        annotation |= {"prediction": {}, "parent_prediction": None}
+    return annotation
+
+
+def _is_own(prediction: Mapping[str, Any], own_versions: str) -> bool:
+    return str(prediction.get("model_version") or "").startswith(own_versions)
+
+
+def with_label(
+    task: Body,
+    schema: LabelSchema,
+    label: str,
+    *,
+    settled: bool,
+    hidden: Collection[str],
+    new_id: int,
+) -> Body:
+    """Return a task with its label where whoever trains on the file finds it.
+
+    The first annotation is one that says the label, and of a settled task the only one that is
+    marked ground truth. No annotation is changed but for that mark. One is added where a task is
+    settled and nobody who said the label has filled in the other tags that were filled in at first:
+    in the name of one of them, with the other tags as they were. It repeats a vote and adds none.
+
+    Args:
+        task: as `importable` returns it.
+        schema: the tags of its project.
+        label: the class.
+        settled: whether the votes agree on it.
+        hidden: tags that the form does not show beside this label, see `hidden_tags`.
+        new_id: of an annotation that is added; no other has it.
+
+    """
+    done = [a for a in sorted(task["annotations"], key=_age) if not a.get("was_cancelled")]
+    saying = [a for a in done if _says(a, schema, label)]
+    if not saying:
+        return task
+    chosen = saying[0]
+    if settled:
+        first = next(a for a in done if a["result"])
+        needed = _other_tags(first, schema) - set(hidden)
+        complete = [a for a in saying if needed <= _other_tags(a, schema)]
+        marked = [a for a in complete if a.get("ground_truth")]
+        chosen = (marked or complete or [_completed(saying[0], first, schema, hidden, new_id)])[0]
+    others = [a for a in task["annotations"] if a is not chosen]
+    if settled:
+        chosen = chosen | {"ground_truth": True}
+        others = [a | {"ground_truth": False} for a in others]
+    return task | {"annotations": [chosen, *others]}
+
+
+def _completed(
+    saying: Body, first: Body, schema: LabelSchema, hidden: Collection[str], new_id: int
+) -> Body:
+    """Return an annotation that says the label as one did, and the other tags as the first did."""
+    label = [item for item in saying["result"] if item.get("from_name") == schema.from_name]
+    rest = [
+        item for item in first["result"] if item.get("from_name") not in {schema.from_name, *hidden}
+    ]
+    kept = ("completed_by", "created_at", "updated_at")
+    made = {key: saying[key] for key in kept if key in saying}
+    return made | {"id": new_id, "was_cancelled": False, "result": [*label, *rest]}
+
+
+def _says(annotation: Body, schema: LabelSchema, label: str) -> bool:
+    read = read_annotation(annotation, schema, connected_at="", task_id=1)
+    return (read.kind, read.choice) == (Kind.LABEL, label)
+
+
+def _other_tags(annotation: Body, schema: LabelSchema) -> set[str]:
+    named = {str(item["from_name"]) for item in annotation["result"] if "from_name" in item}
+    return named - {schema.from_name}
+
+
+def _age(annotation: Body) -> tuple[str, int]:
+    return str(annotation.get("created_at") or ""), int(annotation.get("id") or 0)
+
+
+def hidden_tags(config: str, tag: str, choice: str) -> frozenset[str]:
+    """Return the names of the tags that the form hides while `choice` is chosen in `tag`.
+
+    Args:
+        config: a labelling config that was parsed before: it declares no entities.
+        tag: name of the Choices tag.
+        choice: what is chosen in it.
+
+    """
+    root = fromstring(config)  # noqa: S314  without entities it is harmless  # nosec B314
+    return frozenset(
+        name
+        for part in root.iter()
+        if _hides(part, tag, choice)
+        for name in (inner.get("name") for inner in part.iter())
+        if name and name != tag
+    )
+
+
+def _hides(part: Element, tag: str, choice: str) -> bool:
+    shown_if = {"choice-selected": True, "choice-unselected": False}.get(
+        part.get("visibleWhen", "")
+    )
+    wanted = part.get("whenChoiceValue")
+    chosen = wanted is None or choice in wanted.split(",")
+    return part.get("whenTagName") == tag and shown_if is not None and chosen is not shown_if
