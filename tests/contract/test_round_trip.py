@@ -1,6 +1,7 @@
 """Exported for Label Studio, imported there, connected and exported again: nothing is lost."""
 
 import json
+import random
 
 import pytest
 from fake_label_studio import ORIGINAL, result
@@ -243,3 +244,60 @@ def test_the_file_can_be_backtested(context, project, tmp_path):
     assert given[:6] == ["cat", "cat", "cat", "cat", "dog", "bird"]
     truth = [data.classes[t] for t in data.distributions.argmax(1)]
     assert truth[:3] == ["cat", "dog", "dog"]
+
+
+def odd_task(draw, number):
+    """Return a task with any mixture of annotations, some of which are no vote."""
+    results = [
+        [label("cat")],
+        [label("dog"), BOX],
+        [BOX, label("bird"), SIDE],
+        [label("Dog")],
+        [BOX],
+        [],
+        [{**label("cat"), "value": {"choices": ["cat", "dog"]}}],
+    ]
+    annotations = [
+        said(
+            *draw.choice(results),
+            by=person,
+            ground_truth=draw.random() < 0.3,
+            was_cancelled=draw.random() < 0.2,
+        )
+        for person in draw.sample(range(3, ORIGINAL + 1), draw.randrange(4))
+    ]
+    return task(f"task {number}", *annotations)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_mixture_of_annotations_survives(context, fake, tmp_path, seed):
+    draw = random.Random(seed)
+    number = fake.add_project([], config=CONFIG)
+    fake.import_tasks(number, [odd_task(draw, n) for n in range(25)])
+    connect_project(context, number, PARAMS)
+    publish_round(context, number, {})
+    before = {n: dict(one) for n, one in fake.annotations.items()}
+    for one in list(fake.tasks):
+        for person in (1, 2):
+            if draw.random() < 0.6:
+                fake.annotate(one, person, draw.choice(["cat", "dog", "dog"]))
+    deliver(context, fake)
+    first = exported(context, number, tmp_path)
+    rows = {row.task_id: row for row in export_rows(context, number)[1]}
+    there = {a["id"]: a for one in first.values() for a in one["annotations"]}
+    assert all(there[n]["result"] == (one["result"] or []) for n, one in before.items())
+    voted = {a["task"] for n, a in fake.annotations.items() if n not in before}
+    settled = {n for n, row in rows.items() if n in voted and row.state == "settled"}
+    assert settled
+    for one in first.values():
+        marked = [a["result"] for a in one["annotations"] if a["ground_truth"]]
+        if one["id"] in settled:
+            assert len(marked) == 1
+            assert label(rows[one["id"]].label) in marked[0]
+    again = fake.add_project([], config=CONFIG)
+    fake.import_tasks(again, json.loads((tmp_path / "export.json").read_text()))
+    connect_project(context, again, PARAMS)
+    assert normalised(exported(context, again, tmp_path, "again.json")) == normalised(first)
+    kept, new = labels(context, number), labels(context, again)
+    images = [rows[n].image for n in rows if n in settled or n not in voted]
+    assert [kept[image] for image in images] == [new[image] for image in images]
