@@ -1,5 +1,6 @@
 """What stays of a detached project: its labels in every format, and the report."""
 
+import itertools
 import json
 import logging
 import shutil
@@ -85,9 +86,8 @@ def write_archive(context: Context, project: Project, also: Mapping[str, Writer]
 
     """
     now = datetime.fromtimestamp(context.now(), UTC)
-    name = f"project-{project.id}-{now:%Y-%m-%d-%H%M%S}"
-    folder = archives(context.settings) / name
-    unfinished = folder.with_name(f"{name}.part")
+    folder = _new_folder(context.settings, f"project-{project.id}-{now:%Y-%m-%d-%H%M%S}")
+    unfinished = folder.with_name(f"{folder.name}.part")
     archive = Archive(folder, project.id, project.title, now.timestamp())
     try:
         unfinished.mkdir(parents=True)
@@ -100,6 +100,12 @@ def write_archive(context: Context, project: Project, also: Mapping[str, Writer]
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return archive
+
+
+def _new_folder(settings: Settings, name: str) -> Path:
+    """Return a folder that is not there yet, also for the second one within a second."""
+    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+    return next(path for path in map(archives(settings).joinpath, names) if not path.exists())
 
 
 def _write(context: Context, archive: Archive, folder: Path, also: Mapping[str, Writer]) -> Archive:
