@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, fromstring  # nosec B405
 
 from relabel.labelstudio.labels import LabelSchema
-from relabel.labelstudio.payloads import read_annotation
+from relabel.labelstudio.payloads import person, read_annotation
 from relabel.storage.annotations import Kind
 
 Body = dict[str, Any]
@@ -74,10 +74,11 @@ def with_label(
 ) -> Body:
     """Return a task with its label where whoever trains on the file finds it.
 
-    The first annotation is one that says the label, and of a settled task the only one that is
-    marked ground truth. No annotation is changed but for that mark. One is added where a task is
-    settled and nobody who said the label has filled in the other tags that were filled in at first:
-    in the name of one of them, with the other tags as they were. It repeats a vote and adds none.
+    An annotation that says the label comes first, but for what its author said before, and is
+    the only one of a settled task that is marked ground truth. No annotation is changed but for
+    that mark. One is added where a task is settled and nobody who said the label has filled in the
+    other tags that were filled in at first: in the name of one of them, with the other tags as they
+    were. It repeats a vote and adds none.
 
     Args:
         task: as `importable` returns it.
@@ -89,7 +90,7 @@ def with_label(
 
     """
     done = [a for a in sorted(task["annotations"], key=_age) if not a.get("was_cancelled")]
-    saying = [a for a in done if _says(a, schema, label)]
+    saying = _saying(done, schema, label)
     if not saying:
         return task
     chosen = saying[0]
@@ -101,9 +102,22 @@ def with_label(
         chosen = (marked or complete or [_completed(saying[0], first, schema, hidden, new_id)])[0]
     others = [a for a in task["annotations"] if a is not chosen]
     if settled:
-        chosen = chosen | {"ground_truth": True}
         others = [a | {"ground_truth": False} for a in others]
-    return task | {"annotations": [chosen, *others]}
+        chosen = chosen | {"ground_truth": True}
+    # Of one person's labels the newest counts, which after an import is the one further down.
+    outdated = [
+        _author(a) == _author(chosen) and _label(a, schema) not in ("", label) for a in others
+    ]
+    earlier = [a for a, before in zip(others, outdated, strict=True) if before]
+    later = [a for a, before in zip(others, outdated, strict=True) if not before]
+    return task | {"annotations": [*earlier, chosen, *later]}
+
+
+def _saying(done: Sequence[Body], schema: LabelSchema, label: str) -> list[Body]:
+    """Return the annotations that say a label, without those of people who say another by now."""
+    said = [(a, _label(a, schema)) for a in done]
+    now = {_author(a): word for a, word in sorted(said, key=lambda pair: _saved(pair[0])) if word}
+    return [a for a, word in said if word == label == now[_author(a)]]
 
 
 def _completed(
@@ -119,9 +133,14 @@ def _completed(
     return made | {"id": new_id, "was_cancelled": False, "result": [*label, *rest]}
 
 
-def _says(annotation: Body, schema: LabelSchema, label: str) -> bool:
+def _label(annotation: Body, schema: LabelSchema) -> str:
     read = read_annotation(annotation, schema, connected_at="", task_id=1)
-    return (read.kind, read.choice) == (Kind.LABEL, label)
+    return read.choice if read.kind is Kind.LABEL else ""
+
+
+def _author(annotation: Body) -> str:
+    """Return who made an annotation; each of deleted users is somebody else's."""
+    return person(annotation.get("completed_by")) or f"author of {annotation.get('id')}"
 
 
 def _other_tags(annotation: Body, schema: LabelSchema) -> set[str]:
@@ -131,6 +150,11 @@ def _other_tags(annotation: Body, schema: LabelSchema) -> set[str]:
 
 def _age(annotation: Body) -> tuple[str, int]:
     return str(annotation.get("created_at") or ""), int(annotation.get("id") or 0)
+
+
+def _saved(annotation: Body) -> tuple[str, int]:
+    made, number = _age(annotation)
+    return str(annotation.get("updated_at") or made), number
 
 
 def hidden_tags(config: str, tag: str, choice: str) -> frozenset[str]:

@@ -89,6 +89,26 @@ def test_marks_on_other_annotations_are_taken_off_settled_tasks_only():
     assert labelled(wrong, right, settled=False) == [right, wrong]
 
 
+def test_older_annotations_of_the_same_person_stay_before_the_newer_one():
+    """Once imported, the one further down is the newer one, and its author's vote."""
+    old = annotation(1, item("label", "cat"))
+    other = annotation(2, item("label", "dog"), completed_by=7)
+    new = annotation(3, item("label", "dog"), completed_by=1)
+    assert [a["id"] for a in labelled(old, new)] == [1, 3]
+    assert [a["id"] for a in labelled(old, other, new)] == [2, 1, 3]
+    noted = annotation(5, item("label", "cat"), item("note", "old"), created_at="2026-01-01")
+    made = [(a["id"], a["ground_truth"]) for a in labelled(noted, old, new)]
+    assert made == [(1, False), (99, True), (5, False), (3, False)]
+
+
+def test_who_says_another_label_by_now_is_not_quoted():
+    changed = annotation(1, item("label", "dog"))
+    again = annotation(2, item("label", "cat"), completed_by=1)
+    right = annotation(3, item("label", "dog"))
+    assert [a["id"] for a in labelled(changed, again, right)] == [3, 1, 2]
+    assert labelled(changed, again) == [changed, again]
+
+
 def test_a_skip_says_no_label():
     skipped = annotation(1, item("label", "dog"), was_cancelled=True)
     said = annotation(2, item("label", "dog"))
