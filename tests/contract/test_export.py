@@ -74,6 +74,31 @@ def test_what_a_task_came_with_is_shown_even_where_it_is_no_class(context, fake,
     assert [rows[i].initial_label for i in (first, second, third)] == ["", "cat", ""]
 
 
+def test_what_is_no_vote_is_named_with_its_reason(context, fake, connected):
+    number = connected(["Dog", "cat", "cat"])
+    unknown, skipped, changed = fake.tasks
+    fake.annotate(skipped, 1, cancelled=True)
+    fake.annotate(skipped, 2)
+    fake.annotate(changed, 1, "dog")
+    fake.annotate(changed, 1, "bird")
+    deliver(context, fake)
+    rows = {row.task_id: row.not_counted for row in export_rows(context, number)[1]}
+    assert rows == {
+        unknown: {str(ORIGINAL): "unknown class: Dog"},
+        skipped: {"1": "skipped", "2": "no answer"},
+        changed: {"1": "replaced: dog"},
+    }
+
+
+def test_an_old_label_of_somebody_who_voted_since_stays_visible(context, fake, connected):
+    number = connected(["cat"])
+    (task,) = fake.tasks
+    fake.annotate(task, ORIGINAL, "dog")
+    deliver(context, fake)
+    (row,) = export_rows(context, number)[1]
+    assert row.votes == {f"{ORIGINAL} before": "cat", str(ORIGINAL): "dog"}
+
+
 def test_values_of_a_data_field_are_shown_as_they_were_read(context, fake):
     number = fake.add_project([None, None])
     for task, value in zip(fake.tasks.values(), ("dog", "Dog"), strict=True):

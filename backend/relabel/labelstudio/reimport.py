@@ -4,7 +4,8 @@ Its own export is not that form: predictions are their ids alone there, at which
 down, and it refuses the whole file for one `meta` or `result` that is null.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring  # nosec B405
 
@@ -63,29 +64,35 @@ def _is_own(prediction: Mapping[str, Any], own_versions: str) -> bool:
     return str(prediction.get("model_version") or "").startswith(own_versions)
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class as annotations hold it.
+
+    words: what stands for it: its name, and values that the policy says mean it; hidden: tags that
+    the form does not show beside it, see `hidden_tags`.
+    """
+
+    name: str
+    words: frozenset[str]
+    hidden: frozenset[str] = frozenset()
+
+
 def with_label(
-    task: Body,
-    schema: LabelSchema,
-    label: str,
-    *,
-    settled: bool,
-    hidden: Collection[str],
-    new_id: int,
+    task: Body, schema: LabelSchema, label: Label, *, settled: bool, new_id: int
 ) -> Body:
     """Return a task with its label where whoever trains on the file finds it.
 
     An annotation that says the label comes first, but for what its author said before, and is
     the only one of a settled task that is marked ground truth. No annotation is changed but for
-    that mark. One is added where a task is settled and nobody who said the label has filled in the
-    other tags that were filled in at first: in the name of one of them, with the other tags as they
-    were. It repeats a vote and adds none.
+    that mark. One is added where a task is settled and nobody who said the label by its name has
+    filled in the other tags that were filled in at first: in the name of one who said it, with the
+    other tags as they were. It repeats a vote and adds none.
 
     Args:
         task: as `importable` returns it.
         schema: the tags of its project.
-        label: the class.
+        label: what to put in.
         settled: whether the votes agree on it.
-        hidden: tags that the form does not show beside this label, see `hidden_tags`.
         new_id: of an annotation that is added; no other has it.
 
     """
@@ -96,44 +103,50 @@ def with_label(
     chosen = saying[0]
     if settled:
         first = next(a for a in done if a["result"])
-        needed = _other_tags(first, schema) - set(hidden)
-        complete = [a for a in saying if needed <= _other_tags(a, schema)]
+        needed = _other_tags(first, schema) - label.hidden
+        by_name = [a for a in saying if _word(a, schema) == label.name]
+        complete = [a for a in by_name if needed <= _other_tags(a, schema)]
         marked = [a for a in complete if a.get("ground_truth")]
-        chosen = (marked or complete or [_completed(saying[0], first, schema, hidden, new_id)])[0]
+        added = _completed((by_name or saying)[0], first, schema, label)
+        chosen = (marked or complete or [added | {"id": new_id}])[0]
     others = [a for a in task["annotations"] if a is not chosen]
     if settled:
         others = [a | {"ground_truth": False} for a in others]
         chosen = chosen | {"ground_truth": True}
     # Of one person's labels the newest counts, which after an import is the one further down.
     outdated = [
-        _author(a) == _author(chosen) and _label(a, schema) not in ("", label) for a in others
+        _author(a) == _author(chosen) and _word(a, schema) not in {"", *label.words} for a in others
     ]
     earlier = [a for a, before in zip(others, outdated, strict=True) if before]
     later = [a for a, before in zip(others, outdated, strict=True) if not before]
     return task | {"annotations": [*earlier, chosen, *later]}
 
 
-def _saying(done: Sequence[Body], schema: LabelSchema, label: str) -> list[Body]:
+def _saying(done: Sequence[Body], schema: LabelSchema, label: Label) -> list[Body]:
     """Return the annotations that say a label, without those of people who say another by now."""
-    said = [(a, _label(a, schema)) for a in done]
+    said = [(a, _word(a, schema)) for a in done]
     now = {_author(a): word for a, word in sorted(said, key=lambda pair: _saved(pair[0])) if word}
-    return [a for a, word in said if word == label == now[_author(a)]]
+    return [a for a, word in said if word in label.words and now[_author(a)] in label.words]
 
 
-def _completed(
-    saying: Body, first: Body, schema: LabelSchema, hidden: Collection[str], new_id: int
-) -> Body:
+def _completed(saying: Body, first: Body, schema: LabelSchema, label: Label) -> Body:
     """Return an annotation that says the label as one did, and the other tags as the first did."""
-    label = [item for item in saying["result"] if item.get("from_name") == schema.from_name]
-    rest = [
-        item for item in first["result"] if item.get("from_name") not in {schema.from_name, *hidden}
-    ]
+    aside = {schema.from_name, *label.hidden}
+    rest = [item for item in first["result"] if item.get("from_name") not in aside]
     kept = ("completed_by", "created_at", "updated_at")
     made = {key: saying[key] for key in kept if key in saying}
-    return made | {"id": new_id, "was_cancelled": False, "result": [*label, *rest]}
+    return made | {"was_cancelled": False, "result": [_choice(saying, schema, label.name), *rest]}
 
 
-def _label(annotation: Body, schema: LabelSchema) -> str:
+def _choice(saying: Body, schema: LabelSchema, name: str) -> Body:
+    """Return what an annotation chose, by the class's own name."""
+    item = next(item for item in saying["result"] if item.get("from_name") == schema.from_name)
+    if _word(saying, schema) == name:
+        return dict(item)
+    return {**item, "value": {**item["value"], "choices": [name]}}
+
+
+def _word(annotation: Body, schema: LabelSchema) -> str:
     read = read_annotation(annotation, schema, connected_at="", task_id=1)
     return read.choice if read.kind is Kind.LABEL else ""
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from relabel.service.exported import log_export
 from relabel.service.reimport import Found, as_text, labelled_tasks
 from relabel.service.state import ProjectState, read_state
 from relabel.service.undo import WRITE_BACK
-from relabel.storage.annotations import Annotation, Kind, list_annotations
+from relabel.storage.answers import Answer
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import get_project
@@ -28,7 +28,8 @@ class ExportRow:
 
     soft_label: share of votes of each class; votes: who said what; second_opinion: whether at least
     two people or sources agree on the label; initial_value: what the task came with, word for word,
-    also where that is no class: of several different ones all, the oldest first.
+    also where that is no class: of several different ones all, the oldest first; not_counted: who
+    said what that is no vote, and why.
     """
 
     task_id: int
@@ -42,6 +43,7 @@ class ExportRow:
     votes: dict[str, str]
     audit: bool
     initial_value: str
+    not_counted: dict[str, str]
 
 
 def export_rows(context: Context, number: int) -> tuple[ProjectState, list[ExportRow]]:
@@ -49,27 +51,13 @@ def export_rows(context: Context, number: int) -> tuple[ProjectState, list[Expor
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         state = read_state(connection, project, policy_of(context.settings, project.extra_params))
-        values = _initial_values(state, list_annotations(connection, number))
-    voters: dict[int, dict[str, str]] = defaultdict(dict)
-    for vote in state.votes:
-        said = "cannot tell" if vote.label is None else state.schema.classes[vote.label]
-        voters[vote.task_id][vote.source] = said
-    rows = [_row(state, row, voters[i], values.get(i, "")) for row, i in enumerate(state.tasks)]
-    return state, rows
+    said: dict[int, list[Answer]] = defaultdict(list)
+    for answer in state.answers:
+        said[answer.task_id].append(answer)
+    return state, [_row(state, row, said[task_id]) for row, task_id in enumerate(state.tasks)]
 
 
-def _initial_values(state: ProjectState, found: Iterable[Annotation]) -> dict[int, str]:
-    values: dict[int, dict[str, None]] = defaultdict(dict)
-    for task in state.tasks.values():
-        if task.given:
-            values[task.task_id][task.given] = None
-    for one in sorted(found, key=lambda a: (a.created_at, a.annotation_id)):
-        if one.initial and one.kind is Kind.LABEL:
-            values[one.task_id][one.choice] = None
-    return {task_id: "; ".join(several) for task_id, several in values.items()}
-
-
-def _row(state: ProjectState, row: int, voters: dict[str, str], initial_value: str) -> ExportRow:
+def _row(state: ProjectState, row: int, said: list[Answer]) -> ExportRow:
     classes = state.schema.classes
     counts = state.counts.votes[row]
     task = state.tasks[int(state.counts.task_ids[row])]
@@ -86,20 +74,43 @@ def _row(state: ProjectState, row: int, voters: dict[str, str], initial_value: s
         changed=bool(settled and given >= 0 and found != given),
         second_opinion=bool(settled and counts[found] > 1),
         soft_label={c: round(int(n) / total, 6) for c, n in zip(classes, counts, strict=True) if n},
-        votes=voters,
+        votes=_votes(said, classes),
         audit=task.audit,
-        initial_value=initial_value,
+        initial_value="; ".join(dict.fromkeys(a.choice for a in said if a.initial and a.choice)),
+        not_counted=_not_counted(said),
     )
 
 
+def _votes(said: list[Answer], classes: tuple[str, ...]) -> dict[str, str]:
+    """Return who said what; an old label of somebody who voted since goes by another name."""
+    since = {answer.source for answer in said if answer.counts and not answer.initial}
+    return {
+        f"{a.source} before" if a.initial and a.source in since else a.source: (
+            "cannot tell" if a.label is None else classes[a.label]
+        )
+        for a in said
+        if a.counts
+    }
+
+
+def _not_counted(said: list[Answer]) -> dict[str, str]:
+    """Return who said what that is no vote, and why."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for answer in said:
+        if not answer.counts:
+            what = f": {answer.choice}" if answer.choice else ""
+            reasons[answer.source].append(f"{answer.outcome}{what}")
+    return {source: "; ".join(several) for source, several in reasons.items()}
+
+
 def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> str:
-    """One line per task; soft label and votes as JSON."""
+    """One line per task; what has several parts as JSON."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
     writer.writeheader()
     for row in rows:
         values = asdict(row)
-        for key in ("soft_label", "votes"):
+        for key in ("soft_label", "votes", "not_counted"):
             values[key] = json.dumps(values[key], sort_keys=True)
         writer.writerow(values)
     return text.getvalue()

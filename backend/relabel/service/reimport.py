@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relabel.labelstudio.reimport import hidden_tags, importable, with_label
+from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
 from relabel.service.connect import VERSION_PREFIX
 from relabel.service.context import Context
 from relabel.service.state import ProjectState
@@ -31,8 +31,7 @@ def labelled_tasks(
         found: what was found, by task; all other tasks stay as they are.
 
     """
-    schema, config = state.schema, state.project.label_config
-    hidden = {name: hidden_tags(config, schema.from_name, name) for name in schema.classes}
+    wanted = {name: _wanted(state, name) for name in state.schema.classes}
     tasks = importable_tasks(context, state.project.id)
     known = (annotation["id"] for task in tasks for annotation in task["annotations"])
     new_ids = itertools.count(1 + max(known, default=0))
@@ -40,9 +39,16 @@ def labelled_tasks(
         one = found.get(task["id"])
         if one is None:
             yield task
-            continue
-        aside, new_id = hidden[one.label], next(new_ids)
-        yield with_label(task, schema, one.label, settled=one.settled, hidden=aside, new_id=new_id)
+        else:
+            label, new_id = wanted[one.label], next(new_ids)
+            yield with_label(task, state.schema, label, settled=one.settled, new_id=new_id)
+
+
+def _wanted(state: ProjectState, name: str) -> Label:
+    schema = state.schema
+    renamed = {value for value, meant in state.policy.classes.items() if meant == name}
+    hidden = hidden_tags(state.project.label_config, schema.from_name, name)
+    return Label(name, frozenset({name, *renamed}), hidden)
 
 
 def importable_tasks(context: Context, number: int) -> list[dict[str, Any]]:

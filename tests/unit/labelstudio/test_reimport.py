@@ -2,7 +2,7 @@
 
 import pytest
 from relabel.labelstudio.labels import parse_label_config
-from relabel.labelstudio.reimport import hidden_tags, importable, with_label
+from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
 
 CONFIG = (
     '<View><Image name="image" value="$image"/>'
@@ -28,9 +28,10 @@ def annotation(number, *items, **values):
     return made | {"completed_by": number, "created_at": f"2026-01-01T00:00:{number:02}Z"} | values
 
 
-def labelled(*annotations, label="dog", settled=True, hidden=()):
+def labelled(*annotations, settled=True, hidden=(), renamed=()):
     body = {"id": 5, "data": {}, "annotations": list(annotations)}
-    return with_label(body, SCHEMA, label, settled=settled, hidden=hidden, new_id=99)["annotations"]
+    dog = Label("dog", frozenset({"dog", *renamed}), frozenset(hidden))
+    return with_label(body, SCHEMA, dog, settled=settled, new_id=99)["annotations"]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,20 @@ def test_who_says_another_label_by_now_is_not_quoted():
     right = annotation(3, item("label", "dog"))
     assert [a["id"] for a in labelled(changed, again, right)] == [3, 1, 2]
     assert labelled(changed, again) == [changed, again]
+
+
+def test_a_value_that_means_the_class_is_repeated_by_the_name_of_the_class():
+    """Whoever trains on the file knows nothing of the policy."""
+    old = annotation(1, item("label", "Dog"), item("note", "old"))
+    made, *others = labelled(old, renamed={"Dog"})
+    assert (made["result"], made["completed_by"]) == (
+        [item("label", "dog"), item("note", "old")],
+        1,
+    )
+    assert others == [old]
+    named = annotation(2, item("label", "dog"), item("note", "new"))
+    assert labelled(old, named, renamed={"Dog"}) == [named | {"ground_truth": True}, old]
+    assert labelled(old, settled=False, renamed={"Dog"}) == [old]
 
 
 def test_a_skip_says_no_label():
