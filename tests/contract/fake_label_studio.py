@@ -45,6 +45,7 @@ class FakeLabelStudio:
         self.webhooks: dict[int, dict[str, Any]] = {}
         self.views: dict[int, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
+        self.users = {person: f"person{person}@example.com" for person in range(1, ORIGINAL + 1)}
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, Any]] = []
         self.locks: dict[int, int] = {}
@@ -76,27 +77,75 @@ class FakeLabelStudio:
 
     def add_tasks(self, project: int, labels: Iterable[str | None]) -> list[int]:
         """Import one task per label, with an annotation of that label; None = without."""
+        return self.import_tasks(
+            project,
+            [{"annotations": [] if n is None else [old_label(n)]} for n in labels],
+        )
+
+    def import_tasks(self, project: int, bodies: Iterable[dict[str, Any]]) -> list[int]:
+        """Import tasks as they stand in a file: data, annotations, predictions, all optional."""
+        bodies = list(bodies)
+        for body in bodies:
+            self._refuse_unimportable(body)
         now = self._now()
         added = []
-        for label in labels:
+        for body in bodies:
             number = next(self._numbers)
             self.tasks[number] = {
                 "id": number,
                 "project": project,
-                "data": {"image": f"/data/upload/{project}/{number}.png"},
+                "data": body.get("data") or {"image": f"/data/upload/{project}/{number}.png"},
+                "meta": body.get("meta", {}),
                 "created_at": now,
                 "updated_at": now,
                 "overlap": self.projects[project]["maximum_annotations"],
                 "is_labeled": False,
             }
-            if label is not None:
-                made = self._add_annotation(number, ORIGINAL, [label], now)
-                self.annotations[made]["updated_by"] = None
+            for one in body.get("annotations", []):
+                person = self._author(one.get("completed_by", ORIGINAL))
+                skipped = bool(one.get("was_cancelled"))
+                made = self._add_annotation(number, person, one["result"], now, skipped)
+                # Nothing else is taken over: times, who changed it, its own unique id.
+                self.annotations[made] |= {
+                    "updated_by": None,
+                    "ground_truth": one.get("ground_truth", True),
+                    "lead_time": one.get("lead_time"),
+                    "import_id": one.get("id"),
+                }
                 self.initial[made] = self.said[made][0]
+            for one in body.get("predictions", []):
+                self._add_prediction(number, {"model_version": "undefined", "score": None} | one)
             added.append(number)
         self._rearrange_cohort(project)
         self._send("TASKS_CREATED", project, tasks=[dict(self.tasks[n]) for n in added])
         return added
+
+    def _refuse_unimportable(self, item: dict[str, Any]) -> None:
+        """Refuse what the real one refuses (400), or fails at (500): then nothing is imported."""
+        if "meta" in item and not isinstance(item["meta"], dict | list):
+            raise RefusedError(400, "Task[meta] must be dict or list")
+        for said in item.get("annotations", []):
+            if not isinstance(said["result"], list):
+                raise RefusedError(400, '"result" field in annotation must be list')
+            self._author(said.get("completed_by"))
+        for said in item.get("predictions", []):
+            if not isinstance(said, dict) or said["result"] is None:
+                raise RefusedError(500, "object has no attribute 'db_predictions'")
+        if item.get("file_upload_id"):
+            raise RefusedError(500, "FOREIGN KEY constraint failed")
+
+    def _author(self, value: Any) -> int:
+        """Return who an imported annotation is by; without an author, it is whoever imports."""
+        if value is None:
+            return 1
+        if isinstance(value, dict):
+            known = {email: person for person, email in self.users.items()}
+            if value["email"] not in known:
+                raise RefusedError(400, f"Unknown annotator's email {value['email']}")
+            return known[value["email"]]
+        if value not in self.users:
+            raise RefusedError(400, f"completed_by={value} which is not a valid annotator's email")
+        return int(value)
 
     def annotate(
         self,
@@ -107,7 +156,8 @@ class FakeLabelStudio:
         posted_by: int | None = None,
     ) -> int:
         """Submit; without a choice an empty form. posted_by: whose token it was, if another's."""
-        number = self._add_annotation(task, person, list(choices), self._now(), cancelled)
+        chosen = result(list(choices))
+        number = self._add_annotation(task, person, chosen, self._now(), cancelled)
         self.annotations[number]["updated_by"] = posted_by or person
         self.locks.pop(task, None)
         self._send_annotation("ANNOTATION_CREATED", number)
@@ -268,9 +318,20 @@ class FakeLabelStudio:
         hidden = ("overlap", "is_labeled")
         return 200, [
             {k: v for k, v in t.items() if k not in hidden}
-            | {"annotations": self._annotations_of(t["id"]), "predictions": []}
+            | {
+                "annotations": self._annotations_of(t["id"]),
+                "drafts": [],
+                # Their ids alone.
+                "predictions": [n for n, p in self.predictions.items() if p["task"] == t["id"]],
+            }
             for t in found
         ]
+
+    def _import(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 201, {"task_count": len(self.import_tasks(number, body))}
+
+    def _get_users(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, [{"id": person, "email": email} for person, email in self.users.items()]
 
     def _get_tasks(self, *, body: Any, params: Any) -> tuple[int, Any]:
         number = int(params["project"])
@@ -307,8 +368,7 @@ class FakeLabelStudio:
             task = self.tasks.get(item["task"])
             if task is None or task["project"] != number or not 0 <= item["score"] <= 1:
                 continue  # dropped without a word, as the real one does
-            number_ = next(self._numbers)
-            self.predictions[number_] = item | {"id": number_, "project": number}
+            self._add_prediction(task["id"], item)
             created += 1
         return 201, {"created": created}
 
@@ -407,8 +467,18 @@ class FakeLabelStudio:
         self._moment += timedelta(seconds=60, microseconds=7)
         return written(self._moment)
 
+    def _add_prediction(self, task: int, body: dict[str, Any]) -> None:
+        number = next(self._numbers)
+        project = self.tasks[task]["project"]
+        self.predictions[number] = body | {"id": number, "task": task, "project": project}
+
     def _add_annotation(
-        self, task: int, person: int, choices: list[str], now: str, cancelled: bool = False
+        self,
+        task: int,
+        person: int,
+        chosen: list[dict[str, Any]],
+        now: str,
+        cancelled: bool = False,
     ) -> int:
         # SQLite gives the number of a deleted last row again.
         number = max(self.annotations, default=0) + 1
@@ -419,9 +489,10 @@ class FakeLabelStudio:
             "project": self.tasks[task]["project"],
             "completed_by": person,
             "updated_by": person,
-            "result": result(choices),
+            "result": chosen,
             "was_cancelled": cancelled,
             "ground_truth": False,
+            "lead_time": None,
             "created_at": now,
             # The two times are taken one after the other.
             "updated_at": written(made + timedelta(microseconds=3)),
@@ -558,10 +629,14 @@ def written(moment: datetime) -> str:
 
 def said(annotation: dict[str, Any]) -> str:
     """Return the one label of an annotation, or a word for what it is instead."""
-    chosen = [c for r in annotation["result"] for c in r["value"]["choices"]]
+    chosen = [c for r in annotation["result"] or [] for c in r["value"].get("choices", [])]
     if annotation["was_cancelled"]:
         return "(skip)"
     return chosen[0] if len(chosen) == 1 else f"({len(chosen)} choices)"
+
+
+def old_label(choice: str) -> dict[str, Any]:
+    return {"result": result([choice]), "ground_truth": False}
 
 
 def result(choices: list[str]) -> list[dict[str, Any]]:
@@ -577,6 +652,8 @@ _ROUTES = (
     ("GET", r"/api/projects/(\d+)/", "_get_project"),
     ("PATCH", r"/api/projects/(\d+)/", "_patch_project"),
     ("GET", r"/api/projects/(\d+)/export", "_get_export"),
+    ("POST", r"/api/projects/(\d+)/import", "_import"),
+    ("GET", r"/api/users/", "_get_users"),
     ("GET", r"/api/tasks", "_get_tasks"),
     ("GET", r"/api/tasks/(\d+)/", "_get_task"),
     ("PATCH", r"/api/tasks/(\d+)/", "_patch_task"),

@@ -8,7 +8,7 @@ import pytest
 from fake_label_studio import ORIGINAL
 from relabel.service.export import FORMATS, export_rows, write_back
 from relabel.service.undo import undo_run
-from wiring import connect_project, deliver, publish_round, state_of
+from wiring import connect_project, deliver, publish_round
 
 NASTY = '=cmd|"/c calc"!A1,\n"quoted" <b>é猫'
 CONFIG = (
@@ -33,7 +33,7 @@ def project(context, fake, connected):
 
 
 def exported(context, number, kind):
-    return FORMATS[kind](*export_rows(context, number))
+    return FORMATS[kind](context, *export_rows(context, number))
 
 
 def test_every_task_is_exported_once_with_label_state_and_votes(context, project):
@@ -64,33 +64,48 @@ def test_csv_says_the_same_as_json(context, project):
             assert given == (value if isinstance(value, dict) else str(value)), key
 
 
-def test_label_studio_s_own_format_can_be_imported_and_cleaned_again(context, fake, project):
-    number, ids = project
-    tasks = json.loads(exported(context, number, "label-studio"))
-    assert [t["data"]["image"] for t in tasks] == [fake.tasks[i]["data"]["image"] for i in ids]
-    again = fake.add_project([])
-    for task in tasks:
-        (new,) = fake.add_tasks(again, [None])
-        fake.tasks[new]["data"] = task["data"]
-        for annotation in task["annotations"]:
-            (item,) = annotation["result"]
-            assert (item["from_name"], item["to_name"], item["type"]) == (
-                "label",
-                "image",
-                "choices",
-            )
-            fake.annotate(new, ORIGINAL, *item["value"]["choices"])
-    truths = [[a["ground_truth"] for a in task["annotations"]] for task in tasks]
-    assert truths == [[True], [True], [False], [False], []]
-    connect_project(context, again)
-    state = state_of(context, again)
-    assert [state.schema.classes[g] if g >= 0 else "" for g in state.given] == [
-        "cat",
-        "dog",
-        "cat",
-        "dog",
-        "",
-    ]
+def test_what_a_task_came_with_is_shown_even_where_it_is_no_class(context, fake, connected):
+    number = connected(["Dog", "cat", None])
+    first, second, third = fake.tasks
+    fake.annotate(first, 1, "dog")
+    deliver(context, fake)
+    rows = {row.task_id: row for row in export_rows(context, number)[1]}
+    assert [rows[i].initial_value for i in (first, second, third)] == ["Dog", "cat", ""]
+    assert [rows[i].initial_label for i in (first, second, third)] == ["", "cat", ""]
+
+
+def test_what_is_no_vote_is_named_with_its_reason(context, fake, connected):
+    number = connected(["Dog", "cat", "cat"])
+    unknown, skipped, changed = fake.tasks
+    fake.annotate(skipped, 1, cancelled=True)
+    fake.annotate(skipped, 2)
+    fake.annotate(changed, 1, "dog")
+    fake.annotate(changed, 1, "bird")
+    deliver(context, fake)
+    rows = {row.task_id: row.not_counted for row in export_rows(context, number)[1]}
+    assert rows == {
+        unknown: {str(ORIGINAL): "unknown class: Dog"},
+        skipped: {"1": "skipped", "2": "no answer"},
+        changed: {"1": "replaced: dog"},
+    }
+
+
+def test_an_old_label_of_somebody_who_voted_since_stays_visible(context, fake, connected):
+    number = connected(["cat"])
+    (task,) = fake.tasks
+    fake.annotate(task, ORIGINAL, "dog")
+    deliver(context, fake)
+    (row,) = export_rows(context, number)[1]
+    assert row.votes == {f"{ORIGINAL} before": "cat", str(ORIGINAL): "dog"}
+
+
+def test_values_of_a_data_field_are_shown_as_they_were_read(context, fake):
+    number = fake.add_project([None, None])
+    for task, value in zip(fake.tasks.values(), ("dog", "Dog"), strict=True):
+        task["data"]["old"] = value
+    connect_project(context, number, 'initial = "data:old"')
+    rows = export_rows(context, number)[1]
+    assert [(row.initial_label, row.initial_value) for row in rows] == [("dog", "dog"), ("", "Dog")]
 
 
 def test_names_of_tags_and_fields_are_those_of_the_project(context, fake):
@@ -117,7 +132,7 @@ def test_names_of_tags_and_fields_are_those_of_the_project(context, fake):
     }
     connect_project(context, number)
     (only,) = json.loads(exported(context, number, "label-studio"))
-    assert only["data"]["photo"] == "/a.png"
+    assert only["data"] == {"photo": "/a.png", "other": 3}
     (annotation,) = only["annotations"]
     assert annotation["result"][0]["from_name"] == "kind"
     assert annotation["result"][0]["to_name"] == "picture"

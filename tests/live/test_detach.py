@@ -1,5 +1,8 @@
 """Connecting previews what it does, and detaching gives the project back as it was."""
 
+import csv
+import json
+
 import pytest
 from relabel.demo import api
 from relabel.demo.annotators import poll
@@ -86,7 +89,7 @@ def test_a_dry_run_writes_nothing(lived_in, start_backend):
         backend.status(lived_in)
 
 
-def test_detach_restores_everything_but_peoples_annotations(lived_in, start_backend):
+def test_detach_restores_everything_but_peoples_annotations(lived_in, start_backend, tmp_path):
     project, backend = lived_in, start_backend(policy="window = 10\nretrain_after = 8")
     before = snapshot(project)
     number = ("--project", str(project.id))
@@ -104,7 +107,8 @@ def test_detach_restores_everything_but_peoples_annotations(lived_in, start_back
     for part in ("settings", "queue", "predictions", "webhooks", "backends", "tabs"):
         assert during[part] != before[part], part
 
-    backend.run("detach", *number, "--yes")
+    printed = " ".join(backend.run("detach", *number, "--yes").split())
+    assert "never exported" in printed or "No label was corrected" in printed
 
     after = snapshot(project)
     new = {one.annotation for one in team.submissions}
@@ -118,6 +122,14 @@ def test_detach_restores_everything_but_peoples_annotations(lived_in, start_back
         before["queue"][one.task] = (overlap, is_labeled or people >= overlap)
     for part in before:
         assert after[part] == before[part], part
+
+    out = tmp_path / "labels.csv"
+    printed = " ".join(backend.run("export", *number, "--out", str(out)).split())
+    assert "was detached on" in printed
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert {int(row["task_id"]) for row in rows} == set(project.tasks)
+    voted = {one.task for one in team.submissions}
+    assert all(len(json.loads(row["votes"])) > 1 for row in rows if int(row["task_id"]) in voted)
 
 
 def test_an_unlabelled_task_that_was_labelled_meanwhile_stays_labelled(make_project, start_backend):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from relabel.cli.options import ProjectOption, YesOption, console, opened
+from relabel.service.archive import REPORT, archives, what_was_not_exported
 from relabel.service.connect import connect as connect_project
 from relabel.service.connect import plan_connect
 from relabel.service.detach import detach as detach_project
@@ -43,16 +44,22 @@ def connect(
 def detach(project: ProjectOption, yes: YesOption = False) -> None:
     """Give a project back as it was before; people's annotations stay.
 
+    Its labels and its report are written first, into the data folder.
+
     Example: relabel detach --project 3
     """
+    from relabel.web.report import write_report  # noqa: PLC0415  only this command needs pages
+
     with opened() as context:
+        console.print(what_was_not_exported(context, project), highlight=False, markup=False)
         if not yes and not typer.confirm(
-            f"Remove backend, webhook, tab and predictions of project {project}, restore its "
-            f"settings and forget its rounds? (Best while nobody labels.)"
+            f"Write the labels and the report of project {project} into "
+            f"{archives(context.settings)}, remove its backend, webhook, tab and predictions, "
+            f"restore its settings and forget its rounds? (Best while nobody labels.)"
         ):
             raise typer.Exit(1)
-        for line in detach_project(context, project):
-            console.print(f"  - {line}", highlight=False)
+        for line in detach_project(context, project, also={REPORT: write_report}):
+            console.print(f"  - {line}", highlight=False, markup=False)
 
 
 def forget(project: ProjectOption, yes: YesOption = False) -> None:

@@ -16,8 +16,10 @@ from rich.text import Text
 
 from relabel.cli.options import JsonOption, ProjectOption, RunOption, console, opened
 from relabel.errors import ConfigurationError, NotReadyError
+from relabel.files import check_file
+from relabel.service.archive import NAMES, REPORT, Archive, find_archive, take_out
 from relabel.service.doctor import Finding, examine_project, examine_server
-from relabel.service.export import FORMATS, export_rows, write_back
+from relabel.service.export import FORMATS, write_back, write_export
 from relabel.service.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database, reading
@@ -76,6 +78,10 @@ def status(
     def look() -> list[dict[str, Any]]:
         return [project_status(engine, settings, number) for number in numbers]
 
+    archive = None if project is None else find_archive(engine, settings, project)
+    if archive is not None:
+        _print_archive(archive, as_json=as_json)
+        return
     with reading(engine) as connection:
         numbers = [p.id for p in list_projects(connection)] if project is None else [project]
     if not numbers:
@@ -91,6 +97,15 @@ def status(
         while True:
             live.update(Group(*map(status_table, look())))
             time.sleep(WATCH_SECONDS)
+
+
+def _print_archive(archive: Archive, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(archive.to_json(), indent=2))
+        return
+    text = f"Project {archive.project} ({archive.title}) was detached on {archive.day}; its files:"
+    for line in (text, *(f"  {path}" for path in archive.files()), archive.told):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def status_table(figures: dict[str, Any]) -> Table:
@@ -145,13 +160,33 @@ def export(
     """
     if form not in FORMATS:
         raise ConfigurationError(f"--format {form!r}: choose one of {', '.join(FORMATS)}.")
+    check_file(out, "--out")
     with opened() as context:
-        state, rows = export_rows(context, project)
-        out.write_text(FORMATS[form](state, rows))
-        changed = sum(row.changed for row in rows)
-        console.print(f"{out}: {len(rows)} tasks, {changed} of them corrected.", highlight=False)
+        archive = find_archive(context.engine, context.settings, project)
+        if archive is not None and back:
+            raise NotReadyError(
+                f"Project {project} was detached on {archive.day}: connect it to write labels back."
+            )
+        if archive is not None:
+            take_out(archive, NAMES[form], out)
+            _print_exported(out, archive.tasks, archive.corrected)
+            console.print(_as_detached(archive), highlight=False, markup=False)
+            return
+        _print_exported(out, *write_export(context, project, form, out))
         if back:
             console.print(f"Wrote {write_back(context, project)} labels into task.data.")
+
+
+def _print_exported(out: Path, tasks: int, corrected: int) -> None:
+    text = f"{out}: {tasks} tasks, {corrected} of them corrected."
+    console.print(text, highlight=False, markup=False)
+
+
+def _as_detached(archive: Archive) -> str:
+    return (
+        f"Project {archive.project} ({archive.title}) was detached on {archive.day}: this is what "
+        f"was written then."
+    )
 
 
 def report(
@@ -164,6 +199,12 @@ def report(
     """
     from relabel.web.report import write_report  # noqa: PLC0415  only this command needs pages
 
+    check_file(out, "--out")
     with opened() as context:
-        write_report(context, project, out)
+        archive = find_archive(context.engine, context.settings, project)
+        if archive is None:
+            write_report(context, project, out)
+        else:
+            take_out(archive, REPORT, out)
+            console.print(_as_detached(archive), highlight=False, markup=False)
         console.print(f"{out} is written: open it in a browser, or print it.", highlight=False)

@@ -131,6 +131,10 @@ class LabelStudio:
         """Return the user that the token belongs to."""
         return dict(self._get("/api/current-user/whoami"))
 
+    def emails(self) -> dict[int, str]:
+        """Return the e-mail addresses of the organization's people by id."""
+        return {int(user["id"]): str(user["email"]) for user in self._get("/api/users/")}
+
     def project(self, project_id: int) -> dict[str, Any]:
         """Return a project with its settings and counters."""
         return dict(self._get(f"/api/projects/{project_id}/"))

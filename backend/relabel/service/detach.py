@@ -2,14 +2,18 @@
 
 import logging
 import shutil
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from relabel.errors import ConfigurationError, LabelConfigError
+from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import (
     RESTORED,
     required_settings,
 )
+from relabel.service.archive import Archive, Writer, write_archive
 from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
 from relabel.service.old_predictions import remove_versions_at_last
@@ -19,22 +23,37 @@ from relabel.service.webhooks import own_webhooks
 from relabel.storage.annotations import Annotation, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
-from relabel.storage.projects import (
-    Project,
-    forget_project,
-    get_project,
-)
+from relabel.storage.projects import Project, get_project, note_detached
 from relabel.storage.tasks import Task, list_tasks
 
 log = logging.getLogger("relabel.detach")
 
 
-def detach(context: Context, number: int) -> tuple[str, ...]:
-    """Give the project back as it was, people's annotations aside; return what was done."""
+NOTHING: Mapping[str, Writer] = MappingProxyType({})
+
+
+def detach(
+    context: Context, number: int, *, also: Mapping[str, Writer] = NOTHING
+) -> tuple[str, ...]:
+    """Give the project back as it was, people's annotations aside; return what was done.
+
+    Before anything is removed, the labels are written into a folder of their own.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        also: further files for that folder by name, and what writes each.
+
+    Raises:
+        NotReadyError: the project is not connected.
+        ConfigurationError: the files cannot be written; nothing was removed.
+
+    """
     server, settings = context.label_studio, context.settings
     with queue_lock(context.engine, settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
+        archive = _write_labels(context, project, also)
         hooks = own_webhooks(context, project)
         for hook in hooks:
             server.delete_webhook(hook["id"])
@@ -54,14 +73,33 @@ def detach(context: Context, number: int) -> tuple[str, ...]:
         versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
         remove_versions_at_last(context, number, versions)
         with context.engine.begin() as connection:
-            forget_project(connection, number)
+            note_detached(connection, number, archive.folder.name)
         shutil.rmtree(context.folder(number), ignore_errors=True)
     return (
+        *_written(archive),
         f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
         f"deleted the predictions of {len(versions)} rounds",
         f"restored {', '.join(RESTORED)}",
         f"restored overlap and is_labeled of {restored} tasks",
     )
+
+
+def _write_labels(context: Context, project: Project, also: Mapping[str, Writer]) -> Archive:
+    _read_last_votes(context, project)
+    try:
+        return write_archive(context, project, also)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"Project {project.id} stays connected, since what was found in it cannot be written: "
+            f"{error}"
+        ) from error
+
+
+def _written(archive: Archive) -> tuple[str, ...]:
+    names = ", ".join(path.name for path in archive.files())
+    lines = [archive.told, f"wrote {names} to {told(archive.folder)}"]
+    lines += [f"could not write {name}: {why}" for name, why in archive.missing.items()]
+    return tuple(line for line in lines if line)
 
 
 def _read_last_votes(context: Context, project: Project) -> None:

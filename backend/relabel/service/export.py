@@ -6,11 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
 
+from relabel.files import write_file
 from relabel.service.context import Context, policy_of
+from relabel.service.exported import log_export
+from relabel.service.reimport import Found, as_text, labelled_tasks
 from relabel.service.state import ProjectState, read_state
 from relabel.service.undo import WRITE_BACK
+from relabel.storage.answers import Answer
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import get_project
@@ -23,7 +27,9 @@ class ExportRow:
     """One task. label: the consensus, or the initial label where none was found yet.
 
     soft_label: share of votes of each class; votes: who said what; second_opinion: whether at least
-    two people or sources agree on the label.
+    two people or sources agree on the label; initial_value: what the task came with, word for word,
+    also where that is no class: of several different ones all, the oldest first; not_counted: who
+    said what that is no vote, and why.
     """
 
     task_id: int
@@ -36,6 +42,8 @@ class ExportRow:
     soft_label: dict[str, float]
     votes: dict[str, str]
     audit: bool
+    initial_value: str
+    not_counted: dict[str, str]
 
 
 def export_rows(context: Context, number: int) -> tuple[ProjectState, list[ExportRow]]:
@@ -43,14 +51,13 @@ def export_rows(context: Context, number: int) -> tuple[ProjectState, list[Expor
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         state = read_state(connection, project, policy_of(context.settings, project.extra_params))
-    voters: dict[int, dict[str, str]] = defaultdict(dict)
-    for vote in state.votes:
-        said = "cannot tell" if vote.label is None else state.schema.classes[vote.label]
-        voters[vote.task_id][vote.source] = said
-    return state, [_row(state, row, voters[task_id]) for row, task_id in enumerate(state.tasks)]
+    said: dict[int, list[Answer]] = defaultdict(list)
+    for answer in state.answers:
+        said[answer.task_id].append(answer)
+    return state, [_row(state, row, said[task_id]) for row, task_id in enumerate(state.tasks)]
 
 
-def _row(state: ProjectState, row: int, voters: dict[str, str]) -> ExportRow:
+def _row(state: ProjectState, row: int, said: list[Answer]) -> ExportRow:
     classes = state.schema.classes
     counts = state.counts.votes[row]
     task = state.tasks[int(state.counts.task_ids[row])]
@@ -67,52 +74,91 @@ def _row(state: ProjectState, row: int, voters: dict[str, str]) -> ExportRow:
         changed=bool(settled and given >= 0 and found != given),
         second_opinion=bool(settled and counts[found] > 1),
         soft_label={c: round(int(n) / total, 6) for c, n in zip(classes, counts, strict=True) if n},
-        votes=voters,
+        votes=_votes(said, classes),
         audit=task.audit,
+        initial_value="; ".join(dict.fromkeys(a.choice for a in said if a.initial and a.choice)),
+        not_counted=_not_counted(said),
     )
 
 
-def to_csv(_state: ProjectState, rows: list[ExportRow]) -> str:
-    """One line per task; soft label and votes as JSON."""
+def _votes(said: list[Answer], classes: tuple[str, ...]) -> dict[str, str]:
+    """Return who said what; an old label of somebody who voted since goes by another name."""
+    since = {answer.source for answer in said if answer.counts and not answer.initial}
+    return {
+        f"{a.source} before" if a.initial and a.source in since else a.source: (
+            "cannot tell" if a.label is None else classes[a.label]
+        )
+        for a in said
+        if a.counts
+    }
+
+
+def _not_counted(said: list[Answer]) -> dict[str, str]:
+    """Return who said what that is no vote, and why."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for answer in said:
+        if not answer.counts:
+            what = f": {answer.choice}" if answer.choice else ""
+            reasons[answer.source].append(f"{answer.outcome}{what}")
+    return {source: "; ".join(several) for source, several in reasons.items()}
+
+
+def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> str:
+    """One line per task; what has several parts as JSON."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
     writer.writeheader()
     for row in rows:
         values = asdict(row)
-        for key in ("soft_label", "votes"):
+        for key in ("soft_label", "votes", "not_counted"):
             values[key] = json.dumps(values[key], sort_keys=True)
         writer.writerow(values)
     return text.getvalue()
 
 
-def to_json(state: ProjectState, rows: list[ExportRow]) -> str:
+def to_json(_context: Context, state: ProjectState, rows: list[ExportRow]) -> str:
     """Classes and one object per task."""
     body = {"classes": state.schema.classes, "tasks": [asdict(row) for row in rows]}
     return json.dumps(body, indent=1)
 
 
-def to_label_studio(state: ProjectState, rows: list[ExportRow]) -> str:
-    """Tasks that Label Studio imports, each with its cleaned label as an annotation."""
-    schema = state.schema
-    tasks: list[dict[str, Any]] = []
-    for row in rows:
-        choice = {
-            "from_name": schema.from_name,
-            "to_name": schema.to_name,
-            "type": "choices",
-            "value": {"choices": [row.label]},
-        }
-        annotation = {"result": [choice], "ground_truth": row.state == "settled"}
-        data = {schema.image_key: row.image, "relabel_soft_label": row.soft_label}
-        tasks.append({"data": data, "annotations": [annotation] if row.label else []})
-    return json.dumps(tasks, indent=1)
+def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]) -> str:
+    """Label Studio's own tasks, whole, with the labels that people's votes have found."""
+    touched = state.touched().tolist()
+    found = {
+        row.task_id: Found(row.label, settled=row.state == "settled")
+        for row, voted in zip(rows, touched, strict=True)
+        if voted and row.label
+    }
+    return as_text(labelled_tasks(context, state, found))
 
 
-FORMATS: dict[str, Callable[[ProjectState, list[ExportRow]], str]] = {
+FORMATS: dict[str, Callable[[Context, ProjectState, list[ExportRow]], str]] = {
     "csv": to_csv,
     "json": to_json,
     "label-studio": to_label_studio,
 }
+
+
+def write_export(context: Context, number: int, form: str, out: Path) -> tuple[int, int]:
+    """Write a project's labels to a file; return its tasks, and how many were corrected.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        form: a key of `FORMATS`.
+        out: the file; an existing one is replaced.
+
+    Raises:
+        NotReadyError: the project is not connected.
+        ConfigurationError: the file cannot be written.
+
+    """
+    state, rows = export_rows(context, number)
+    write_file(out, FORMATS[form](context, state, rows), "--out")
+    corrected = sum(row.changed for row in rows)
+    log_export(context, number, form, out, tasks=len(rows), corrected=corrected)
+    return len(rows), corrected
 
 
 def write_back(context: Context, number: int) -> int:

@@ -43,6 +43,16 @@ def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
     return tuple(tuple(row) for query in queries for row in connection.execute(query))
 
 
+def newest_annotations(connection: Connection, project_id: int) -> dict[int, str]:
+    """Return when each task's annotations changed last, in Label Studio's time."""
+    query = (
+        select(annotations.c.task_id, func.max(annotations.c.updated_at))
+        .where(annotations.c.project_id == project_id, annotations.c.task_id > 0)
+        .group_by(annotations.c.task_id)
+    )
+    return {int(task): str(newest) for task, newest in connection.execute(query)}
+
+
 def _trues(column: Column[Boolean]) -> Any:
     """PostgreSQL does not add up truth values."""
     return func.sum(case((column, 1), else_=0))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -10,6 +11,11 @@ from sqlalchemy import Connection, Row, delete, select, update
 from relabel.errors import NotReadyError
 from relabel.storage.database import upsert
 from relabel.storage.tables import annotations, events, projects, rounds, tasks, writes
+from relabel.storage.writes import Write, list_writes, log_write
+
+DETACH = "detach"
+"""Run of the one line that the log keeps of a detached project: its target is where the files are
+that were written then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +67,36 @@ def get_project(connection: Connection, project_id: int) -> Project:
 
     """
     project = find_project(connection, project_id)
-    if project is None:
+    if project is not None:
+        return project
+    detached = find_detached(connection, project_id)
+    if detached is not None:
+        day = datetime.fromtimestamp(detached.at, UTC).date().isoformat()
         raise NotReadyError(
-            f"Project {project_id} is not connected. Run: relabel connect --project {project_id}"
+            f"Project {project_id} was detached on {day}; relabel status --project {project_id} "
+            f"says where its files are. To connect it again, run: "
+            f"relabel connect --project {project_id}"
         )
-    return project
+    raise NotReadyError(
+        f"Project {project_id} is not connected. Run: relabel connect --project {project_id}"
+    )
+
+
+def find_detached(connection: Connection, project_id: int) -> Write | None:
+    """Return when a project was detached and where its files are.
+
+    None: it never was, or it was connected again since.
+    """
+    if find_project(connection, project_id) is not None:
+        return None
+    noted = list_writes(connection, project_id, DETACH)
+    return noted[-1] if noted else None
+
+
+def note_detached(connection: Connection, project_id: int, folder: str) -> None:
+    """Forget a project but for the day and where its files are."""
+    forget_project(connection, project_id)
+    log_write(connection, project_id, DETACH, "files", folder)
 
 
 def list_projects(connection: Connection) -> list[Project]:

@@ -1,0 +1,53 @@
+"""What was exported when, and which corrected labels no export holds yet."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from relabel.service.context import Context
+from relabel.storage.changes import newest_annotations
+from relabel.storage.database import reading
+from relabel.storage.writes import list_writes, log_write
+
+EXPORT = "export"
+"""Run under which the log of writes keeps the exports."""
+
+
+def log_export(
+    context: Context, number: int, form: str, out: Path, *, tasks: int, corrected: int
+) -> None:
+    """Note what was exported, and the newest change that it includes."""
+    with context.engine.begin() as connection:
+        newest = max(newest_annotations(connection, number).values(), default="")
+        after = {"tasks": tasks, "corrected": corrected, "newest": newest}
+        log_write(connection, number, EXPORT, form, str(out), after=after)
+
+
+def not_exported(context: Context, number: int, corrected: Iterable[int]) -> str:
+    """Say how many of the corrected tasks no export holds; times are Label Studio's.
+
+    Args:
+        context: the store.
+        number: id of the project.
+        corrected: ids of the tasks whose label was corrected.
+
+    """
+    with reading(context.engine) as connection:
+        exports = list_writes(connection, number, EXPORT)
+        newest = newest_annotations(connection, number)
+    tasks = list(corrected)
+    if not tasks:
+        return "No label was corrected."
+    if not exports:
+        return f"{_labels(len(tasks))} never exported."
+    last = exports[-1]
+    since = sum(newest.get(task, "") > last.after["newest"] for task in tasks)
+    day = datetime.fromtimestamp(last.at, UTC).date().isoformat()
+    if not since:
+        return f"All {len(tasks):,} corrected labels are in the export of {day}: {last.target}."
+    came = "it came" if since == 1 else "they came"
+    return f"{_labels(since)} never exported: {came} after the export of {day}."
+
+
+def _labels(count: int) -> str:
+    return f"{count:,} corrected {'label was' if count == 1 else 'labels were'}"
