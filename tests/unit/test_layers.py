@@ -12,7 +12,7 @@ import relabel
 ROOT = Path(relabel.__file__).parent
 
 LAYERS = {
-    "base": ("types", "errors", "accounts", "catalogue", "policy", "settings"),
+    "base": ("types", "errors", "transport", "accounts", "catalogue", "policy", "settings"),
     "numerics": ("numerics",),
     "learning": ("learning",),
     "adapters": ("storage", "imaging", "labelstudio"),
