@@ -12,7 +12,18 @@ import relabel
 ROOT = Path(relabel.__file__).parent
 
 LAYERS = {
-    "base": ("types", "errors", "transport", "accounts", "catalogue", "policy", "settings"),
+    "base": (
+        "types",
+        "errors",
+        "transport",
+        "first_bytes",
+        "levels",
+        "pictures",
+        "accounts",
+        "catalogue",
+        "policy",
+        "settings",
+    ),
     "numerics": ("numerics",),
     "learning": ("learning",),
     "adapters": ("storage", "imaging", "labelstudio"),

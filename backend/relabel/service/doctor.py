@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 
 from relabel.errors import RelabelError
-from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import is_personal_token
 from relabel.labelstudio.contract import (
@@ -15,6 +14,7 @@ from relabel.labelstudio.contract import (
     WEBHOOK_TOKEN_HEADER,
     settings_to_change,
 )
+from relabel.pictures import decode
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.webhooks import own_webhooks, webhook_url
 from relabel.storage.database import reading
