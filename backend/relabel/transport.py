@@ -114,7 +114,7 @@ def _certificate(error: BaseException) -> Cause | None:
 def _tls(error: BaseException) -> Cause | None:
     if not isinstance(error, ssl.SSLError):
         return None
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    reason = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
     return Cause(f"no https is spoken there ({reason}): write http://, or correct the port", True)
 
 
@@ -171,6 +171,12 @@ def _address(error: BaseException) -> Cause | None:
     return Cause("this is no address of the web: correct it (http://host:port)", lasting=True)
 
 
+def _packed(error: BaseException) -> Cause | None:
+    if not isinstance(error, httpx.DecodingError):
+        return None
+    return Cause(f"the answer is wrongly compressed ({error})", lasting=True)
+
+
 _TOLD: tuple[Callable[[BaseException], Cause | None], ...] = (
     _certificate,
     _tls,
@@ -180,6 +186,7 @@ _TOLD: tuple[Callable[[BaseException], Cause | None], ...] = (
     _proxy,
     _slow,
     _cut,
+    _packed,
     _address,
 )
 """Asked in this order, each of the whole chain of errors: the more telling kinds come first."""

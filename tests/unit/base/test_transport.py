@@ -1,53 +1,14 @@
 """Each way of not being answered, by real sockets where one can be had on loopback."""
 
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from https_server import certify, serving
 from relabel.transport import cause, is_lasting, proxy_of, trusted
-
-
-def certify(folder, name, *, days=2):
-    """Return the files of a key and of a certificate that it signs for itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate}"
-    command += f" -days {days} -subj /CN=x -addext subjectAltName=DNS:{name}"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return certificate, key
-
-
-@contextlib.contextmanager
-def serving(certificate=None, key=None):
-    """Serve {} on loopback, by https if there is a certificate; gives the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_args):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as web:
-        web.handle_error = lambda *_args: None
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate, key)
-            web.socket = context.wrap_socket(web.socket, server_side=True)
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
-        thread.start()
-        yield web.server_port
-        web.shutdown()
-        thread.join()
 
 
 @contextlib.contextmanager
