@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from relabel.errors import BadImageError
-from relabel.imaging.cache import ImageCache
+from relabel.imaging.cache import ImageCache, key_of
 from relabel.pictures import as_rgb, open_picture
 
 SIDE = 96
@@ -34,12 +34,13 @@ class Thumbnails:
 
     def digest(self, project_id: int, reference: str) -> str:
         """Return the digest of a task's image, "" = it is not here (yet)."""
+        key = key_of(reference)
         with self._guard:
             read_at, known = self._digests.get(project_id, (0.0, {}))
-            if reference not in known and time.monotonic() - read_at > LOOK_AGAIN_SECONDS:
+            if key not in known and time.monotonic() - read_at > LOOK_AGAIN_SECONDS:
                 known = self._images.known(project_id)
                 self._digests[project_id] = (time.monotonic(), known)
-        return known.get(reference, "")
+        return known.get(key, "")
 
     def read(self, digest: str) -> bytes | None:
         """Return the thumbnail (JPEG) of the image with this digest; None if it cannot be made."""
