@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from relabel.learning.embed import embed
 from relabel.learning.encoders import load_encoder
+from relabel.pictures import open_picture
 from torchvision import models
 
 OUT = Path(__file__).resolve().parent / "results" / "embedding.md"
@@ -53,7 +54,7 @@ def embedded(encoder: str, weights: Path, paths: list[Path], cache: Path) -> flo
     """Return images per second from files to the cache, the loading of the network included."""
     start = time.perf_counter()
     result = embed(
-        lambda row: Image.open(paths[row]),
+        lambda row: open_picture(paths[row].read_bytes(), max_pixels=10**8),
         [path.name for path in paths],
         encoder=encoder,
         weights=weights,

@@ -110,7 +110,9 @@ def main() -> None:
 
 def measure(which: Set, part: int, seed: int, folder: Path, samples: int) -> Part:
     """Run one part on one data set and seed; large sets are sampled, anew for each seed."""
-    data = with_features(load_dataset(which.dataset, folder), "tiny", HERE / ".cache")
+    data = with_features(
+        load_dataset(which.dataset, folder), "tiny", HERE / ".cache", max_pixels=10**8
+    )
     if len(data) > samples:
         rng = np.random.default_rng(seed)
         data = data.rows(np.sort(rng.permutation(len(data))[:samples]))

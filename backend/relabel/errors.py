@@ -6,11 +6,13 @@ RelabelError
 ├── InvalidValuesError      an array that enters the numerics breaks its contract
 ├── PayloadError            a request to the backend is malformed (answered with 400)
 ├── BadImageError           one task's image cannot be used; the round goes on without it
+│   └── PassingImageError       ... for now: it may be there at the next try
 ├── NotReadyError           something must happen first (no round yet, too few labels)
 ├── RoundInProgressError    another worker already runs this project's round
 ├── RoundStoppedError       somebody stopped this round while it ran
 └── LabelStudioError        Label Studio answered with an error or not at all
     ├── LabelStudioDownError    no connection, time-out, or 5xx after all retries
+    │   └── UnreachableError        ... for a reason that lasts: certificate, name, proxy
     ├── AccessError             401 or 403: the token is wrong, expired or of the wrong kind
     └── NotFoundError           404: the project, task or annotation is gone
 
@@ -42,6 +44,10 @@ class BadImageError(RelabelError):
     """One image is missing, too large, not allowed or cannot be decoded."""
 
 
+class PassingImageError(BadImageError):
+    """One image cannot be had now; it is worth another try."""
+
+
 class NotReadyError(RelabelError):
     """A precondition is not met yet; the message says what to do first."""
 
@@ -60,6 +66,10 @@ class LabelStudioError(RelabelError):
 
 class LabelStudioDownError(LabelStudioError):
     """No connection, a time-out, or a 5xx answer after all retries."""
+
+
+class UnreachableError(LabelStudioDownError):
+    """Label Studio cannot be reached, and to ask again at once is of no use."""
 
 
 class AccessError(LabelStudioError):

@@ -3,10 +3,12 @@
 import os
 import re
 import socket
+import ssl
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import httpx
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -19,6 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from relabel.errors import ConfigurationError
+from relabel.transport import trusted
 
 
 def _also(*names: str) -> AliasChoices:
@@ -36,9 +39,35 @@ def _begins(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-WebAddress = Annotated[str, _begins("http://", "https://")]
+def _has_host(address: str) -> str:
+    """Accept nothing, or an address that names a host and no impossible port."""
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError(f"no address of the web ({error})") from error
+    if address and (not url.host or not 0 < (url.port or 1) <= MAX_PORT):
+        raise ValueError("name a host, and a port up to 65535 if it is not the usual one")
+    return address
+
+
+def _trusts(bundle: Path) -> Path:
+    """Accept a file of certificates only."""
+    try:
+        trusted(bundle)
+    except ssl.SSLError as error:
+        raise ValueError(
+            "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+        ) from error
+    except OSError as error:
+        raise ValueError(str(error.strerror)) from error
+    return bundle
+
+
+WebAddress = Annotated[str, _begins("http://", "https://"), AfterValidator(_has_host)]
 QueueAddress = Annotated[str, _begins("redis://", "rediss://", "unix://")]
 
+
+MAX_PORT = 65_535
 
 _PASSWORD = re.compile(r"(//[^/:@\s]*:)[^@/\s]+@")
 """Of a user within an address."""
@@ -60,6 +89,16 @@ class Settings(BaseSettings):
         default="http://localhost:8080",
         validation_alias=_also("RELABEL_LABEL_STUDIO_URL", "LABEL_STUDIO_URL", "LABEL_STUDIO_HOST"),
         description="Address of Label Studio as this backend reaches it.",
+    )
+    label_studio_aliases: tuple[WebAddress, ...] = Field(
+        default=(),
+        description="Other addresses that stand for the same Label Studio in its tasks, with their "
+        'path, as JSON: ["https://studio.example.org"]. Their images are read at LABEL_STUDIO_URL.',
+    )
+    ca_bundle: Annotated[Path, AfterValidator(_trusts)] | None = Field(
+        default=None,
+        description="PEM file of certificate authorities that are trusted besides the usual ones: "
+        "for Label Studio, images, and the doctor's own request to this backend.",
     )
     label_studio_api_key: SecretStr = Field(
         default=SecretStr(""),
@@ -160,7 +199,8 @@ class Settings(BaseSettings):
             problems = "; ".join(map(_problem, error.errors()))
             raise ConfigurationError(f"Settings: {problems}.") from error
         except SettingsError as error:
-            name = "RELABEL_IMAGE_HOSTS"  # the only list
+            found = re.search(r'field "(\w+)"', str(error))
+            name = f"RELABEL_{found[1].upper()}" if found else "A list"
             raise ConfigurationError(
                 f"Settings: {name} = {os.environ.get(name)!r}: lists are JSON, as in '[\"a.org\"]'."
             ) from error

@@ -105,7 +105,7 @@ def test_incomplete_pilot_is_refused():
 @pytest.mark.slow
 def test_interval_holds_the_realised_votes_in_at_least_seven_of_ten_projects(tmp_path):
     """Digits, 20 % wrong, people who err 5 % of the time, a pilot of 100 votes, 10 % audit."""
-    data = with_features(load_dataset("digits", Path()), "tiny", tmp_path)
+    data = with_features(load_dataset("digits", Path()), "tiny", tmp_path, max_pixels=100)
     held = 0
     for seed in range(10):
         labels = make_noise("symmetric", data, generator(seed, "noise"), rate=0.2)

@@ -12,7 +12,19 @@ import relabel
 ROOT = Path(relabel.__file__).parent
 
 LAYERS = {
-    "base": ("types", "errors", "accounts", "files", "catalogue", "policy", "settings"),
+    "base": (
+        "types",
+        "errors",
+        "transport",
+        "first_bytes",
+        "levels",
+        "pictures",
+        "accounts",
+        "files",
+        "catalogue",
+        "policy",
+        "settings",
+    ),
     "numerics": ("numerics",),
     "learning": ("learning",),
     "adapters": ("storage", "imaging", "labelstudio"),

@@ -7,6 +7,7 @@ done once per environment; each new data folder starts as a copy of the result.
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,12 @@ class Administrator:
 
 
 def start_label_studio(
-    bin_folder: Path, data: Path, *, port: int, administrator: Administrator
+    bin_folder: Path,
+    data: Path,
+    *,
+    port: int,
+    administrator: Administrator,
+    extra: Mapping[str, str] | None = None,
 ) -> Server:
     """Start Label Studio and wait until it answers.
 
@@ -41,6 +47,7 @@ def start_label_studio(
         data: Its data folder; an absent one starts as an empty, migrated database.
         port: Must be free: Label Studio silently moves to another one otherwise.
         administrator: Created with the database, not changed afterwards.
+        extra: Further variables of its environment.
 
     Raises:
         NotReadyError: Label Studio is not installed there, or does not start.
@@ -54,7 +61,7 @@ def start_label_studio(
     if not (data / DATABASE).exists():
         _copy_template(program, data)
     processes.stop_leftover(data / PID_FILE, str(data))
-    server = _boot(program, data, port, administrator)
+    server = _boot(program, data, port, administrator, extra)
     (data / PID_FILE).write_text(str(server.process.pid))
     return server
 
@@ -80,7 +87,13 @@ def _build_template(program: Path, template: Path) -> None:
                 raise
 
 
-def _boot(program: Path, data: Path, port: int, administrator: Administrator | None) -> Server:
+def _boot(
+    program: Path,
+    data: Path,
+    port: int,
+    administrator: Administrator | None,
+    extra: Mapping[str, str] | None = None,
+) -> Server:
     command = [str(program), "start", "--no-browser", "--internal-host", "127.0.0.1"]
     command += ["--port", str(port), "--data-dir", str(data), "--log-level", "INFO"]
     return processes.start(
@@ -88,7 +101,7 @@ def _boot(program: Path, data: Path, port: int, administrator: Administrator | N
         command,
         url=f"http://127.0.0.1:{port}",
         log=data / "server.log",
-        env=_environment(data, administrator),
+        env={**_environment(data, administrator), **(extra or {})},
     )
 
 

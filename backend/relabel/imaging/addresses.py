@@ -3,7 +3,8 @@
 import ipaddress
 import socket
 
-from relabel.errors import BadImageError
+from relabel.errors import BadImageError, PassingImageError
+from relabel.transport import cause, is_lasting
 
 MAX_PORT = 65_535
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -16,6 +17,7 @@ def public_machines(host: str, port: int) -> list[str]:
 
     Raises:
         BadImageError: the host is unknown, or one of its addresses is not public.
+        PassingImageError: the name server does not answer.
 
     """
     if port > MAX_PORT:
@@ -23,10 +25,13 @@ def public_machines(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
-        raise BadImageError(f"unknown host {host}") from error
+        kind = BadImageError if is_lasting(error) else PassingImageError
+        raise kind(cause(error)) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(is_public(address) for address in addresses):
-        raise BadImageError(f"{host} is a private address; allow it with RELABEL_IMAGE_HOSTS")
+        raise BadImageError(
+            f"{host} is a private address; allow it with RELABEL_IMAGE_HOSTS='[\"{host}\"]'"
+        )
     return addresses
 
 

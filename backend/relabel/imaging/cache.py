@@ -13,6 +13,17 @@ CREATE TABLE IF NOT EXISTS images (
 """
 
 
+LONGEST_KEY = 300
+"""Characters of a reference that the index keeps as it is; a data: address has thousands."""
+
+
+def key_of(reference: str) -> str:
+    """Return what the index knows a reference by: itself, or if it is long its digest."""
+    if len(reference) <= LONGEST_KEY:
+        return reference
+    return "sha256:" + hashlib.sha256(reference.encode(errors="surrogatepass")).hexdigest()
+
+
 class ImageCache:
     """Keeps what was fetched until `max_bytes`; then the images used least recently go."""
 
@@ -28,7 +39,7 @@ class ImageCache:
         self._index.execute(_SCHEMA)
 
     def known(self, project_id: int) -> dict[str, str]:
-        """Return the digest of every image of a project that is here, by reference."""
+        """Return the digest of every image of a project that is here, by `key_of` its reference."""
         with self._guard:
             rows = self._index.execute(
                 "SELECT reference, digest FROM images WHERE project_id = ?", (project_id,)
@@ -47,7 +58,7 @@ class ImageCache:
         with self._guard:
             self._index.execute(
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
-                (project_id, reference, digest, len(content)),
+                (project_id, key_of(reference), digest, len(content)),
             )
         return digest
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from relabel.errors import BadImageError
-from relabel.imaging.cache import ImageCache
+from relabel.errors import BadImageError, PassingImageError
+from relabel.imaging.cache import ImageCache, key_of
 from relabel.imaging.fetch import ImageFetcher
 from relabel.types import Progress, silent
 
 CONCURRENT = 8
 """Images fetched at the same time; more only makes Label Studio slower for people."""
 TRIES = 2
+"""Of images that may be there the second time."""
 
 
 def collect_images(
@@ -28,7 +29,8 @@ def collect_images(
         (N,) digests, "" where the image failed, and the reason of each failure by task id.
 
     """
-    found = cache.known(project_id)
+    kept = cache.known(project_id)
+    found = {r: kept[key] for r in references if (key := key_of(r)) in kept}
     missing: dict[str, int] = {}
     for task_id, reference in zip(task_ids, references, strict=True):
         if reference not in found:
@@ -44,6 +46,8 @@ def collect_images(
                 return cache.add(project_id, reference, content)
             except BadImageError as error:
                 reason = str(error)
+                if not isinstance(error, PassingImageError):
+                    break
         reasons[reference] = reason
         return ""
 

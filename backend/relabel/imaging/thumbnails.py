@@ -6,12 +6,11 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from relabel.errors import BadImageError
-from relabel.imaging.cache import ImageCache
-from relabel.imaging.decode import decode
+from relabel.imaging.cache import ImageCache, key_of
+from relabel.pictures import as_rgb, open_picture
 
 SIDE = 96
 """Longest side, pixels."""
@@ -35,12 +34,13 @@ class Thumbnails:
 
     def digest(self, project_id: int, reference: str) -> str:
         """Return the digest of a task's image, "" = it is not here (yet)."""
+        key = key_of(reference)
         with self._guard:
             read_at, known = self._digests.get(project_id, (0.0, {}))
-            if reference not in known and time.monotonic() - read_at > LOOK_AGAIN_SECONDS:
+            if key not in known and time.monotonic() - read_at > LOOK_AGAIN_SECONDS:
                 known = self._images.known(project_id)
                 self._digests[project_id] = (time.monotonic(), known)
-        return known.get(reference, "")
+        return known.get(key, "")
 
     def read(self, digest: str) -> bytes | None:
         """Return the thumbnail (JPEG) of the image with this digest; None if it cannot be made."""
@@ -50,7 +50,9 @@ class Thumbnails:
         except FileNotFoundError:
             pass
         try:
-            content = make_thumbnail(decode(self._images.read(digest), max_pixels=self._max_pixels))
+            content = make_thumbnail(
+                open_picture(self._images.read(digest), max_pixels=self._max_pixels)
+            )
         except (OSError, BadImageError):
             return None
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,23 +63,14 @@ class Thumbnails:
 
 
 def make_thumbnail(picture: Image.Image) -> bytes:
-    """Return a picture shrunk to `SIDE` pixels as JPEG, transparent parts white."""
-    picture = _eight_bit(picture)
-    picture.thumbnail((SIDE, SIDE))
-    if "A" in picture.mode or "transparency" in picture.info:
-        solid = picture.convert("RGBA")
-        ground = Image.new("RGBA", solid.size, "white")
-        picture = Image.alpha_composite(ground, solid)
+    """Return a picture as people see it, shrunk to `SIDE` pixels, as JPEG.
+
+    Raises:
+        BadImageError: the picture's file is damaged.
+
+    """
+    small = as_rgb(picture, enough=SIDE)
+    small.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
-    picture.convert("RGB").save(file, format="JPEG", quality=QUALITY)
+    small.save(file, format="JPEG", quality=QUALITY)
     return file.getvalue()
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Spread grey levels of other depths (16-bit scans, floats) over what a screen can show."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    levels = np.asarray(picture, dtype=np.float64)
-    low, high = float(np.nanmin(levels)), float(np.nanmax(levels))
-    scaled = (levels - low) / (high - low if high > low else 1.0) * 255
-    return Image.fromarray(np.nan_to_num(scaled).astype(np.uint8))

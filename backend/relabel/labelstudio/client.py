@@ -13,13 +13,22 @@ import time
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import stamina
 
-from relabel.errors import AccessError, LabelStudioDownError, LabelStudioError, NotFoundError
+from relabel.errors import (
+    AccessError,
+    LabelStudioDownError,
+    LabelStudioError,
+    NotFoundError,
+    UnreachableError,
+)
+from relabel.first_bytes import is_web_page, looks_like
 from relabel.labelstudio.storage_links import as_stored
+from relabel.transport import cause, is_lasting, proxy_of, trusted
 
 log = logging.getLogger("relabel.labelstudio")
 
@@ -99,14 +108,17 @@ class LabelStudio:
         api_key: str,
         *,
         timeout_seconds: float = 120.0,
+        ca_bundle: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        # Unlike images, Label Studio may lie behind a proxy that the environment names.
         self.http = httpx.Client(
             base_url=self.url,
             auth=TokenAuth(self.url, api_key),
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
             transport=transport,
+            verify=trusted(ca_bundle),
             follow_redirects=False,
         )
 
@@ -118,6 +130,15 @@ class LabelStudio:
     def version(self) -> str:
         """Return the server's release."""
         return str(self._get("/api/version").get("release", "unknown"))
+
+    def own_name(self) -> str:
+        """Return the address that the server believes it has, "" = it was told none.
+
+        It begins the links to itself that the server writes into tasks.
+        """
+        schema = self._get("/docs/api/schema/", params={"format": "json"})
+        servers = schema.get("servers") or [{}]
+        return str(servers[0].get("url") or "").rstrip("/")
 
     def clock(self) -> datetime | None:
         """Return the server's own time in UTC, to the second; None if it does not say."""
@@ -306,7 +327,7 @@ class LabelStudio:
     def _repeat(self, method: str, path: str, **options: Any) -> Any:
         """Send a request that may safely be repeated until Label Studio answers."""
         for attempt in stamina.retry_context(
-            on=LabelStudioDownError, attempts=ATTEMPTS, wait_initial=0.3, wait_max=10.0
+            on=_may_pass, attempts=ATTEMPTS, wait_initial=0.3, wait_max=10.0
         ):
             with attempt:
                 return self._send(method, path, **options)
@@ -316,14 +337,20 @@ class LabelStudio:
         began = time.monotonic()
         try:
             response = self.http.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise LabelStudioDownError(
-                f"Label Studio at {self.url} does not answer ({type(error).__name__}). "
-                f"Check LABEL_STUDIO_URL and that the server runs."
+        except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:
+            kind = UnreachableError if is_lasting(error) else LabelStudioDownError
+            raise kind(
+                f"Label Studio at {self.url} (LABEL_STUDIO_URL) does not answer: "
+                f"{cause(error, proxy_of(self.url))}."
             ) from error
         took = time.monotonic() - began
         log.debug("%s %s: %s in %.4f s", method, path, response.status_code, took)
         return decode(response)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether the same request may be answered in a moment."""
+    return isinstance(error, LabelStudioDownError) and not isinstance(error, UnreachableError)
 
 
 def _as_stored(task: dict[str, Any]) -> dict[str, Any]:
@@ -333,20 +360,7 @@ def _as_stored(task: dict[str, Any]) -> dict[str, Any]:
 def decode(response: httpx.Response) -> Any:
     """Return an answer's JSON, or raise the error that its status stands for."""
     where = f"{response.request.method} {response.request.url.path}"
-    status = response.status_code
-    if status in (401, 403):
-        raise AccessError(
-            f"{where}: Label Studio answered {status} ({_detail(response)}). Check that "
-            f"LABEL_STUDIO_API_KEY is valid and its user belongs to the organization."
-        )
-    if status == httpx.codes.NOT_FOUND:
-        raise NotFoundError(f"{where}: not found in Label Studio.")
-    if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise LabelStudioDownError(
-            f"{where}: Label Studio answered {status} ({_detail(response)})."
-        )
-    if status >= 400:
-        raise LabelStudioError(f"{where}: Label Studio answered {status} ({_detail(response)}).")
+    _raise_on_error(response, where)
     if response.is_redirect:
         raise LabelStudioError(
             f"{where}: Label Studio redirects to {response.headers['location'][:200]}; "
@@ -357,16 +371,55 @@ def decode(response: httpx.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise LabelStudioDownError(
-            f"{where}: Label Studio's answer is not whole JSON ({len(response.content)} bytes)."
+        looks, size = looks_like(response.content), f"{len(response.content):,} bytes"
+        if looks == "JSON":
+            text = f"{where}: Label Studio's answer is not whole JSON ({size})."
+            raise LabelStudioDownError(text) from error
+        raise UnreachableError(
+            f"{where}: the answer is {looks}, {size}, instead of JSON: LABEL_STUDIO_URL is not the "
+            f"address of Label Studio itself, or a login or proxy stands before it."
         ) from error
+
+
+def _raise_on_error(response: httpx.Response, where: str) -> None:
+    status = response.status_code
+    if status in (401, 403):
+        raise AccessError(
+            f"{where}: Label Studio answered {status} ({_detail(response)}). Check that "
+            f"LABEL_STUDIO_API_KEY is valid and its user belongs to the organization."
+        )
+    if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+        raise UnreachableError(
+            f"{where}: a proxy asks for a password ({_detail(response)}): correct HTTP_PROXY, or "
+            f"name the host of LABEL_STUDIO_URL in NO_PROXY."
+        )
+    if status == httpx.codes.NOT_FOUND and _is_foreign(response):
+        raise UnreachableError(
+            f"{where}: answered 404 with {looks_like(response.content)}, not by Label Studio: set "
+            f"LABEL_STUDIO_URL to its address, with its path if it has one."
+        )
+    if status == httpx.codes.NOT_FOUND:
+        raise NotFoundError(f"{where}: not found in Label Studio.")
+    if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
+        raise LabelStudioDownError(
+            f"{where}: Label Studio answered {status} ({_detail(response)})."
+        )
+    if status >= 400:
+        raise LabelStudioError(f"{where}: Label Studio answered {status} ({_detail(response)}).")
+
+
+def _is_foreign(response: httpx.Response) -> bool:
+    """Return whether a web page is another server's: Label Studio has a page of its own for 404."""
+    return is_web_page(response.content) and b"Label Studio" not in response.content
 
 
 def _detail(response: httpx.Response) -> str:
     try:
         body = response.json()
     except ValueError:
-        return response.text[:200]
+        return (
+            looks_like(response.content) if is_web_page(response.content) else response.text[:200]
+        )
     if isinstance(body, dict):
         body = body.get("validation_errors") or body.get("detail") or body
     return str(body)[:400]

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 _LINK = re.compile(
-    r"(?:https?://[^\s\"'<>?]*)?/tasks/\d+/(?:resolve|presign)/\?fileuri=([\w-]+={0,2})"
+    r"(?:https?://[^\s\"'<>?]{0,500}|(?:/[\w.~-]{1,50}){1,4})?"
+    r"/tasks/\d+/(?:resolve|presign)/\?fileuri=([\w-]+={0,2})"
 )
 
 

@@ -1,6 +1,7 @@
 """Images to vectors, each computed once."""
 
-from collections import deque
+import hashlib
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,11 +28,14 @@ class EmbeddingResult:
 
     vectors: (N, D) float32, L2-normalised; rows of zeros where the image failed.
     failed: why, by row number. computed: how many were not in the cache.
+    identical: rows of unequal files with the very same vector, the largest group first; the encoder
+    cannot tell them apart.
     """
 
     vectors: Float32Array
     failed: dict[int, str] = field(default_factory=dict)
     computed: int = 0
+    identical: tuple[tuple[int, ...], ...] = ()
 
 
 def embed(
@@ -87,7 +91,21 @@ def embed(
         _assembled(digests, known),
         {row: failed[digest] for row, digest in enumerate(digests) if digest in failed},
         len(todo) - len(failed),
+        _identical(digests, known),
     )
+
+
+def _identical(
+    digests: Sequence[str], known: Mapping[str, Float32Array]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the rows of each vector that several files have."""
+    same = {digest: hashlib.sha256(vector.tobytes()).digest() for digest, vector in known.items()}
+    files = Counter(same.values())
+    groups: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(digests):
+        if digest in same and files[same[digest]] > 1:
+            groups.setdefault(same[digest], []).append(row)
+    return tuple(sorted(map(tuple, groups.values()), key=len, reverse=True))
 
 
 def _prepared(
@@ -101,14 +119,10 @@ def _prepared(
 
     def prepare(row: int) -> tuple[int, Float32Array | str]:
         try:
-            image = load(row)
+            with load(row) as image:  # decoded by the encoder: a damaged file fails there
+                return row, encoder.prepare(image)
         except BadImageError as error:
             return row, str(error)
-        try:
-            with image:
-                return row, encoder.prepare(image)
-        except (OSError, ValueError) as error:  # pillow decodes late: a truncated file fails here
-            return row, f"cannot be decoded: {error}"
 
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[list[Future[tuple[int, Float32Array | str]]]] = deque()

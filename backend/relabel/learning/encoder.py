@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
+from relabel.pictures import EDITION, as_rgb
 from relabel.types import Float32Array
 
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
@@ -20,7 +21,8 @@ class Encoder:
     """A frozen encoder with its preprocessing.
 
     name: as in `ENCODERS`. weights: digest of the weights, "" = it has none. preprocessing: names
-    how images are prepared; it changes whenever `prepare` gives other pixels. prepare: image to
+    how images are prepared; it changes whenever `prepare` gives other numbers for the same
+    pixels. prepare: image to
     (3, H, W) float32. network: (B, 3, H, W) to (B, D), in eval mode.
     """
 
@@ -33,7 +35,7 @@ class Encoder:
     @property
     def identity(self) -> str:
         """What the vectors depend on beside the image."""
-        return f"{self.name}/{self.weights}/{self.preprocessing}"
+        return f"{self.name}/{self.weights}/{self.preprocessing}/{EDITION}"
 
 
 Load = Callable[[Path | None], Encoder]
@@ -42,7 +44,7 @@ Load = Callable[[Path | None], Encoder]
 
 def squeezed(image: Image.Image, side: int) -> Float32Array:
     """Return the image squeezed to (3, side, side) float32 in [0, 1], by mean of areas."""
-    small = rgb(image).resize((side, side), Image.Resampling.BOX)
+    small = as_rgb(image).resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
 
 
@@ -52,30 +54,11 @@ def cropped(image: Image.Image, resize: int, side: int) -> Float32Array:
     A JPEG that was not read yet is decoded at a half, a quarter or an eighth of its size where that
     is enough, in 0.4 of the time for 512 px.
     """
-    image.draft("RGB", (resize, resize))
-    wide, high = image.size
+    upright = as_rgb(image, enough=resize)
+    wide, high = upright.size
     scale = resize / min(wide, high)
     size = max(side, round(wide * scale)), max(side, round(high * scale))
-    sized = rgb(image).resize(size, Image.Resampling.BICUBIC)
+    sized = upright.resize(size, Image.Resampling.BICUBIC)
     left, top = (size[0] - side) // 2, (size[1] - side) // 2
     middle = np.asarray(sized.crop((left, top, left + side, top + side)), dtype=np.float32) / 255
     return np.ascontiguousarray(((middle - MEAN) / SPREAD).transpose(2, 0, 1))
-
-
-def rgb(image: Image.Image) -> Image.Image:
-    """Return any image as 8-bit RGB.
-
-    Pillow clips 16-bit grey to 255 instead of scaling it, which turns a DICOM export white. Its
-    darkest and brightest pixels become 0 and 255: exports rarely use all 16 bits. Transparency is
-    laid on white.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        low, high = float(values.min()), float(values.max())
-        scaled = (values - low) * (255 / (high - low) if high > low else 0)
-        return Image.fromarray(scaled.round().astype(np.uint8)).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")

@@ -68,6 +68,7 @@ def open_context(settings: Settings) -> Context:
             settings.label_studio_url,
             settings.api_key(),
             timeout_seconds=settings.request_timeout_seconds,
+            ca_bundle=settings.ca_bundle,
         ),
     )
 

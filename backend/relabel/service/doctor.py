@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 
 from relabel.errors import RelabelError
-from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import is_personal_token
 from relabel.labelstudio.contract import (
@@ -15,12 +14,14 @@ from relabel.labelstudio.contract import (
     WEBHOOK_TOKEN_HEADER,
     settings_to_change,
 )
+from relabel.pictures import decode
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.webhooks import own_webhooks, webhook_url
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, token_digest
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.storage.tasks import list_tasks
+from relabel.transport import cause, trusted
 
 TESTED_VERSIONS = ("1.21.", "1.22.", "1.23.")
 
@@ -141,10 +142,19 @@ def _delivery(context: Context, project: Project) -> Finding:
     headers = _headers(hooks[0]) if hooks else {}
     body: dict[str, Any] = {"action": "DOCTOR", "project": {"id": project.id}}
     try:
-        answer = httpx.post(url, json=body, headers=headers, timeout=5.0, trust_env=False)
-    except httpx.TransportError as error:
+        answer = httpx.post(
+            url,
+            json=body,
+            headers=headers,
+            timeout=5.0,
+            trust_env=False,
+            verify=trusted(context.settings.ca_bundle),
+        )
+    except httpx.RequestError as error:
         return Finding(
-            "delivery", ok=False, text=f"{url}: {type(error).__name__}; start: relabel serve"
+            "delivery",
+            ok=False,
+            text=f"RELABEL_URL = {url}: {cause(error)}; does relabel serve run?",
         )
     if answer.status_code != httpx.codes.CREATED:
         return Finding(

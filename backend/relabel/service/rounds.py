@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from PIL import Image
@@ -9,8 +10,8 @@ from PIL import Image
 from relabel.errors import NotReadyError, RelabelError, RoundStoppedError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
-from relabel.imaging.decode import decode
 from relabel.imaging.fetch import ImageFetcher
+from relabel.pictures import open_picture
 from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import Context, policy_of
 from relabel.service.ingest import carry_out
@@ -34,6 +35,9 @@ from relabel.storage.rounds import (
 from relabel.storage.tasks import set_audit, set_problems
 
 log = logging.getLogger("relabel.round")
+
+EXPECTED_IDENTICAL = 0.01
+"""Share of tasks that may be copies of others, saved anew, without being worth a warning."""
 
 
 def run_round(context: Context, number: int) -> Round:
@@ -105,6 +109,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
     folder = context.folder(project.id)
+    _tell_identical(project, trained.identical, len(state.tasks))
     artifact = trained.result.save(folder, f"round-{current.number}")
     trained.nearest.save(folder, current.number)
     with context.engine.begin() as connection:
@@ -118,6 +123,19 @@ def _run(context: Context, project: Project, current: Round) -> None:
         "seconds": round(time.monotonic() - started, 2),
     }
     publish(context, current, trained.result, record, progress)
+
+
+def _tell_identical(project: Project, groups: Sequence[tuple[int, ...]], tasks_in_all: int) -> None:
+    """Warn of images that look all the same to the encoder: blank, or of a depth lost on it."""
+    found = sum(map(len, groups))
+    if found > max(EXPECTED_IDENTICAL * tasks_in_all, 2):
+        log.warning(
+            "project %s: %d tasks have the very vector of another one whose file differs, for "
+            "example tasks %s: the encoder cannot tell them apart; look at their images",
+            project.id,
+            found,
+            ", ".join(map(str, groups[0][:5])),
+        )
 
 
 def _take_back(context: Context, current: Round) -> None:
@@ -144,4 +162,4 @@ def _snapshot(context: Context, project: Project, current: Round) -> ProjectStat
 
 
 def _picture(cache: ImageCache, max_pixels: int, digest: str) -> Image.Image:
-    return decode(cache.read(digest), max_pixels=max_pixels)
+    return open_picture(cache.read(digest), max_pixels=max_pixels)

@@ -13,6 +13,7 @@ from relabel.learning.selection import ImageArray, Selection, TrainingData
 from relabel.learning.selectors import select
 from relabel.numerics.ranking import QualityMap, reorder, select_batch
 from relabel.numerics.spreading import diversity_inputs
+from relabel.pictures import as_rgb
 from relabel.policy import Policy
 from relabel.service.explanations import Nearest, find_nearest
 from relabel.service.scores import RoundResult, priority_of
@@ -22,13 +23,17 @@ from relabel.types import BoolArray, FloatArray, IntArray, Progress
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A round's result, what was measured, unusable images, tasks to audit, neighbours."""
+    """A round's result, what was measured, unusable images, tasks to audit, neighbours.
+
+    identical: groups of tasks that the encoder cannot tell apart though their files differ.
+    """
 
     result: RoundResult
     record: dict[str, float | int | str]
     problems: dict[int, str]
     audit: tuple[int, ...]
     nearest: Nearest
+    identical: tuple[tuple[int, ...], ...] = ()
 
 
 def train_round(
@@ -69,6 +74,9 @@ def train_round(
     good = np.array([i not in embedded.failed for i in range(len(used))], dtype=np.bool_)
     rows = present[good]
     task_ids = state.counts.task_ids
+    identical = tuple(
+        tuple(task_ids[present[list(group)]].tolist()) for group in embedded.identical
+    )
     problems = {int(task_ids[present[i]]): reason for i, reason in embedded.failed.items()}
     counts = state.counts.votes[rows]
     _check_enough(counts.sum(0), state.schema.classes)
@@ -108,12 +116,13 @@ def train_round(
     )
     return Trained(
         result=result,
-        record=dict(selection.record),
+        record={**selection.record, "identical_vectors": sum(map(len, identical))},
         problems=problems,
         audit=tuple(data.task_ids[audit].tolist()),
         nearest=find_nearest(
             data.task_ids, embedded.vectors[good], np.random.default_rng([policy.seed, 5])
         ),
+        identical=identical,
     )
 
 
@@ -187,7 +196,7 @@ def _pixels(
         return None
     images = np.empty((len(digests), side, side, 3), dtype=np.uint8)
     for row, digest in enumerate(digests):
-        images[row] = np.asarray(load(digest).convert("RGB").resize((side, side)))
+        images[row] = np.asarray(as_rgb(load(digest), enough=side).resize((side, side)))
     return images
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relabel.errors import ConfigurationError
+from relabel.settings import Settings
 from relabel.simulation.annotators import parse_panel
 from relabel.simulation.campaign import initial_counts
 from relabel.simulation.dataset import Dataset
@@ -94,7 +95,12 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     if not methods:
         raise ConfigurationError("Name at least one selector, one score and one diversity.")
     data = load_dataset(options.dataset, options.data_dir)
-    data = with_features(data, options.encoder, options.out / "embeddings")
+    data = with_features(
+        data,
+        options.encoder,
+        options.out / "embeddings",
+        max_pixels=Settings.from_env().max_image_pixels,
+    )
     noise = options.noise or usual_noise(data)
     rate = options.noise_rate
     if rate is None and noise != "given":
@@ -158,5 +164,6 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     counts = initial_counts(initial, len(data.classes))
     selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
     score = scores_of(method.score, counts, selection, np.random.default_rng(0))
-    if not write_ranking(out, data, counts, selection, score):
+    limit = Settings.from_env().max_image_pixels
+    if not write_ranking(out, data, counts, selection, score, max_pixels=limit):
         console.print(f"No ranking.png: {data.name} has no images in memory or on disk.")

@@ -1,11 +1,14 @@
 """A data set whose truth is known: what every simulated campaign runs on."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from relabel.errors import InvalidValuesError
+from relabel.errors import BadImageError, InvalidValuesError
+from relabel.pictures import open_picture
 from relabel.types import Float32Array, FloatArray, IntArray
 
 ImageArray = npt.NDArray[np.uint8]
@@ -62,6 +65,23 @@ class Dataset:
         """(N,) the true class of every sample."""
         truth: IntArray = self.distributions.argmax(1).astype(np.int64)
         return truth
+
+    def picture(self, row: int, *, max_pixels: int) -> Image.Image:
+        """Return the picture of a sample, opened; `relabel.pictures` makes pixels of it.
+
+        Raises:
+            BadImageError: its file is missing, no picture, or too large; the message names it.
+
+        """
+        if self.images is not None:
+            return Image.fromarray(self.images[row])
+        path = self.paths[row]
+        try:
+            return open_picture(Path(path).read_bytes(), max_pixels=max_pixels)
+        except OSError as error:
+            raise BadImageError(f"{path}: {error.strerror}") from error
+        except BadImageError as error:
+            raise BadImageError(f"{path}: {error}") from error
 
     def rows(self, rows: IntArray) -> "Dataset":
         """Return the data set made of these rows, in this order."""

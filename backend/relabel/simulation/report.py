@@ -10,15 +10,15 @@ from string import Template
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
 from rich.table import Table
 
 from relabel.learning.selection import Selection
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
+from relabel.pictures import pixels
 from relabel.simulation.curves import minimal_curve
-from relabel.simulation.dataset import Dataset, ImageArray
+from relabel.simulation.dataset import Dataset
 from relabel.simulation.experiment import Run, Setting
 from relabel.simulation.plots import Picture, draw_curves, draw_ranking
 from relabel.simulation.summary import Row, grid, write_curves
@@ -96,9 +96,20 @@ def write_report(
 
 
 def write_ranking(
-    out: Path, data: Dataset, counts: IntArray, selection: Selection, score: FloatArray
+    out: Path,
+    data: Dataset,
+    counts: IntArray,
+    selection: Selection,
+    score: FloatArray,
+    *,
+    max_pixels: int,
 ) -> bool:
-    """Draw the top, middle and bottom of a ranking with their CE and H; False if no images."""
+    """Draw the top, middle and bottom of a ranking with their CE and H; False if no images.
+
+    Raises:
+        BadImageError: one of the images that are shown cannot be read.
+
+    """
     if data.images is None and not data.paths:
         return False
     order = np.argsort(-score, kind="stable")
@@ -111,7 +122,7 @@ def write_ranking(
     probs = selection.posteriors.probs.astype(np.float64)
     loss, doubt = cross_entropy(normalise(counts), probs), entropy(probs)
     groups = {
-        name: [_picture(data, int(row), counts, loss[row], doubt[row]) for row in rows]
+        name: [_picture(data, int(row), counts, loss[row], doubt[row], max_pixels) for row in rows]
         for name, rows in parts.items()
     }
     draw_ranking(groups, out / "ranking.png")
@@ -222,17 +233,13 @@ def _minimal(setting: Setting, rows: Sequence[Row], votes: IntArray) -> FloatArr
     return minimal_curve(truth, np.zeros(n, dtype=np.int64)).at(votes)
 
 
-def _picture(data: Dataset, row: int, counts: IntArray, loss: float, doubt: float) -> Picture:
+def _picture(
+    data: Dataset, row: int, counts: IntArray, loss: float, doubt: float, max_pixels: int
+) -> Picture:
     label, true = data.classes[counts[row].argmax()], data.classes[data.truth[row]]
     told = label if label == true else f"{label} (is {true})"
-    return Picture(_image(data, row), f"{told}\nCE {loss:.2f}  H {doubt:.2f}")
-
-
-def _image(data: Dataset, row: int) -> ImageArray:
-    if data.images is not None:
-        return np.asarray(data.images[row], dtype=np.uint8)
-    with Image.open(data.paths[row]) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    shown = pixels(data.picture(row, max_pixels=max_pixels))
+    return Picture(shown, f"{told}\nCE {loss:.2f}  H {doubt:.2f}")
 
 
 def _inline(path: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from relabel.imaging.references import brief
 from relabel.service.overview import Overview, class_figures, sentence
 from relabel.service.people import LEAST_VOTES, people
 from relabel.service.queue_preview import explain, next_rows, reason, undecided_rows
@@ -61,8 +62,7 @@ def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
 def images_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     """Tasks whose image cannot be used."""
     failed = [task for task in overview.state.tasks.values() if task.problem]
-    # What follows the question mark may be a signature.
-    rows = [(t.task_id, t.image.split("?", 1)[0], t.problem) for t in failed[:LONGEST_LIST]]
+    rows = [(t.task_id, brief(t.image), t.problem) for t in failed[:LONGEST_LIST]]
     return {"failed": rows, "more": len(failed) - len(rows)}
 
 

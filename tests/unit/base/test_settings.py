@@ -1,5 +1,7 @@
+import json
 import os
 
+import certifi
 import pytest
 from relabel.errors import ConfigurationError
 from relabel.settings import Settings
@@ -19,6 +21,8 @@ def clean_environment(monkeypatch):
 
 VALUES = {
     "label_studio_url": "https://ls.example.org/studio",
+    "label_studio_aliases": '["https://studio.example.org/ls", "http://10.0.0.1:8080"]',
+    "ca_bundle": certifi.where(),
     "label_studio_api_key": "k" * 40,
     "label_studio_api_key_file": "/run/secrets/key",
     "url": "http://me:9090",
@@ -71,8 +75,8 @@ def test_every_setting_is_read_from_its_own_variable(monkeypatch, field):
     if field not in Settings.model_fields:
         pytest.skip(f"{field} is no setting any more")
     value = read(monkeypatch, field, f"RELABEL_{field}".upper())
-    if field == "image_hosts":
-        assert value == ("a.org", "b.org")
+    if isinstance(value, tuple):
+        assert list(value) == json.loads(VALUES[field])
     else:
         assert str(value) == str(type(value)(VALUES[field]))
 
@@ -112,6 +116,13 @@ WRONG = [
     ("RELABEL_SHOW_ANNOTATORS", "perhaps", "valid boolean"),
     ("RELABEL_IMAGE_HOSTS", "3", "valid tuple"),
     ("RELABEL_IMAGE_HOSTS", "a.org", """lists are JSON, as in '["a.org"]'"""),
+    ("RELABEL_LABEL_STUDIO_ALIASES", "a.org", """lists are JSON, as in '["a.org"]'"""),
+    ("RELABEL_CA_BUNDLE", "/nowhere/ca.pem", "No such file or directory"),
+    ("RELABEL_CA_BUNDLE", "/", "Is a directory"),
+    ("RELABEL_CA_BUNDLE", __file__, "no certificate in PEM form (-----BEGIN CERTIFICATE-----)"),
+    ("LABEL_STUDIO_URL", "http://", "name a host"),
+    ("LABEL_STUDIO_URL", "http://[::1", "no address of the web"),
+    ("RELABEL_URL", "http://h:99999", "a port up to 65535"),
 ]
 TOLD_WHEN_USED = {
     "label_studio_api_key": "test_a_missing_token_says_where_to_get_one; a wrong one is refused",
@@ -143,6 +154,12 @@ def test_a_wrong_value_is_told_with_its_variable_and_what_is_allowed(
     assert message.startswith(f"Settings: {name} = ")
     assert value in message
     assert allowed in message
+
+
+def test_a_wrong_address_in_a_list_is_told_alone(monkeypatch):
+    monkeypatch.setenv("RELABEL_LABEL_STUDIO_ALIASES", '["http://a.org", "b.org"]')
+    with pytest.raises(ConfigurationError, match=r"LABEL_STUDIO_ALIASES = 'b\.org': begin it with"):
+        Settings.from_env()
 
 
 def test_the_password_of_a_wrong_address_is_not_told(monkeypatch):

@@ -2,16 +2,13 @@ import base64
 import contextlib
 import gzip
 import itertools
-import shutil
 import socket
-import ssl
-import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import tracemalloc
 
 import httpx
 import pytest
-from relabel.errors import BadImageError
+from https_server import certify, serving
+from relabel.errors import BadImageError, PassingImageError
 from relabel.imaging.fetch import MAX_REDIRECTS, ImageFetcher
 from relabel.labelstudio.client import LabelStudio
 from relabel.settings import Settings
@@ -26,13 +23,13 @@ PICTURE = b"\x89PNG picture"
 class Server:
     """Answers by address, and remembers what was asked for, in one place for both clients."""
 
-    def __init__(self, **settings):
+    def __init__(self, url=URL, **settings):
         self.answers = {}
         self.requests = []
         self.settings = Settings(max_image_bytes=1000, **settings)
         transport = httpx.MockTransport(self._answer)
         self.fetcher = ImageFetcher(
-            self.settings, LabelStudio(URL, TOKEN, transport=transport), transport=transport
+            self.settings, LabelStudio(url, TOKEN, transport=transport), transport=transport
         )
 
     def _answer(self, request):
@@ -213,50 +210,55 @@ def test_allowed_names_are_not_looked_up_here(monkeypatch):
     assert names.asked == []
 
 
-@pytest.fixture
-def secure_server(tmp_path):
-    """An https server for pictures.example on loopback, and who certifies it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2"
-    command += " -subj /CN=x -addext subjectAltName=DNS:pictures.example"
-    subprocess.run(command.split(), check=True, capture_output=True)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(self.headers["Host"].encode())
-
-        def log_message(self, *_args):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as web:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        web.socket = context.wrap_socket(web.socket, server_side=True)
-        thread = threading.Thread(target=web.serve_forever)
-        thread.start()
-        yield web.server_port, ssl.create_default_context(cafile=certificate)
-        web.shutdown()
-        thread.join()
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate for pictures.example and for loopback, and its key."""
+    return certify(tmp_path_factory.mktemp("authority"), "pictures.example", "127.0.0.1")
 
 
 @pytest.mark.parametrize(("name", "answer"), [("pictures.example", True), ("other.example", False)])
 def test_a_certificate_is_checked_against_the_name_and_not_the_machine(
-    secure_server, monkeypatch, name, answer
+    authority, monkeypatch, name, answer
 ):
-    port, trusted = secure_server
     Names(monkeypatch, ["127.0.0.1"])
     monkeypatch.setattr("relabel.imaging.addresses.is_public", lambda _address: True)
-    with httpx.HTTPTransport(verify=trusted) as transport:
-        fetcher = ImageFetcher(Settings(), LabelStudio(URL, TOKEN), transport=transport)
+    fetcher = ImageFetcher(Settings(ca_bundle=authority[0]), LabelStudio(URL, TOKEN))
+    with serving(*authority) as port:
         if answer:
-            assert fetcher.fetch(1, f"https://{name}:{port}/a").decode() == f"{name}:{port}"
+            assert fetcher.fetch(1, f"https://{name}:{port}/a") == f'"{name}:{port}"'.encode()
         else:
-            with pytest.raises(BadImageError, match="ConnectError"):
+            with pytest.raises(BadImageError, match=r"for another name .*other\.example"):
                 fetcher.fetch(1, f"https://{name}:{port}/a")
+
+
+def test_one_bundle_serves_label_studio_and_images_from_allowed_hosts(authority):
+    settings = Settings(ca_bundle=authority[0], image_hosts=("127.0.0.1",))
+    with serving(*authority) as port:
+        url = f"https://127.0.0.1:{port}"
+        fetcher = ImageFetcher(settings, LabelStudio(url, TOKEN, ca_bundle=authority[0]))
+        expected = f'"127.0.0.1:{port}"'.encode()
+        assert fetcher.fetch(1, "/data/upload/1/a.png") == expected
+        elsewhere = ImageFetcher(settings, LabelStudio(URL, TOKEN))
+        assert elsewhere.fetch(1, f"{url}/a.png") == expected
+
+
+def test_without_the_bundle_the_reason_asks_for_it_and_lasts(authority):
+    fetcher = ImageFetcher(Settings(image_hosts=("127.0.0.1",)), LabelStudio(URL, TOKEN))
+    with serving(*authority) as port, pytest.raises(BadImageError) as error:
+        fetcher.fetch(1, f"https://127.0.0.1:{port}/a.png")
+    assert "set RELABEL_CA_BUNDLE" in str(error.value)
+    assert not isinstance(error.value, PassingImageError)
+
+
+def test_images_never_go_through_a_proxy_of_the_environment(monkeypatch):
+    """It would look the name up for itself, and reach what we must not."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    fetcher = ImageFetcher(Settings(image_hosts=("127.0.0.1",)), LabelStudio(URL, TOKEN))
+    with serving() as port:
+        assert fetcher.fetch(1, f"http://127.0.0.1:{port}/a.png")
 
 
 def test_private_hosts_may_be_allowed():
@@ -302,7 +304,7 @@ def test_an_answer_that_is_wrongly_compressed_is_a_bad_image(server):
         headers={"content-encoding": "gzip"},
         stream=httpx.ByteStream(b"no gzip"),
     )
-    with pytest.raises(BadImageError, match="DecodingError"):
+    with pytest.raises(BadImageError, match="wrongly compressed"):
         server.fetch(f"https://{PUBLIC}/a")
 
 
@@ -319,11 +321,33 @@ def test_the_signature_of_an_address_is_not_told(server):
     assert "secret" not in str(error.value)
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.ReadTimeout("slow")])
-def test_a_server_that_does_not_answer_is_a_bad_image(server, error):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (httpx.ConnectError("no"), "ConnectError: no"),
+        (httpx.ConnectTimeout("slow"), "no connection came about in time"),
+        (httpx.ReadTimeout("slow"), "no answer in time.*RELABEL_IMAGE_TIMEOUT_SECONDS"),
+    ],
+)
+def test_a_server_that_does_not_answer_now_may_be_asked_again(server, error, message):
     server.answers[f"https://{PUBLIC}/a.png"] = error
-    with pytest.raises(BadImageError, match=type(error).__name__):
+    with pytest.raises(PassingImageError, match=message):
         server.fetch(f"https://{PUBLIC}/a.png")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [("EAI_NONAME", BadImageError), ("EAI_AGAIN", PassingImageError)]
+)
+def test_a_name_that_nobody_knows_lasts_and_a_silent_name_server_passes(
+    server, monkeypatch, number, kind
+):
+    def look_up(*_args, **_options):
+        raise socket.gaierror(getattr(socket, number), "no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(BadImageError, match="name of the host is unknown here") as error:
+        server.fetch("https://pictures.example/a.png")
+    assert type(error.value) is kind
 
 
 @pytest.mark.parametrize(
@@ -331,14 +355,14 @@ def test_a_server_that_does_not_answer_is_a_bad_image(server, error):
     [
         ("", "no image address"),
         ("a.png", "neither an address nor a path"),
+        ("//127.0.0.1/a.png", "neither an address nor a path"),
         ("file:///etc/passwd", "kind file:// are not supported"),
-        ("data:image/png;base64,AAAA", "kind data:// are not supported"),
-        ("http://[::1", "ValueError"),
+        ("http://[::1", "Invalid IPv6 URL"),
         ("http://h:99999999/a", "there is no port 99999999"),
-        ("https://" + "a" * 80 + ".org/a", "aaa"),
-        ("https:///a.png", "unknown host|private|Unsupported"),
-        ("https://h\x00/a", "ValueError|InvalidURL|unknown host"),
-        ("/data/\x00/a", "InvalidURL"),
+        ("https://" + "a" * 80 + ".org/a", "aaa.org/a: this is no address of the web"),
+        ("https:///a.png", "name of the host is unknown|private|no address"),
+        ("https://h\x00/a", "this is no address of the web"),
+        ("/data/\x00/a", "this is no address of the web"),
     ],
 )
 def test_a_reference_that_is_no_address_is_a_bad_image(server, reference, message):
@@ -394,6 +418,228 @@ def test_every_place_of_images_in_label_studio_is_read(server, path):
     server.give(URL + path, content=PICTURE)
     assert server.fetch(path) == PICTURE
     assert server.hosts_with_token() == {"ls.test"}
+
+
+# -- the addresses of Label Studio -----------------------------------------------------------
+STUDIO = "http://studio.test/labelstudio"
+PATHS = [
+    "/data/upload/1/a.png",
+    "/data/local-files/?d=d/a%20b.png",
+    "/storage-data/uploaded/?filepath=upload/1/a.png",
+    "/tasks/7/resolve/?fileuri=czM6Ly9iL2E=",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "before", ["", "/labelstudio", STUDIO, "http://STUDIO.test:80/labelstudio"]
+)
+def test_label_studio_under_a_path_is_read_whether_or_not_the_path_is_said(before, path):
+    server = Server(STUDIO)
+    server.give(STUDIO + path, content=PICTURE)
+    assert server.fetch(before + path) == PICTURE
+    assert server.hosts_with_token() == {"studio.test"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "before", [STUDIO, "/labelstudio", "https://second.example", "https://second.example:443", ""]
+)
+def test_label_studio_under_a_second_name_is_read_at_the_address_that_is_known(before, path):
+    """The second name may lead anywhere: it is never asked."""
+    server = Server(URL, label_studio_aliases=(STUDIO, "https://second.example/"))
+    server.give(URL + path, content=PICTURE)
+    assert server.fetch(before + path) == PICTURE
+    assert [r.url.host for r in server.requests] == ["ls.test"]
+    assert server.hosts_with_token() == {"ls.test"}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://studio.test/labelstudio/data/upload/1/a.png",
+        "http://studio.test:8080/labelstudio/data/upload/1/a.png",
+        "http://studio.test/data/upload/1/a.png",
+        "http://studio.test/labelstudio2/data/upload/1/a.png",
+        "http://studio.test.evil.example/labelstudio/data/upload/1/a.png",
+        "http://studio.test@evil.example/labelstudio/data/upload/1/a.png",
+        "http://evil.example/http://studio.test/labelstudio/data/upload/1/a.png",
+        "http://evil.example/labelstudio/data/upload/1/a.png",
+    ],
+)
+@pytest.mark.parametrize("url", [URL, STUDIO])
+def test_scheme_host_port_and_path_must_all_be_alike(reference, url):
+    hosts = ("studio.test", "studio.test.evil.example", "evil.example")
+    server = Server(url, label_studio_aliases=(STUDIO,), image_hosts=hosts)
+    with pytest.raises(BadImageError, match="answered 404"):
+        server.fetch(reference)
+    assert server.hosts_with_token() == set()
+    assert server.requests
+
+
+ELSEWHERE = "http://evil.example"
+
+
+def said_by_a_task(_server):
+    return f"{ELSEWHERE}/data/upload/1/a.png"
+
+
+def said_by_label_studio(server):
+    server.give(f"{URL}/data/upload/1/a.png", **redirect(f"{ELSEWHERE}/data/upload/1/a.png"))
+    return "/data/upload/1/a.png"
+
+
+def said_by_a_storage(server):
+    coded = base64.urlsafe_b64encode(b"s3://b/a").decode()
+    ask = str(httpx.URL(f"{URL}/tasks/7/presign/", params={"fileuri": coded}))
+    server.give(ask, **redirect(f"{ELSEWHERE}/data/upload/1/a.png"))
+    return "s3://b/a"
+
+
+def said_by_another_server(server):
+    server.give(f"https://{PUBLIC}/a", **redirect(f"{ELSEWHERE}/data/upload/1/a.png"))
+    return f"https://{PUBLIC}/a"
+
+
+def said_by_several_in_a_row(server):
+    server.give(f"{URL}/data/upload/1/a.png", **redirect("/data/upload/1/b.png"))
+    server.give(f"{URL}/data/upload/1/b.png", **redirect(f"{ELSEWHERE}/data/upload/1/c.png"))
+    server.give(f"{ELSEWHERE}/data/upload/1/c.png", **redirect("/data/upload/1/a.png"))
+    return "/data/upload/1/a.png"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        said_by_a_task,
+        said_by_label_studio,
+        said_by_a_storage,
+        said_by_another_server,
+        said_by_several_in_a_row,
+    ],
+)
+def test_whatever_names_another_address_the_token_does_not_go_there(said):
+    server = Server(image_hosts=("evil.example",))
+    server.give(f"{ELSEWHERE}/data/upload/1/a.png", content=PICTURE)
+    assert server.fetch(said(server)) == PICTURE
+    elsewhere = [r for r in server.requests if r.url.host != "ls.test"]
+    assert elsewhere
+    assert all("authorization" not in r.headers for r in elsewhere)
+    assert all("cookie" not in r.headers for r in elsewhere)
+
+
+def test_a_redirect_within_label_studio_keeps_the_token_and_ends(server):
+    server.give(f"{URL}/data/local-files?d=a", **redirect(f"{URL}/data/local-files/?d=a"))
+    server.give(f"{URL}/data/local-files/?d=a", content=PICTURE)
+    assert server.fetch("/data/local-files?d=a") == PICTURE
+    assert all("authorization" in r.headers for r in server.requests)
+    server.give(f"{URL}/data/a", **redirect("/data/a"))
+    with pytest.raises(BadImageError, match=f"more than {MAX_REDIRECTS} redirects"):
+        server.fetch("/data/a")
+
+
+def test_a_redirect_to_the_login_page_is_told_and_not_followed(server):
+    server.give(f"{URL}/data/upload/1/a.png", **redirect("/user/login/?next=/data/upload/1/a.png"))
+    with pytest.raises(
+        BadImageError, match="redirects to /user/login/, which is no image; may the"
+    ):
+        server.fetch("/data/upload/1/a.png")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "setting"),
+    [
+        (
+            "http://127.0.0.1:8799/labelstudio/data/local-files/?d=a.png",
+            """RELABEL_LABEL_STUDIO_ALIASES='["http://127.0.0.1:8799/labelstudio"]'""",
+        ),
+        (
+            f"https://{PUBLIC}/data/upload/1/a.png",
+            f"""RELABEL_LABEL_STUDIO_ALIASES='["https://{PUBLIC}"]'""",
+        ),
+        (
+            "/labelstudio/data/upload/1/a.png",
+            f"""RELABEL_LABEL_STUDIO_ALIASES='["{URL}/labelstudio"]'""",
+        ),
+        ("http://10.0.0.1/a.png", """RELABEL_IMAGE_HOSTS='["10.0.0.1"]'"""),
+    ],
+)
+def test_the_reason_of_a_refused_image_is_one_line_that_names_the_setting(
+    server, reference, setting
+):
+    with pytest.raises(BadImageError) as error:
+        server.fetch(reference)
+    assert setting in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_image_of_label_studio_itself_that_is_gone_asks_for_no_setting(server):
+    with pytest.raises(BadImageError, match=r"a\.png: answered 404$"):
+        server.fetch(f"{URL}/data/upload/1/a.png")
+
+
+def test_local_files_are_read_from_disk_under_any_name_of_label_studio(tmp_path):
+    (tmp_path / "a.png").write_bytes(PICTURE)
+    server = Server(
+        STUDIO, local_files_root=tmp_path, label_studio_aliases=("https://second.test",)
+    )
+    for before in ("", "/labelstudio", STUDIO, "https://second.test"):
+        assert server.fetch(f"{before}/data/local-files/?d=a.png") == PICTURE
+    assert server.requests == []
+
+
+# -- pictures in the task itself -------------------------------------------------------------
+CODED = base64.b64encode(PICTURE).decode()
+
+
+@pytest.mark.parametrize(
+    ("reference", "content"),
+    [
+        (f"data:image/png;base64,{CODED}", PICTURE),
+        (f"DATA:image/png;charset=x; BASE64,{CODED}", PICTURE),
+        (f"data:;base64,{CODED[:5]}\n {CODED[5:]}", PICTURE),
+        (f"data:;base64,{CODED}eA==", PICTURE + b"x"),
+        (f"data:;base64,{CODED}eA%3D%3D", PICTURE + b"x"),
+        (f"data:;base64,{CODED}eA", PICTURE + b"x"),
+        ("data:image/png,%89PNG%20picture", PICTURE),
+        ("data:,%89PNG picture", PICTURE),
+    ],
+)
+def test_a_picture_in_the_task_itself_is_read_without_asking_anybody(server, reference, content):
+    assert server.fetch(reference) == content
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("data:image/png;base64", "no comma before its content"),
+        (f"data:image/png;base64,{CODED}!{CODED}", "its base64 is damaged"),
+        (f"data:image/png;base64,{CODED}a", "its base64 is damaged"),
+        ("data:image/png;base64," + CODED * 100, r"larger than 1000 bytes \(RELABEL_MAX_IMAGE_B"),
+        ("data:image/png;base64," + CODED * 10_000, "larger than 1000 bytes"),
+        ("data:," + "%89" * 1001, "larger than 1000 bytes"),
+    ],
+)
+def test_a_bad_picture_in_the_task_is_told_without_the_picture(server, reference, message):
+    with pytest.raises(BadImageError, match=message) as error:
+        server.fetch(reference)
+    assert CODED not in str(error.value)
+    assert "%89" not in str(error.value)
+    assert len(str(error.value)) < 200
+
+
+def test_too_large_a_picture_in_the_task_is_refused_before_it_is_unpacked(server):
+    reference = "data:;base64," + "A" * 50_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadImageError, match="larger than"):
+            server.fetch(reference)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60_000_000, "one copy of the text, none of what it holds"
 
 
 # -- cloud storage ---------------------------------------------------------------------------

@@ -1,10 +1,18 @@
 import base64
 import json
+import socket
+import ssl
 
 import httpx
 import pytest
 import stamina
-from relabel.errors import AccessError, LabelStudioDownError, LabelStudioError, NotFoundError
+from relabel.errors import (
+    AccessError,
+    LabelStudioDownError,
+    LabelStudioError,
+    NotFoundError,
+    UnreachableError,
+)
 from relabel.labelstudio.client import ATTEMPTS, PAGE, LabelStudio, is_personal_token
 
 URL = "http://ls.test"
@@ -15,6 +23,19 @@ def jwt(name="refresh"):
     parts = [{"alg": "HS256"}, {"token_type": name}]
     coded = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts]
     return ".".join([*coded, "signature"])
+
+
+def raised(error):
+    """Return what httpx makes of an error of the socket."""
+    made = httpx.ConnectError(str(error))
+    made.__cause__ = error
+    return made
+
+
+def untrusted():
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 19, "self-signed certificate in certificate chain"
+    return error
 
 
 @pytest.fixture(autouse=True)
@@ -144,10 +165,11 @@ def test_a_busy_or_failing_server_is_asked_again(status):
         ((500, {"text": "database is locked"}), "answered 500 .database is locked"),
         ((429, {"text": "slow down"}), "answered 429"),
         ((200, {"text": '{"id": 3, "tit'}), "not whole JSON"),
-        ((200, {"text": "<html>Log in</html>"}), "not whole JSON"),
-        (httpx.ConnectError("refused"), "does not answer .ConnectError.*LABEL_STUDIO_URL"),
-        (httpx.ReadTimeout("slow"), "does not answer .ReadTimeout"),
-        (httpx.RemoteProtocolError("cut"), "does not answer .RemoteProtocolError"),
+        (raised(ConnectionRefusedError(111, "no")), "LABEL_STUDIO_URL. does not answer: .*refused"),
+        (raised(socket.gaierror(socket.EAI_AGAIN, "later")), "name of the host is unknown"),
+        (httpx.ConnectTimeout("slow"), "no connection came about in time"),
+        (httpx.ReadTimeout("slow"), "no answer in time.*RELABEL_REQUEST_TIMEOUT_SECONDS"),
+        (httpx.RemoteProtocolError("cut"), "connection broke before the answer was there"),
     ],
 )
 def test_a_server_that_stays_down_is_told_after_all_tries(answer, message):
@@ -155,6 +177,55 @@ def test_a_server_that_stays_down_is_told_after_all_tries(answer, message):
     with pytest.raises(LabelStudioDownError, match=message):
         server.client().project(3)
     assert len(server.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            (200, {"text": "<html><title>Log in</title>"}),
+            r"is a web page \(Log in\), 27 bytes, instead of JSON: LABEL_STUDIO_URL",
+        ),
+        ((200, {"text": "It works!"}), "is text, 9 bytes, instead of JSON"),
+        (
+            (404, {"text": "<html><title>nginx: not found</title>"}),
+            r"404 with a web page \(nginx: not found\), not by Label Studio: set LABEL_STUDIO_URL",
+        ),
+        ((407, {"text": "no"}), "a proxy asks for a password.*NO_PROXY"),
+        (raised(socket.gaierror(socket.EAI_NONAME, "no")), "name of the host is unknown"),
+        (raised(untrusted()), "nobody whom this machine trusts.*RELABEL_CA_BUNDLE"),
+        (raised(ssl.SSLError(1, "WRONG_VERSION_NUMBER")), "no https is spoken there"),
+        (httpx.ProxyError("407 Proxy Authentication Required"), "proxy does not pass it on .407"),
+        (httpx.UnsupportedProtocol("x"), "no address of the web"),
+    ],
+)
+def test_what_lasts_is_told_at_once(answer, message):
+    server = Server(answer)
+    with pytest.raises(UnreachableError, match=message):
+        server.client().project(3)
+    assert len(server.requests) == 1
+
+
+def test_a_page_of_label_studio_itself_for_what_is_gone_means_gone():
+    """It answers so to the deletion of a backend that is gone."""
+    page = "<!doctype html>\n<html><title>Label Studio</title>"
+    Server((404, {"text": page})).client().delete_backend(5)
+
+
+def test_an_error_told_by_a_web_page_shows_its_title_instead_of_its_code():
+    server = Server((400, {"text": "<html><head><title>400 Bad Request</title></head>"}))
+    with pytest.raises(LabelStudioError, match=r"answered 400 \(a web page \(400 Bad Request\)\)"):
+        server.client().project(3)
+
+
+def test_a_proxy_of_the_environment_is_named_when_the_way_through_it_fails(monkeypatch):
+    for name in ("http_proxy", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(LabelStudioDownError, match=f"refused.*through the proxy {proxy}.*NO_PROXY"):
+        LabelStudio("http://studio.example", LEGACY).project(3)
 
 
 def test_predictions_are_never_sent_twice():

@@ -1,4 +1,5 @@
 import base64
+import time
 
 import pytest
 from relabel.labelstudio.storage_links import as_stored
@@ -11,7 +12,7 @@ def link(address, host="", kind="resolve"):
     return f"{host}/tasks/7/{kind}/?fileuri={coded}"
 
 
-@pytest.mark.parametrize("host", ["", "https://ls.example.org", "http://localhost:8080/studio"])
+@pytest.mark.parametrize("host", ["", "/studio", "https://ls.test", "http://localhost:8080/a/b"])
 @pytest.mark.parametrize("kind", ["resolve", "presign"])
 @pytest.mark.parametrize("address", [S3, "gs://b/c", "azure-blob://x/y.jpg", "s3://b/" + "a" * 500])
 def test_a_link_to_cloud_storage_becomes_the_address_that_it_stands_for(host, kind, address):
@@ -21,6 +22,20 @@ def test_a_link_to_cloud_storage_becomes_the_address_that_it_stands_for(host, ki
 def test_links_within_text_lists_and_objects_are_found():
     value = {"a": [link(S3), {"b": f'<img src="{link(S3)}"> and {link("gs://x/y")}'}], "n": 3}
     assert as_stored(value) == {"a": [S3, {"b": f'<img src="{S3}"> and gs://x/y'}], "n": 3}
+
+
+@pytest.mark.parametrize("part", ["/a", "https://", "A/b", "/tasks/7"])
+def test_time_grows_with_the_length_of_a_text_and_no_faster(part):
+    """Whoever writes into a task must not be able to hold a worker up."""
+
+    def seconds(times):
+        text = "data:" + part * times
+        began = time.process_time()
+        assert as_stored(text) == text
+        return time.process_time() - began
+
+    short = min(seconds(4_000) for _ in range(3))
+    assert seconds(32_000) < 30 * short, "of eight times as much"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 from relabel.errors import BadImageError, ConfigurationError
 from relabel.learning.embed import embed
+from relabel.pictures import open_picture
 
 
 def picture(row: int) -> Image.Image:
@@ -59,7 +62,8 @@ def test_an_image_that_fails_while_it_is_decoded_is_bad_too(tmp_path):
     picture(0).save(whole)
     cut = tmp_path / "cut.png"
     cut.write_bytes(whole.read_bytes()[:-600])
-    result = embed(lambda _: Image.open(cut), ["cut"], encoder="tiny", cache=tmp_path / "cache")
+    load = partial(open_picture, cut.read_bytes(), max_pixels=1000)
+    result = embed(lambda _: load(), ["cut"], encoder="tiny", cache=tmp_path / "cache")
     assert "cannot be decoded" in result.failed[0]
 
 
@@ -67,6 +71,19 @@ def test_equal_digests_are_embedded_once(tmp_path):
     result = embed(picture, ["same", "same"], encoder="tiny", cache=tmp_path)
     assert result.computed == 1
     np.testing.assert_array_equal(result.vectors[0], result.vectors[1])
+
+
+def test_unequal_files_with_the_very_same_vector_are_named_largest_group_first(tmp_path):
+    """Row 0 and 3 are one file; 1, 4 and 5 are three, of which nothing but black is left."""
+    digests = ["a", "black 1", "b", "a", "black 2", "black 3", "c", "c saved anew"]
+    black = Image.new("RGB", (20, 24))
+    shown = {1: black, 4: black, 5: black, 7: picture(6)}
+    result = embed(
+        lambda row: shown.get(row, picture(row)).copy(), digests, encoder="tiny", cache=tmp_path
+    )
+    assert result.identical == ((1, 4, 5), (6, 7))
+    again = embed(picture, digests, encoder="tiny", cache=tmp_path)
+    assert again.identical == result.identical
 
 
 def test_the_cache_is_one_file_per_encoder(tmp_path):

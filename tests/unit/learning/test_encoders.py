@@ -7,28 +7,10 @@ from PIL import Image
 from relabel.errors import ConfigurationError
 from relabel.learning.convolutions import CifarResNet
 from relabel.learning.dinov2 import VisionTransformer
-from relabel.learning.encoder import cropped, rgb, squeezed
+from relabel.learning.encoder import cropped, squeezed
 from relabel.learning.encoders import ENCODERS, load_encoder
 from relabel.learning.pretrained import registered_weights
 from torchvision import models
-
-
-def test_sixteen_bit_grey_keeps_its_contrast():
-    """Pillow alone would clip every value above 255 to white."""
-    values = np.linspace(1000, 5000, 64 * 64).reshape(64, 64).astype(np.uint16)
-    found = np.asarray(rgb(Image.fromarray(values)))
-    assert found.shape == (64, 64, 3)
-    assert (found.min(), found.max()) == (0, 255)
-    assert len(np.unique(found)) > 200
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F"])
-def test_every_mode_becomes_rgb(mode):
-    assert rgb(Image.new("L", (4, 4), 1).convert(mode)).mode == "RGB"
-
-
-def test_transparent_parts_are_white():
-    assert rgb(Image.new("RGBA", (2, 2), (0, 0, 0, 0))).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_flat_sixteen_bit_image_is_no_division_by_zero():
@@ -160,5 +142,5 @@ def test_the_tiny_encoder_sees_shape_and_colour(mode):
 
 
 def test_encoders_are_told_apart_by_weights_and_preprocessing():
-    assert load_encoder("tiny").identity == "tiny//box32"
+    assert load_encoder("tiny").identity == "tiny//box32/2"
     assert "mobilenet_v2" in ENCODERS

@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from relabel.errors import ConfigurationError
+from relabel.pictures import open_picture, pixels
 from relabel.simulation.dataset import Dataset, HeldOut, ImageArray, certain
 from relabel.simulation.datasets.downloads import downloaded
 from relabel.simulation.datasets.files import Arrays, check_sha256, find, load_arrays
@@ -42,6 +42,8 @@ FASHION = (
 
 CIFAR10H_COUNTS = "9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff"
 """sha256 of cifar10h-counts.npy as published by its authors."""
+
+CIFAR_PIXELS = 32 * 32
 
 SUBSET = 5000
 """Images in the CIFAR-10H experiments of Bernhardt et al. 2022."""
@@ -157,9 +159,9 @@ def cifar10_training_images(folder: Path) -> ImageArray:
     saved = load_arrays(folder / "cifar10_train_jpeg.npz")
     blob, ends = saved["jpeg"], saved["offsets"].astype(np.int64)
     pictures = (
-        Image.open(io.BytesIO(blob[a:b].tobytes())).convert("RGB") for a, b in pairwise(ends)
+        open_picture(blob[a:b].tobytes(), max_pixels=CIFAR_PIXELS) for a, b in pairwise(ends)
     )
-    return np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures])
+    return np.stack([pixels(picture) for picture in pictures])
 
 
 def _features(saved: Arrays) -> Float32Array:
