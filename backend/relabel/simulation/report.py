@@ -16,6 +16,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from relabel.learning.selection import Selection
+from relabel.numerics.labels import leading
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
 from relabel.simulation.curves import minimal_curve
 from relabel.simulation.dataset import Dataset, ImageArray
@@ -223,7 +224,8 @@ def _minimal(setting: Setting, rows: Sequence[Row], votes: IntArray) -> FloatArr
 
 
 def _picture(data: Dataset, row: int, counts: IntArray, loss: float, doubt: float) -> Picture:
-    label, true = data.classes[counts[row].argmax()], data.classes[data.truth[row]]
+    shown, true = int(leading(counts[row : row + 1])[0]), data.classes[data.truth[row]]
+    label = data.classes[shown] if shown >= 0 else "no label"
     told = label if label == true else f"{label} (is {true})"
     return Picture(_image(data, row), f"{told}\nCE {loss:.2f}  H {doubt:.2f}")
 
