@@ -40,7 +40,7 @@ def main() -> None:
     order = np.argsort(-score, kind="stable")
     rankings = {
         "random order": (random_order(0), Rules(n)),
-        "phi, ranked once": (lambda _, pool: OrderedQueue(order[pool[order]]), Rules(n)),
+        "phi, ranked once": (lambda _, __, pool: OrderedQueue(order[pool[order]]), Rules(n)),
         "oracle with repeats": (
             oracle_order(d, SCORES["ratio"], 0),
             Rules(n, repeats=True, max_votes=None),

@@ -48,7 +48,7 @@ def main() -> None:
 
     def ours(name: str) -> Callable[[], object]:
         extra = {"rng": rng} if name == "random" else {}
-        return lambda: SCORES[name](counts, probs, **extra)
+        return lambda: SCORES[name](counts, probs, labels=labels, **extra)
 
     def theirs(method: str) -> Callable[[], object]:
         return lambda: get_label_quality_scores(labels, probs, method=method)

@@ -72,7 +72,9 @@ class Policy(BaseModel):
         default_factory=dict, description="Options of the diversity mode, by name."
     )
     tie_rule: Literal["lowest", "current"] = Field(
-        default="current", description="Label that a tied task keeps until the tie is broken."
+        default="current",
+        description="Label of a tied task: current = the one it had before; lowest = the class "
+        "that comes first in the labelling config.",
     )
     max_votes: int = Field(
         default=10,

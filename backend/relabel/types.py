@@ -99,6 +99,10 @@ class Consensus:
     labels: IntArray
     states: IntArray
 
+    def at(self, rows: IntArray | BoolArray) -> "Consensus":
+        """Return what the votes say of these tasks, by their numbers or as a mask."""
+        return Consensus(self.labels[rows], self.states[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:

@@ -84,24 +84,34 @@ def claim_round(context: Context, number: int) -> Round:
     return current
 
 
-def judge(context: Context, number: int, current: Round, suspicion: dict[int, float]) -> Any:
+def judge(
+    context: Context,
+    number: int,
+    current: Round,
+    suspicion: dict[int, float],
+    posteriors: dict[int, dict[str, float]] | None = None,
+) -> Any:
     """Return a round's result without training.
 
     suspicion: 1 - P(current label) by task, 0.2 where none is given; between 0.2 and 1 the score
-    rises with it.
+    rises with it. posteriors: probabilities by task and class, in its place.
     """
     state = state_of(context, number)
     counts = state.counts.votes
-    chosen = counts.argmax(1)
+    chosen = np.where(state.consensus.labels >= 0, state.consensus.labels, 0)
     doubt = np.array([suspicion.get(int(i), 0.2) for i in state.counts.task_ids])
     probs = np.zeros(counts.shape)
     rows = np.arange(len(probs))
     probs[rows, chosen] = 1 - doubt
     probs[rows, (chosen + 1) % counts.shape[1]] = doubt
-    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus.states)
+    for row, task in enumerate(state.counts.task_ids.tolist()):
+        if task in (posteriors or {}):
+            probs[row] = [posteriors[task][name] for name in state.schema.classes]
+    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus)
     result = RoundResult(
         Posteriors(state.counts.task_ids, probs.astype(np.float32)),
         counts,
+        state.consensus.labels,
         priority,
         QualityMap.fit(priority, np.random.default_rng(0)),
         state.schema.classes,
@@ -112,10 +122,16 @@ def judge(context: Context, number: int, current: Round, suspicion: dict[int, fl
     return result
 
 
-def publish_round(context: Context, number: int, suspicion: dict[int, float]) -> Round:
+def publish_round(
+    context: Context,
+    number: int,
+    suspicion: dict[int, float],
+    posteriors: dict[int, dict[str, float]] | None = None,
+) -> Round:
     """Run one round from the claim to the queue, with given posteriors in place of training."""
     current = claim_round(context, number)
-    publish(context, current, judge(context, number, current, suspicion), {}, silent)
+    result = judge(context, number, current, suspicion, posteriors)
+    publish(context, current, result, {}, silent)
     return current
 
 

@@ -1,6 +1,7 @@
 """Laws of consensus: settled means strict, annotators are exchangeable, matrices are stochastic."""
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from relabel.numerics.consensus.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
@@ -9,6 +10,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.table import VoteTable
 from relabel.numerics.estimates import noise_matrix, noise_rate
 from relabel.numerics.expected_votes import expected_votes
+from relabel.numerics.labels import labels_so_far
 from relabel.types import State
 
 
@@ -29,13 +31,57 @@ def test_settled_means_a_strict_majority_of_at_least_two_votes(votes, cap):
     ordered = np.sort(counts, axis=1)
     strict = (ordered[:, -1] > ordered[:, -2]) & (counts.sum(1) > 1)
     assert ((decided.states == State.SETTLED) == strict).all()
-    assert ((decided.labels == -1) == ~counts.any(1)).all()
+    ahead = ordered[:, -1] > ordered[:, -2]
+    assert ((decided.labels >= 0) == ahead).all()
     labelled = decided.labels >= 0
     assert (counts[labelled, decided.labels[labelled]] == ordered[labelled, -1]).all()
     full = ~strict & ((counts.sum(1) + abstains >= cap) | (abstains >= 2))
     assert ((decided.states == State.AMBIGUOUS) == full).all()
     tied = (ordered[:, -1] == ordered[:, -2]) & (counts.sum(1) >= 2) & ~full
     assert ((decided.states == State.TIED) == tied).all()
+
+
+@settings(deadline=None)
+@given(tables(), st.integers(0, 2**32 - 1))
+def test_the_order_of_the_classes_decides_no_label_and_no_state(votes, seed):
+    rng = np.random.default_rng(seed)
+    k = votes.n_classes
+    order = rng.permutation(k)
+    # The last place is that of no label, which stays -1.
+    places = np.append(np.argsort(order), -1)
+    counts, abstains = votes.counts(), votes.abstains()
+    said = [(t, c) for t, c in zip(votes.tasks, votes.labels, strict=True) if c >= 0]
+    now = labels_so_far(counts, lambda _: said)
+    moved = labels_so_far(counts[:, order], lambda _: [(t, places[c]) for t, c in said])
+    assert (moved == places[now]).all()
+    probs = rng.integers(1, 4, counts.shape) / 10
+    for rule in ("none", "current", "posterior"):
+        here = majority(counts, abstains=abstains, tie_rule=rule, current=now, probs=probs)
+        there = majority(
+            counts[:, order],
+            abstains=abstains,
+            tie_rule=rule,
+            current=places[now],
+            probs=probs[:, order],
+        )
+        assert (there.labels == places[here.labels]).all(), rule
+        assert (there.states == here.states).all()
+    assert (majority(counts, tie_rule="current", current=now).labels == now).all()
+
+
+@settings(deadline=None)
+@given(tables(), st.integers(0, 2**32 - 1))
+def test_the_label_so_far_changes_only_when_another_class_has_more_votes(votes, seed):
+    """The rule for all votes at once is the one that is followed vote by vote."""
+    rng = np.random.default_rng(seed)
+    cast = rng.permutation(np.flatnonzero(votes.labels >= 0))
+    said = list(zip(votes.tasks[cast].tolist(), votes.labels[cast].tolist(), strict=True))
+    running, label = np.zeros_like(votes.counts()), np.full(votes.n_tasks, -1)
+    for task, class_ in said:
+        running[task, class_] += 1
+        if label[task] < 0 or running[task, class_] > running[task, label[task]]:
+            label[task] = class_
+    assert (labels_so_far(votes.counts(), lambda _: said) == label).all()
 
 
 @settings(deadline=None)
@@ -98,6 +144,13 @@ def test_noise_matrices_are_stochastic_and_rates_are_shares(seed, classes):
     np.testing.assert_allclose(matrix.sum(1), 1)
     rate = noise_rate(given_labels, probs)
     assert 0 <= rate.low <= rate.value <= rate.high <= 1
+    # Models that do not know make ties, which the order of the classes must not decide.
+    unsure = rng.integers(1, 4, probs.shape) / 1.0
+    unsure /= unsure.sum(1, keepdims=True)
+    order = rng.permutation(classes)
+    places = np.append(np.argsort(order), -1)
+    mirrored = noise_rate(places[given_labels], unsure[:, order])
+    assert mirrored.value == pytest.approx(noise_rate(given_labels, unsure).value)
     sure = np.eye(classes)[np.maximum(given_labels, 0)]
     np.testing.assert_allclose(noise_matrix(given_labels, sure), np.eye(classes))
     assert noise_rate(given_labels, sure).value == 0

@@ -3,7 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from relabel.numerics.labels import top_classes
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
+from relabel.numerics.ranking import DIGITS, prioritise
 from relabel.numerics.scoring import SCORES
 
 BY_SHARES = ["phi", "phi_hinge", "ce", "tiered_phi", "entropy", "loss_entropy", "corractive"]
@@ -11,19 +13,33 @@ BY_SHARES += ["margin", "least_conf", "label_margin", "bald"]
 
 
 @st.composite
-def tasks(draw, *, ties=True):
+def tasks(draw):
     """Counts (N, K) and probabilities (N, K), some of them exactly 0 or 1, some rows unlabelled."""
     seed = draw(st.integers(0, 2**32 - 1))
     n, k = draw(st.integers(1, 12)), draw(st.integers(2, 6))
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 4, (n, k)) * (rng.random((n, 1)) < 0.9)
-    if not ties:
-        counts = counts + np.eye(k, dtype=int)[rng.integers(0, k, n)] * 5
     concentration = draw(st.sampled_from([0.05, 0.5, 5]))
     probs = rng.dirichlet(np.full(k, concentration), n)
     certain = rng.random(n) < 0.2
     probs[certain] = np.eye(k)[rng.integers(0, k, certain.sum())]
+    # As many posteriors do not know either, some between all classes and some between two.
+    unsure = rng.random(n) < 0.2
+    tenths = rng.integers(1, 3, (n, k))
+    probs[unsure] = (tenths / tenths.sum(1, keepdims=True))[unsure]
     return counts, probs
+
+
+@st.composite
+def renamed(draw):
+    """Tasks with shown labels among the top classes (some none), and the classes' new places."""
+    counts, probs = draw(tasks())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    top = np.where(top_classes(counts), rng.random(counts.shape), 0)
+    labels = np.where(counts.any(1) & (rng.random(len(top)) < 0.7), top.argmax(1), -1)
+    # labels[-1] = -1: no label stays none.
+    order = rng.permutation(counts.shape[1])
+    return counts, probs, labels, order, np.append(np.argsort(order), -1)
 
 
 @settings(deadline=None)
@@ -36,19 +52,57 @@ def test_multiplying_all_votes_changes_no_score_of_shares(case, factor):
         )
 
 
-@settings(deadline=None)
-@given(tasks(ties=False), st.randoms(use_true_random=False))
-def test_renaming_the_classes_changes_no_score(case, random):
-    counts, probs = case
-    order = list(range(counts.shape[1]))
-    random.shuffle(order)
+@settings(deadline=None, max_examples=300)
+@given(renamed())
+def test_the_order_of_the_classes_changes_no_score(case):
+    """With ties, unlabelled tasks, posteriors that are tied, with and without shown labels."""
+    counts, probs, labels, order, places = case
+    moved = counts[:, order], probs[:, order]
     for name in set(SCORES) - {"random"}:
+        for shown, also in ((None, None), (labels, places[labels])):
+            np.testing.assert_allclose(
+                SCORES[name](*moved, labels=also),
+                SCORES[name](counts, probs, labels=shown),
+                atol=1e-9,
+                err_msg=name,
+            )
+
+
+@settings(deadline=None)
+@given(renamed(), st.integers(0, 2**32 - 1))
+def test_the_order_of_the_classes_changes_no_priority(case, seed):
+    """But for the last decimal that counts, which rounding may tip."""
+    counts, probs, labels, order, places = case
+    rng = np.random.default_rng(seed)
+    initial, states = rng.integers(0, 3, len(counts)), rng.integers(0, 4, len(counts))
+    for name in set(SCORES) - {"random"}:
+        here = SCORES[name](counts, probs, labels=labels)
+        there = SCORES[name](counts[:, order], probs[:, order], labels=places[labels])
         np.testing.assert_allclose(
-            SCORES[name](counts[:, order], probs[:, order]),
-            SCORES[name](counts, probs),
-            atol=1e-9,
+            prioritise(here, counts, initial, states),
+            prioritise(there, counts[:, order], initial, states),
+            atol=1.01 * 10.0**-DIGITS,
             err_msg=name,
         )
+
+
+@settings(deadline=None)
+@given(renamed())
+def test_of_a_tie_the_score_judges_the_label_that_is_shown(case):
+    """Without one, each of the tied labels in turn."""
+    counts, probs, *_ = case
+    top = top_classes(counts)
+    for name in ("tiered_phi", "corractive", "label_margin", "ratio", "activelab"):
+        each = np.stack(
+            [
+                SCORES[name](counts, probs, labels=np.full(len(counts), label))
+                for label in range(counts.shape[1])
+            ],
+            axis=1,
+        )
+        voted = counts.any(1)
+        mean = np.where(top, each, 0).sum(1)[voted] / top.sum(1)[voted]
+        np.testing.assert_allclose(SCORES[name](counts, probs)[voted], mean, atol=1e-9)
 
 
 @settings(deadline=None)

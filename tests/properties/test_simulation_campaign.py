@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.consensus.majority import majority
+from relabel.numerics.labels import labels_so_far
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.annotators import Crowd, make_annotators, parse_panel
 from relabel.simulation.campaign import Rules, initial_counts, run_campaign
@@ -14,7 +15,7 @@ from relabel.simulation.votelog import VoteLog, replay, running_counts
 from relabel.types import State
 
 
-def by_votes_so_far(counts, pool):
+def by_votes_so_far(counts, _labels, pool):
     """Rank by a quantity that every vote changes, so that each ranking differs from the last."""
     order = np.argsort(counts[:, 0] - counts[:, 1:].max(1), kind="stable")
     return OrderedQueue(order[pool[order]])
@@ -90,6 +91,26 @@ def test_labels_at_the_end_are_those_of_the_production_consensus(case):
         settled = after.states == State.SETTLED
         assert (found[settled] == after.labels[settled]).all()
         assert (found[~settled] == labels[~settled]).all()
+
+
+@given(campaigns())
+def test_rankings_see_the_labels_that_a_live_project_would_show(case):
+    _, labels, counts, people, rules = case
+    seen = []
+
+    def prioritise(now, shown, pool):
+        seen.append(shown.tolist())
+        return by_votes_so_far(now, shown, pool)
+
+    log = run_campaign(counts, prioritise, people, rules)
+    before = [(task, label) for task, label in enumerate(labels)]
+    cast = list(zip(log.tasks, log.labels, strict=True))
+    for shown, start in zip(seen, log.rounds, strict=True):
+        now = replay(log.head(start), counts)
+        live = labels_so_far(now, lambda _, start=start: before + cast[:start])
+        if rules.closing == "expert":
+            live[log.tasks[:start]] = log.labels[:start]
+        assert shown == live.tolist()
 
 
 @given(campaigns())

@@ -13,7 +13,7 @@ from relabel.simulation.queues import OrderedQueue, random_order
 from relabel.simulation.votelog import VoteLog, replay
 
 
-def in_order(_counts, pool):
+def in_order(_counts, _labels, pool):
     return OrderedQueue(np.flatnonzero(pool))
 
 
@@ -103,7 +103,7 @@ def test_expert_vote_is_the_label_whatever_was_said_before():
 def test_selectors_learn_that_an_expert_settled_a_task():
     learnt = []
 
-    def prioritise(counts, pool):
+    def prioritise(counts, _labels, pool):
         learnt.append(TrainingData(np.arange(len(counts)), counts).settled.tolist())
         return OrderedQueue(np.flatnonzero(pool))
 
@@ -115,7 +115,7 @@ def test_selectors_learn_that_an_expert_settled_a_task():
 def test_ranking_is_asked_anew_only_between_tasks_and_after_enough_votes():
     calls = []
 
-    def prioritise(counts, pool):
+    def prioritise(counts, _labels, pool):
         calls.append((int(counts.sum()) - 20, int((~pool).sum())))
         return OrderedQueue(np.flatnonzero(pool))
 

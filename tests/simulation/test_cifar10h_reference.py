@@ -41,7 +41,7 @@ def subset():
 
 
 def by_score(name, d):
-    def prioritise(counts, pool):
+    def prioritise(counts, _labels, pool):
         score = SCORES[name](counts, d)
         order = np.lexsort((np.random.default_rng(0).random(len(score)), -score))
         return OrderedQueue(order[pool[order]])

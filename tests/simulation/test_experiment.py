@@ -121,9 +121,29 @@ def test_peers_rank_wrong_labels_first_in_the_same_campaigns(setting, peer):
         assert run.figures.final_correct > 1 - run.figures.noise_rate
 
 
+@pytest.mark.parametrize("peer", sorted(PEERS))
+def test_the_order_of_the_classes_changes_no_peer(peer):
+    """With ties, also without a shown label, and unlabelled tasks where the peer takes them."""
+    pytest.importorskip("cleanlab")
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 3, (60, 4))
+    single = peer in ("cleanlab_self_confidence", "cleanlab_normalized_margin")
+    counts[counts.sum(1) == 0, 0] = not single
+    labels = np.where(rng.random(60) < 0.7, counts.argmax(1), -1)
+    probs = rng.dirichlet(np.ones(4), 60)
+    order = np.array([2, 0, 3, 1])
+    places = np.append(np.argsort(order), -1)
+    here = PEERS[peer](counts, probs, labels)
+    there = PEERS[peer](counts[:, order], probs[:, order], places[labels])
+    np.testing.assert_allclose(there, here, atol=1e-9)
+
+
 def test_voters_are_laid_out_one_vote_per_column():
-    table = voter_table(np.array([[2, 0, 1], [0, 1, 0]]))
-    assert np.nan_to_num(table, nan=-1).tolist() == [[0, 0, 2], [1, -1, -1]]
+    """The shown label first, then the likelier class."""
+    counts = np.array([[2, 0, 1], [0, 1, 0], [1, 1, 1]])
+    probs = np.array([[0.1, 0.1, 0.8], [0.1, 0.1, 0.8], [0.6, 0.1, 0.3]])
+    table = voter_table(counts, probs, np.array([0, 1, 1]))
+    assert np.nan_to_num(table, nan=-1).tolist() == [[0, 0, 2], [1, -1, -1], [1, 0, 2]]
 
 
 def test_summary_has_each_figure_with_its_sd_and_none_where_unreached(setting):

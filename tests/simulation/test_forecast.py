@@ -41,7 +41,7 @@ def pilot_of(data, labels, probs, seed, votes=PILOT):
     rules = Rules(4 * len(data), audit_share=AUDIT)
     people = make_annotators(data.distributions, PEOPLE, seed_of(seed, "annotators"))
 
-    def prioritise(_counts, pool):
+    def prioritise(_counts, _labels, pool):
         return OrderedQueue(order[pool[order]])
 
     log = run_campaign(counts, prioritise, people, rules, audit_seed=seed_of(seed, "audit"))

@@ -152,7 +152,7 @@ def _round(
     current = _claim(engine, state)
     probs = _posteriors(truth, strength, rng)
     counts = state.counts.votes
-    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus.states)
+    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus)
     untouched = np.flatnonzero(~state.touched())
     audit = rng.choice(untouched, min(8, len(untouched)), replace=False)
     others = untouched[~np.isin(untouched, audit)]
@@ -162,7 +162,9 @@ def _round(
     ids = state.counts.task_ids
     posteriors = Posteriors(ids, probs.astype(np.float32))
     quality = QualityMap.fit(priority, rng)
-    result = RoundResult(posteriors, counts, priority, quality, state.schema.classes)
+    result = RoundResult(
+        posteriors, counts, state.consensus.labels, priority, quality, state.schema.classes
+    )
     folder = settings.data_dir / "projects" / str(campaign.number)
     artifact = result.save(folder, f"round-{current.number}")
     find_nearest(ids, vectors, rng).save(folder, current.number)

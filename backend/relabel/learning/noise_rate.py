@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 from relabel.learning.recipes.linear import linear
 from relabel.learning.selection import ImageArray, Run, TrainingData
 from relabel.learning.tiny import SIDE, Tiny
+from relabel.numerics.labels import among_likeliest
 from relabel.types import Float32Array, IntArray
 
 SUREST = 0.2
@@ -32,7 +33,7 @@ def disagreement_of_the_sure(probs: Float32Array, labels: IntArray) -> float:
     labelled = labels >= 0
     sureness = probs[labelled].max(1)
     sure = sureness >= np.quantile(sureness, 1 - SUREST)
-    wrong = probs[labelled].argmax(1)[sure] != labels[labelled][sure]
+    wrong = ~among_likeliest(probs[labelled][sure], labels[labelled][sure])
     return float(min(wrong.mean(), HIGHEST))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relabel.errors import InvalidValuesError
+from relabel.numerics.labels import top_classes
 from relabel.types import (
     BoolArray,
     Float32Array,
@@ -32,6 +33,7 @@ class TrainingData:
     trained on. vectors: (N, D) float32 frozen embeddings. images: (N, H, W, C) uint8, for the
     selectors that train a network on pixels. Each selector says which of the two it needs.
     given: (N,) the label that the task came with, -1 = none; `auto` measures with it.
+    shown: (N,) the label that the consensus shows, -1 = none; it decides between tied classes.
     trusted: (N,) bool, tasks whose label is known to be right; None = those with a strict majority
     of at least two votes.
     """
@@ -41,13 +43,14 @@ class TrainingData:
     vectors: Float32Array | None = None
     images: ImageArray | None = None
     given: IntArray | None = None
+    shown: IntArray | None = None
     trusted: BoolArray | None = None
 
     def __post_init__(self) -> None:
         LabelCounts(self.task_ids, self.counts)
         if self.counts.shape[1] < 2:
             raise InvalidValuesError("TrainingData.counts needs at least two classes (columns).")
-        for name in ("vectors", "images", "given", "trusted"):
+        for name in ("vectors", "images", "given", "shown", "trusted"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.task_ids):
                 raise InvalidValuesError(
@@ -68,8 +71,16 @@ class TrainingData:
 
     @property
     def labels(self) -> IntArray:
-        """The class with most votes (N,), the lowest of several; -1 where unlabelled."""
-        return np.where(self.counts.any(1), self.counts.argmax(1), -1).astype(np.int64)
+        """The class with most votes (N,), of several the shown one; -1 where unlabelled.
+
+        Where none of them is shown it is the first: whatever is learnt from the label alone, how
+        tasks are dealt to folds or drawn into batches, needs one for every task with votes.
+        """
+        labels = self.counts.argmax(1)
+        if self.shown is not None:
+            kept = top_classes(self.counts)[np.arange(len(labels)), self.shown] & (self.shown >= 0)
+            labels = np.where(kept, self.shown, labels)
+        return np.where(self.counts.any(1), labels, -1).astype(np.int64)
 
     @property
     def settled(self) -> BoolArray:

@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from relabel.errors import NotReadyError
+from relabel.numerics.labels import EQUAL
 from relabel.numerics.posteriors import logarithm, marginalise, normalise
 from relabel.types import FloatArray, IntArray
 
@@ -71,6 +72,8 @@ def apply_temperature(probs: FloatArray, temperature: float) -> FloatArray:
 def reliability(probs: FloatArray, counts: IntArray, *, bins: int = 15) -> Reliability:
     """Compare how sure the largest probability is with the share of votes it gets.
 
+    Where several classes share it, that is the mean of their shares.
+
     Args:
         probs: (N, K) probabilities.
         counts: (N, K) votes; rows without votes are left out.
@@ -79,7 +82,8 @@ def reliability(probs: FloatArray, counts: IntArray, *, bins: int = 15) -> Relia
     voted = counts.any(axis=1)
     p, q = marginalise(probs)[voted], normalise(counts[voted])
     confidence = p.max(1)
-    right = np.take_along_axis(q, p.argmax(1)[:, None], axis=1)[:, 0]
+    likeliest = p >= confidence[:, None] - EQUAL
+    right = (q * likeliest).sum(1) / likeliest.sum(1)
     # The lowest bin is closed below, all others above, as (0.2, 0.4].
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     tasks = np.bincount(place, minlength=bins)

@@ -59,11 +59,12 @@ def by_class(score: FloatArray, order: IntArray, n: int, *, classes: IntArray) -
         score: (N,) higher = sooner.
         order: Rows that may be picked, highest score first.
         n: How many, at most len(order).
-        classes: (N,) the class that a task counts for, such as its label.
+        classes: (N,) the class that a task counts for, such as its label; -1 = none.
 
     Returns:
         (n,) distinct rows: the best of every class, then the second best of every class, and so
-        on; within a turn by score. A class that runs out leaves its places to the others.
+        on; within a turn by score. A class that runs out leaves its places to the others. Tasks
+        without a class come after all others.
     """
     if classes.shape != score.shape:
         raise InvalidValuesError(f"classes has shape {classes.shape}; expected {score.shape}.")
@@ -72,4 +73,5 @@ def by_class(score: FloatArray, order: IntArray, n: int, *, classes: IntArray) -
     sizes = np.unique(mine, return_counts=True)[1]
     turn = np.empty(len(order), dtype=np.int64)
     turn[by_group] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    turn[mine < 0] = len(order)
     return order[np.argsort(turn, kind="stable")[:n]]

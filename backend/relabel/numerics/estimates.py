@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import betaincinv, ndtri
 
 from relabel.errors import InvalidValuesError, NotReadyError
-from relabel.numerics.posteriors import marginalise, normalise
+from relabel.numerics.labels import among_likeliest
+from relabel.numerics.posteriors import marginalise
 from relabel.types import BoolArray, FloatArray, IntArray
 
 
@@ -20,17 +21,15 @@ class Estimate:
     level: float
 
 
-def doubt(counts: IntArray, probs: FloatArray) -> FloatArray:
-    """Return (N,) 1 - p[label] in [0, 1], how improbable the label is; NaN without votes.
+def doubt(labels: IntArray, probs: FloatArray) -> FloatArray:
+    """Return (N,) 1 - p[label] in [0, 1], how improbable the label is; NaN without one.
 
     Args:
-        counts: (N, K) votes; the class with most is the label, the lowest index of a tie.
+        labels: (N,) -1 = none.
         probs: (N, K) out-of-fold probabilities.
     """
-    p = marginalise(probs)
-    normalise(counts)
-    mine = np.take_along_axis(p, counts.argmax(1)[:, None], axis=1)[:, 0]
-    return np.where(counts.any(axis=1), 1 - mine, np.nan)
+    mine = np.take_along_axis(marginalise(probs), labels[:, None], axis=1)[:, 0]
+    return np.where(labels >= 0, 1 - mine, np.nan)
 
 
 def confident_joint(given: IntArray, probs: FloatArray) -> IntArray:
@@ -38,6 +37,7 @@ def confident_joint(given: IntArray, probs: FloatArray) -> IntArray:
 
     A task belongs to the likeliest class whose probability reaches that class' average over the
     tasks that carry its label (Northcutt et al. 2021, Eq. 1); tasks that reach none are left out.
+    Of several equally likely classes its own label is believed.
 
     Args:
         given: (N,) labels, -1 = none.
@@ -52,7 +52,8 @@ def confident_joint(given: IntArray, probs: FloatArray) -> IntArray:
     # The published method compares within a rounding error of the threshold.
     confident = p >= thresholds - 1e-6
     counted = confident.any(axis=1)
-    true = np.where(confident, p, -1.0).argmax(1)
+    reached = np.where(confident, p, -1.0)
+    true = np.where(among_likeliest(reached, labels), labels, reached.argmax(1))
     joint = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(joint, (true[counted], labels[counted]), 1)
     return joint

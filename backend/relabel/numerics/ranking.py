@@ -14,6 +14,10 @@ from relabel.types import BoolArray, FloatArray, IntArray, State
 BEGUN, UNTOUCHED, UNLABELLED = 2.0, 0.0, -2.0
 """Centres of the three tiers of priority; each is less than 1 wide on either side."""
 
+DIGITS = 10
+"""Decimals of a score that count. What differs beyond them is rounding: it depends on the order of
+the classes, and must not decide between tasks that are alike."""
+
 _TIER_EDGES = np.array([3.0, 1.0, -1.0, -3.0])
 _QUALITY_EDGES = np.array([0.0, 0.1, 0.9, 1.0])
 
@@ -35,9 +39,9 @@ def prioritise(
         states: (N,) of `State`.
 
     Returns:
-        (N,) in (1, 3) for begun, (-1, 1) for labelled, (-3, -1) for unlabelled tasks. Strictly
-        increasing in the score within a tier, to about nine digits of a score below 100; a task's
-        priority depends on its own row alone.
+        (N,) in (1, 3) for begun, (-1, 1) for labelled, (-3, -1) for unlabelled tasks. Increasing in
+        the score within a tier, strictly so for scores below 100 that differ in their first
+        `DIGITS` decimals; a task's priority depends on its own row alone.
 
     Raises:
         InvalidValuesError: Shapes differ or a score is not finite.
@@ -57,7 +61,8 @@ def prioritise(
     finished = (states == State.SETTLED) | (states == State.AMBIGUOUS)
     tier = np.where(total == 0, UNLABELLED, UNTOUCHED)
     tier = np.where((total > initial_votes) & ~finished, BEGUN, tier)
-    return np.asarray(tier + score / (1 + np.abs(score)))
+    exact = score.round(DIGITS)
+    return np.asarray(tier + exact / (1 + np.abs(exact)))
 
 
 def reorder(priority: FloatArray, first: IntArray) -> FloatArray:

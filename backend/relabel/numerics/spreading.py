@@ -30,7 +30,7 @@ def diversity_inputs(
     diversity: str,
     *,
     vectors: Float32Array,
-    counts: IntArray,
+    labels: IntArray,
     pool: BoolArray,
     contribution: FloatArray | None,
     rng: np.random.Generator,
@@ -41,7 +41,7 @@ def diversity_inputs(
     Args:
         diversity: a key of `DIVERSITY`.
         vectors: (N, D) embeddings.
-        counts: (N, K) votes.
+        labels: (N,) the class that each task counts for, -1 = none.
         pool: (N,) tasks that may be picked; the others count as covered.
         contribution: (N,) how much the selector trusted each task's label, if it says so.
         rng: of the graph.
@@ -49,7 +49,7 @@ def diversity_inputs(
 
     """
     if diversity == "quotas":
-        return {"classes": counts.argmax(1)}
+        return {"classes": labels}
     if diversity == "k_centre":
         return {"vectors": vectors, "covered": ~pool}
     if diversity == "diffusion":

@@ -63,13 +63,12 @@ def _row(state: ProjectState, row: int, said: list[Answer]) -> ExportRow:
     task = state.tasks[int(state.counts.task_ids[row])]
     given, found = int(state.given[row]), int(state.consensus.labels[row])
     settled = state.consensus.states[row] == State.SETTLED
-    label = found if settled or given < 0 else given
     total = int(counts.sum())
     return ExportRow(
         task_id=task.task_id,
         image=task.image,
         initial_label=classes[given] if given >= 0 else "",
-        label=classes[label] if label >= 0 else "",
+        label=classes[found] if found >= 0 else "",
         state=State(int(state.consensus.states[row])).name.lower(),
         changed=bool(settled and given >= 0 and found != given),
         second_opinion=bool(settled and counts[found] > 1),

@@ -66,7 +66,7 @@ def noise_now(
     given = state.given[rows]
     if not (given >= 0).any():
         return None
-    doubts = doubt(_one_hot(given, probs.shape[1]), probs)
+    doubts = doubt(given, probs)
     everyone = np.full(len(state.tasks), np.nan)
     everyone[rows] = doubts
     audit = read_audit(state, asked, everyone, published_at)
@@ -87,11 +87,9 @@ def noise_now(
 
 def noise_at_round(result: RoundResult) -> Estimate | None:
     """Return the share of wrong labels that a round saw, by its model; None without labels."""
-    counts = result.counts
-    if not counts.any():
+    if not (result.labels >= 0).any():
         return None
-    labels = np.where(counts.any(1), counts.argmax(1), -1)
-    return noise_rate(labels, result.posteriors.probs.astype(np.float64))
+    return noise_rate(result.labels, result.posteriors.probs.astype(np.float64))
 
 
 def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:
@@ -135,10 +133,3 @@ def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:
         for share in (initial.value, initial.low, initial.high)
     )
     return Estimate(value, low, high, initial.level)
-
-
-def _one_hot(labels: IntArray, classes: int) -> IntArray:
-    counts = np.zeros((len(labels), classes), dtype=np.int64)
-    known = np.flatnonzero(labels >= 0)
-    counts[known, labels[known]] = 1
-    return counts

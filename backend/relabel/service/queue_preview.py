@@ -126,7 +126,7 @@ def explain(
     explained = []
     for row, task_id, p in zip(rows.tolist(), task_ids.tolist(), judged, strict=True):
         counts = state.counts.votes[row]
-        order = [] if p is None else np.argsort(-p, kind="stable")[:TOP].tolist()
+        order = [] if p is None else _likeliest(p, int(state.given[row]), classes)[:TOP]
         label_loss, h = _figures(counts, p)
         explained.append(
             Explained(
@@ -157,6 +157,11 @@ def _posteriors(task_ids: IntArray, result: RoundResult | None) -> list[FloatArr
     found = match_rows(task_ids, result.posteriors.task_ids)
     probs = result.posteriors.probs.astype(np.float64)
     return [probs[row] if row >= 0 else None for row in found.tolist()]
+
+
+def _likeliest(p: FloatArray, given: int, classes: Sequence[str]) -> list[int]:
+    """All classes, the likeliest first; of equally likely ones the given label, then by name."""
+    return sorted(range(len(p)), key=lambda c: (-p[c], c != given, classes[c]))
 
 
 def _given_probability(p: FloatArray | None, given: int) -> float | None:

@@ -7,12 +7,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from relabel.errors import NotReadyError
+from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.policy import Policy
 from relabel.service.state import ProjectState
 from relabel.storage.artifacts import load_arrays, save_arrays
-from relabel.types import FloatArray, IntArray, Posteriors, match_rows
+from relabel.types import Consensus, FloatArray, IntArray, Posteriors, match_rows
 
 LAST = 1.0
 """Score of a task that the round could not judge: served after all others."""
@@ -22,13 +23,14 @@ LAST = 1.0
 class RoundResult:
     """What a round found. Rows are its tasks, ids increasing.
 
-    posteriors: of its tasks; counts: (N, K) votes it was trained on; priority: (N,) higher =
-    relabel sooner, diversity included; quality: the map from priority to prediction score;
-    classes: (K,) names of the columns.
+    posteriors: of its tasks; counts: (N, K) votes it was trained on; labels: (N,) what those
+    showed, -1 = none; priority: (N,) higher = relabel sooner, diversity included; quality: the map
+    from priority to prediction score; classes: (K,) names of the columns.
     """
 
     posteriors: Posteriors
     counts: IntArray
+    labels: IntArray
     priority: FloatArray
     quality: QualityMap
     classes: tuple[str, ...]
@@ -41,6 +43,7 @@ class RoundResult:
             task_ids=self.posteriors.task_ids,
             probs=self.posteriors.probs,
             counts=self.counts,
+            labels=self.labels,
             priority=self.priority,
             knots=self.quality.knots,
             quality_seed=np.int64(self.quality.seed),
@@ -55,7 +58,15 @@ class RoundResult:
             return None
         order = [self.classes.index(name) for name in classes]
         posteriors = replace(self.posteriors, probs=self.posteriors.probs[:, order])
-        return replace(self, posteriors=posteriors, counts=self.counts[:, order], classes=classes)
+        # The last place is that of no label, which stays -1.
+        places = np.array([*(classes.index(name) for name in self.classes), -1], dtype=np.int64)
+        return replace(
+            self,
+            posteriors=posteriors,
+            counts=self.counts[:, order],
+            labels=places[self.labels],
+            classes=classes,
+        )
 
     @classmethod
     def load(cls, folder: Path, name: str) -> "RoundResult":
@@ -72,9 +83,12 @@ class RoundResult:
                 f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
                 f"start another round: relabel round --project {folder.name}"
             ) from error
+        counts = arrays["counts"].astype(np.int64)
         return cls(
             Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
-            arrays["counts"].astype(np.int64),
+            counts,
+            # Rounds of earlier versions kept no labels.
+            arrays["labels"].astype(np.int64) if "labels" in arrays else leading(counts),
             arrays["priority"].astype(np.float64),
             QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
             tuple(arrays["classes"].astype(np.str_).tolist()),
@@ -97,25 +111,28 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
     judged = rows >= 0
     if not judged.any():
         return scores, np.zeros(0, dtype=np.int64)
-    counts = state.counts.votes
+    counts, consensus = state.counts.votes, state.consensus
     changed = judged.copy()
-    changed[judged] = (counts[judged] != result.counts[rows[judged]]).any(1)
+    seen = rows[judged]
+    changed[judged] = (counts[judged] != result.counts[seen]).any(1)
+    changed[judged] |= consensus.labels[judged] != result.labels[seen]
     priority = np.zeros(len(rows))
-    priority[judged] = result.priority[rows[judged]]
+    priority[judged] = result.priority[seen]
     if changed.any():
         priority[changed] = priority_of(
             state.policy,
             counts[changed],
             result.posteriors.probs[rows[changed]].astype(np.float64),
             state.initial[changed],
-            state.consensus.states[changed],
+            consensus.at(changed),
         )
     scores[judged] = result.quality.score(priority[judged])
     return scores, np.flatnonzero(changed)
 
 
 def priority_of(
-    policy: Policy, counts: IntArray, probs: FloatArray, initial: IntArray, states: IntArray
+    policy: Policy, counts: IntArray, probs: FloatArray, initial: IntArray, consensus: Consensus
 ) -> FloatArray:
     """Return (n,) relabelling priorities under the policy's score, higher = sooner."""
-    return prioritise(SCORES[policy.score](counts, probs), counts, initial, states)
+    score = SCORES[policy.score](counts, probs, labels=consensus.labels)
+    return prioritise(score, counts, initial, consensus.states)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
+from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
 from relabel.service.context import schema_of
 from relabel.service.serving import Serving, serving_of
@@ -38,8 +39,9 @@ class ProjectState:
     initial: (N,) votes given before relabelling began; new: (N,) votes and abstentions since;
     abstains: (N,) votes that could not tell; silent: (N,) people who have answered since without
     any vote; voters: (N,) votes of different people, those of unknown authors together one; given:
-    (N,) initial label, -1 = none; serving: whom Label Studio can still give which task;
-    overwritten: annotations of which somebody else than their author changed what they say.
+    (N,) initial label, -1 = none, of several the one given first; serving: whom Label Studio can
+    still give which task; overwritten: annotations of which somebody else than their author changed
+    what they say.
     """
 
     project: Project
@@ -141,7 +143,7 @@ def count_state(
         voters=voters,
         max_votes=policy.max_votes,
         tie_rule=policy.tie_rule,
-        current=tally.given,
+        current=tally.so_far,
     )
     if policy.solo:
         consensus = one_opinion(consensus, tally.counts - tally.before)
@@ -190,17 +192,19 @@ def given_answers(
 
 
 def one_opinion(consensus: Consensus, new: IntArray) -> Consensus:
-    """Settle every task that has new votes by these alone: one person works without a second.
+    """Settle tasks by their new votes alone: one person works without a second.
+
+    Where several people vote after all and no class is ahead, all votes decide as always.
 
     Args:
         consensus: of all votes.
         new: (N, K) votes given since relabelling began.
 
     """
-    voted = new.any(1)
+    said = leading(new)
     return Consensus(
-        labels=np.where(voted, new.argmax(1), consensus.labels),
-        states=np.where(voted, int(State.SETTLED), consensus.states),
+        labels=np.where(said >= 0, said, consensus.labels),
+        states=np.where(said >= 0, int(State.SETTLED), consensus.states),
     )
 
 
@@ -212,6 +216,7 @@ class _Tally:
     abstains: IntArray
     new_abstains: IntArray
     given: IntArray
+    so_far: IntArray
 
 
 def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
@@ -219,17 +224,23 @@ def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
     shape = (len(tasks), classes)
     counts, before = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     abstains, new_abstains = (np.zeros(len(tasks), dtype=np.int64) for _ in range(2))
-    rows = np.searchsorted(task_ids, [v.task_id for v in votes])
-    for row, vote in zip(rows, votes, strict=True):
-        if vote.label is None:
-            abstains[row] += 1
-            new_abstains[row] += not vote.initial
-            continue
-        counts[row, vote.label] += 1
-        if vote.initial:
-            before[row, vote.label] += 1
-    given = np.where(before.any(1), before.argmax(1), -1)
-    return _Tally(task_ids, counts, before, abstains, new_abstains, given)
+    rows = np.searchsorted(task_ids, [v.task_id for v in votes]).astype(np.int64)
+    labels = np.array([-1 if v.label is None else v.label for v in votes], dtype=np.int64)
+    said = labels >= 0
+    first = np.array([v.initial for v in votes], dtype=np.bool_)
+    np.add.at(abstains, rows[~said], 1)
+    np.add.at(new_abstains, rows[~said & ~first], 1)
+    np.add.at(counts, (rows[said], labels[said]), 1)
+    np.add.at(before, (rows[said & first], labels[said & first]), 1)
+
+    def in_order(tied: BoolArray) -> list[tuple[int, int]]:
+        """Initial votes first: by the time that new ones follow, they have decided `given`."""
+        places = np.flatnonzero(tied[rows] & said).tolist()
+        places.sort(key=lambda i: (not first[i], votes[i].at, votes[i].annotation_id or 0))
+        return list(zip(rows[places].tolist(), labels[places].tolist(), strict=True))
+
+    given, so_far = labels_so_far(before, in_order), labels_so_far(counts, in_order)
+    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far)
 
 
 def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:

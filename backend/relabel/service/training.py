@@ -86,6 +86,7 @@ def train_round(
         vectors=embedded.vectors[good],
         images=_pixels([used[i] for i in np.flatnonzero(good)], load, policy.image_size),
         given=state.given[rows],
+        shown=state.consensus.labels[rows],
     )
     selection = select(
         policy.selector,
@@ -101,7 +102,7 @@ def train_round(
         counts,
         probs.astype(np.float64),
         state.initial[rows],
-        state.consensus.states[rows],
+        state.consensus.at(rows),
     )
     head = _head(policy, priority, state.unsettled()[rows], data, selection)
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
@@ -110,6 +111,7 @@ def train_round(
     result = RoundResult(
         selection.posteriors,
         counts,
+        state.consensus.labels[rows],
         priority,
         QualityMap.fit(priority, rng),
         state.schema.classes,
@@ -172,7 +174,7 @@ def _head(
     inputs = diversity_inputs(
         policy.diversity,
         vectors=data.vectors,
-        counts=data.counts,
+        labels=data.labels,
         pool=eligible,
         contribution=selection.contribution,
         rng=np.random.default_rng([policy.seed, 4]),

@@ -47,8 +47,6 @@ def yield_curve(state: ProjectState) -> YieldCurve:
         abstains=running[:, -1],
         voters=np.maximum(total - unsure, np.minimum(total, 1)),
         max_votes=state.policy.max_votes,
-        tie_rule=state.policy.tie_rule,
-        current=given,
     )
     if state.policy.solo:
         consensus = one_opinion(consensus, since[:, :-1])

@@ -10,8 +10,9 @@ from heapq import heappop, heappush
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.numerics.labels import leading
 from relabel.simulation.annotators import NOBODY, Panel
-from relabel.simulation.campaign import Prioritise, Queue, Rules, is_settled
+from relabel.simulation.campaign import Prioritise, Queue, Rules, is_settled, takes_the_lead
 from relabel.simulation.votelog import VoteLog
 from relabel.types import FloatArray, IntArray
 
@@ -68,6 +69,7 @@ class _Desk:
         self.log = VoteLog()
         self._prioritise, self._panel, self._rules = prioritise, panel, rules
         self._counts: list[list[int]] = counts.tolist()
+        self._labels: list[int] = leading(counts).tolist()
         self._voters: list[set[int]] = [set() for _ in counts]
         self._begun = np.zeros(len(counts), dtype=bool)
         self._unfinished: list[int] = []
@@ -100,6 +102,8 @@ class _Desk:
         self.log.audit.append(False)
         votes = self._counts[task]
         votes[label] += 1
+        if takes_the_lead(votes, label, self._labels[task]):
+            self._labels[task] = label
         self._voters[task].add(person)
         cap = self._rules.max_votes
         if not is_settled(votes) and (cap is None or sum(votes) < cap):
@@ -113,4 +117,5 @@ class _Desk:
 
     def _rank(self) -> Queue:
         self.log.rounds.append(len(self.log))
-        return self._prioritise(np.asarray(self._counts, dtype=np.int64), ~self._begun)
+        counts = np.asarray(self._counts, dtype=np.int64)
+        return self._prioritise(counts, np.asarray(self._labels, dtype=np.int64), ~self._begun)

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.numerics.labels import leading
 from relabel.simulation.annotators import NOBODY, Annotators
 from relabel.simulation.votelog import VoteLog
 from relabel.types import BoolArray, IntArray
@@ -58,12 +59,12 @@ class Queue(Protocol):
     def next(self) -> int | None:
         """Return the row of the task to annotate next; None = nothing is left."""
 
-    def closed(self, task: int, votes: list[int]) -> None:
-        """Learn that a visit to the task ended with these (K,) counts."""
+    def closed(self, task: int, label: int) -> None:
+        """Learn that a visit to the task ended with this label."""
 
 
-Prioritise = Callable[[IntArray, BoolArray], Queue]
-"""Called as prioritise(counts (N, K), pool (N,)) whenever the tasks must be ranked anew."""
+Prioritise = Callable[[IntArray, IntArray, BoolArray], Queue]
+"""Called as prioritise(counts (N, K), labels (N,), pool (N,)) to rank the tasks anew."""
 
 
 def initial_counts(labels: IntArray, classes: int) -> IntArray:
@@ -82,6 +83,14 @@ def is_settled(votes: list[int]) -> bool:
     """
     most = max(votes)
     return votes.count(most) == 1 and (most > 1 or sum(votes) > 1)
+
+
+def takes_the_lead(votes: list[int], said: int, label: int) -> bool:
+    """Return whether a task shows the class `said` now: (K,) votes, the label so far or -1.
+
+    The same rule as `labels_so_far`, asked after every single vote.
+    """
+    return label < 0 or votes[said] > votes[label]
 
 
 def run_campaign(
@@ -117,6 +126,7 @@ class _Campaign:
         self.on_round = on_round
         self.rules = rules
         self.counts: list[list[int]] = counts.tolist()
+        self.labels: list[int] = leading(counts).tolist()
         self.given: list[int] = counts.sum(1).tolist()
         self.answers = [0] * len(counts)
         self.done = np.zeros(len(counts), dtype=bool)
@@ -124,7 +134,7 @@ class _Campaign:
         self.auditing = False
         self.visits = 0
         self.audit_draws = np.random.default_rng(audit_seed).random((rules.budget, 2)).tolist()
-        self.ranked_from: tuple[IntArray, BoolArray] | None = None
+        self.ranked_from: tuple[IntArray, IntArray, BoolArray] | None = None
 
     def run(self, prioritise: Prioritise, annotators: Annotators) -> None:
         """Cast votes until the budget is spent or nothing is left to ask."""
@@ -148,7 +158,7 @@ class _Campaign:
                 continue
             self.cast(task, label, annotator)
             if self.open is None:
-                queue.closed(task, self.counts[task])
+                queue.closed(task, self.labels[task])
 
     def rank(self, prioritise: Prioritise) -> Queue:
         """Rank the tasks anew."""
@@ -170,8 +180,8 @@ class _Campaign:
         every = self.rules.update_every
         return every is not None and len(self.log) - self.log.rounds[-1] >= every
 
-    def start_round(self) -> tuple[IntArray, BoolArray]:
-        """Note the start of a round and return the counts and the pool to rank from."""
+    def start_round(self) -> tuple[IntArray, IntArray, BoolArray]:
+        """Note the start of a round and return counts, labels and the pool to rank from."""
         self.log.rounds.append(len(self.log))
         if self.rules.closing == "vote":
             self.done[:] = [self.is_capped(task) for task in range(len(self.counts))]
@@ -179,7 +189,7 @@ class _Campaign:
         if self.rules.closing == "expert":
             counts[self.log.tasks] = 0
             counts[self.log.tasks, self.log.labels] = 2  # as many as make a label settled
-        self.ranked_from = counts, ~self.done
+        self.ranked_from = counts, np.asarray(self.labels, dtype=np.int64), ~self.done
         return self.ranked_from
 
     def pick(self, queue: Queue) -> int | None:
@@ -202,6 +212,8 @@ class _Campaign:
         log.annotators.append(annotator)
         log.audit.append(self.auditing)
         votes[label] += 1
+        if self.rules.closing == "expert" or takes_the_lead(votes, label, self.labels[task]):
+            self.labels[task] = label
         self.answers[task] += 1
         self.open = task
         if self.rules.closing != "majority" or is_settled(votes) or self.is_capped(task):

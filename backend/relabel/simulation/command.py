@@ -163,7 +163,7 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
         initial = make_noise(setting.noise, data, generator(0, "noise"), rate=setting.noise_rate)
     counts = initial_counts(initial, len(data.classes))
     selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
-    score = scores_of(method.score, counts, selection, np.random.default_rng(0))
+    score = scores_of(method.score, counts, initial, selection, np.random.default_rng(0))
     limit = Settings.from_env().max_image_pixels
     if not write_ranking(out, data, counts, selection, score, max_pixels=limit):
         console.print(f"No ranking.png: {data.name} has no images in memory or on disk.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.consensus.majority import majority
+from relabel.numerics.labels import leading
 from relabel.simulation.campaign import Rules
 from relabel.simulation.votelog import VoteLog, running_counts
 from relabel.types import BoolArray, FloatArray, IntArray, State
@@ -72,7 +73,7 @@ def visits_of(log: VoteLog, counts: IntArray, rules: Rules) -> Visits:
     if rules.max_votes is not None:
         ended |= rows.sum(1) >= rules.max_votes
     tasks = np.asarray(log.tasks, dtype=np.int64)
-    before, after = _label_history(tasks, np.where(settled, new, -1), _initial(counts))
+    before, after = _label_history(tasks, np.where(settled, new, -1), leading(counts))
     return Visits(
         ends=np.flatnonzero(ended) + 1,
         tasks=tasks[ended],
@@ -117,11 +118,6 @@ def reference_area(curves: list[Curve]) -> FloatArray:
     )
     lines = [np.interp(grid, c.votes[1:], c.correct[1:]) for c in curves]
     return np.array([(line[1:] + line[:-1]).mean() / 2 for line in lines])
-
-
-def _initial(counts: IntArray) -> IntArray:
-    labels: IntArray = np.where(counts.any(1), counts.argmax(1), -1)
-    return labels
 
 
 def _label_history(

@@ -172,8 +172,8 @@ def _votes_to(
 
 
 def _in_order(score: FloatArray) -> Prioritise:
-    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
-        order = np.argsort(-score[: len(counts)], kind="stable")
+    def prioritise(_: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
+        order = np.argsort(-score[: len(labels)], kind="stable")
         return OrderedQueue(order[pool[order]])
 
     return prioritise

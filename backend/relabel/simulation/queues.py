@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from relabel.simulation.campaign import Prioritise, Queue
+from relabel.simulation.campaign import Prioritise, Queue, initial_counts
 from relabel.types import BoolArray, FloatArray, IntArray
 
 
@@ -20,7 +20,7 @@ class OrderedQueue:
         """Return the next row; None at the end."""
         return next(self._rows, None)
 
-    def closed(self, task: int, votes: list[int]) -> None:
+    def closed(self, task: int, label: int) -> None:
         """Leave the order as it is."""
 
 
@@ -30,10 +30,10 @@ class RescoringQueue:
     def __init__(
         self,
         scores: FloatArray,
-        rescore: Callable[[int, list[int]], float],
+        rescore: Callable[[int, int], float],
         rng: np.random.Generator,
     ) -> None:
-        """scores: (N,) higher = sooner; rescore(task, votes (K,)) -> the task's new score."""
+        """scores: (N,) higher = sooner; rescore(task, label) -> the task's new score."""
         self._rescore = rescore
         self._ties: list[float] = rng.random(len(scores)).tolist()
         pairs = enumerate(zip(scores.tolist(), self._ties, strict=True))
@@ -44,16 +44,16 @@ class RescoringQueue:
         """Take the best task out of the queue; `closed` puts it back."""
         return heappop(self._heap)[2] if self._heap else None
 
-    def closed(self, task: int, votes: list[int]) -> None:
-        """Put the task back with the score that its votes now give it."""
-        heappush(self._heap, (-self._rescore(task, votes), self._ties[task], task))
+    def closed(self, task: int, label: int) -> None:
+        """Put the task back with the score that its label now gives it."""
+        heappush(self._heap, (-self._rescore(task, label), self._ties[task], task))
 
 
 def random_order(seed: int) -> Prioritise:
     """Return the baseline: every task once, in random order."""
 
-    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
-        order = np.random.default_rng(seed).permutation(len(counts))
+    def prioritise(_: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
+        order = np.random.default_rng(seed).permutation(len(labels))
         return OrderedQueue(order[pool[order]])
 
     return prioritise
@@ -66,24 +66,21 @@ def oracle_order(
 
     score(counts (N, K), distributions) is the production score `ratio`: the probability that the
     label is wrong per expected vote. As in the reference code of Bernhardt et al. 2022, a task is
-    judged as if its label were its only vote, so a table of one score per task and label holds all.
+    judged as if its label were its only vote, so a table of one score per task and label holds all,
+    the last column for a task without any.
     (With all votes counted, a second vote for a wrong label makes the task look cheap, since the
     next vote cannot undo the majority; that oracle is weaker.)
     """
     n, k = distributions.shape
-    table = np.stack([score(_only(np.full(n, c), k), distributions) for c in range(k)], axis=1)
+    only = [initial_counts(np.full(n, label), k) for label in (*range(k), -1)]
+    table = np.stack([score(counts, distributions) for counts in only], axis=1)
     rows: list[list[float]] = table.tolist()
 
-    def rescore(task: int, votes: list[int]) -> float:
-        return rows[task][votes.index(max(votes))]
+    def rescore(task: int, label: int) -> float:
+        return rows[task][label]
 
-    def prioritise(counts: IntArray, pool: BoolArray) -> Queue:
-        scores = np.where(pool, table[np.arange(n), counts.argmax(1)], -np.inf)
+    def prioritise(_: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
+        scores = np.where(pool, table[np.arange(n), labels], -np.inf)
         return RescoringQueue(scores, rescore, np.random.default_rng(seed))
 
     return prioritise
-
-
-def _only(labels: IntArray, classes: int) -> IntArray:
-    counts: IntArray = np.eye(classes, dtype=np.int64)[labels]
-    return counts

@@ -93,17 +93,21 @@ def training_data(data: Dataset, counts: IntArray) -> TrainingData:
 
 
 def scores_of(
-    name: str, counts: IntArray, selection: Selection, rng: np.random.Generator
+    name: str,
+    counts: IntArray,
+    labels: IntArray,
+    selection: Selection,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Return (N,) scores, higher = relabel sooner, of a production score or of a peer."""
     probs = selection.posteriors.probs
     if name in PEERS:
-        return PEERS[name](counts, probs)
+        return PEERS[name](counts, probs, labels)
     if name == "random":
-        return SCORES[name](counts, probs, rng=rng)
+        return SCORES[name](counts, probs, labels=labels, rng=rng)
     if name == "bald" and selection.members is not None:
-        return SCORES[name](counts, selection.members)
-    return SCORES[name](counts, probs)
+        return SCORES[name](counts, selection.members, labels=labels)
+    return SCORES[name](counts, probs, labels=labels)
 
 
 def model_order(
@@ -129,13 +133,13 @@ def model_order(
         on_scores: told the (N,) scores of each ranking.
     """
 
-    def rank(counts: IntArray, pool: BoolArray) -> Queue:
+    def rank(counts: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
         selection = select(counts if learn_from is None else learn_from)
         rng = np.random.default_rng([seed, int(counts.sum())])
-        score = scores_of(method.score, counts, selection, rng)
+        score = scores_of(method.score, counts, labels, selection, rng)
         on_scores(score)
         diversity = method.diversity
-        options = spread(diversity, counts, pool, selection) if spread else {}
+        options = spread(diversity, labels, pool, selection) if spread else {}
         n = len(score) if diversity == "none" else (batch or BATCH)
         chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng, **options)
         return OrderedQueue(order_of(score, counts, pool, chosen))
@@ -157,7 +161,7 @@ def two_phase_order(
         device: that they are trained on.
     """
 
-    def rank(now: IntArray, pool: BoolArray) -> Queue:
+    def rank(now: IntArray, _: IntArray, pool: BoolArray) -> Queue:
         clean = kept_by_either(select(counts))
         strategy = TwoPhase(training_data(data, counts), clean, query, Run(seed, device))
         return OrderedQueue(strategy.order(now, pool))

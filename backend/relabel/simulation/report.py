@@ -15,6 +15,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from relabel.learning.selection import Selection
+from relabel.numerics.labels import leading
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
 from relabel.pictures import pixels
 from relabel.simulation.curves import minimal_curve
@@ -236,7 +237,8 @@ def _minimal(setting: Setting, rows: Sequence[Row], votes: IntArray) -> FloatArr
 def _picture(
     data: Dataset, row: int, counts: IntArray, loss: float, doubt: float, max_pixels: int
 ) -> Picture:
-    label, true = data.classes[counts[row].argmax()], data.classes[data.truth[row]]
+    first, true = int(leading(counts[row : row + 1])[0]), data.classes[data.truth[row]]
+    label = data.classes[first] if first >= 0 else "no label"
     told = label if label == true else f"{label} (is {true})"
     shown = pixels(data.picture(row, max_pixels=max_pixels))
     return Picture(shown, f"{told}\nCE {loss:.2f}  H {doubt:.2f}")

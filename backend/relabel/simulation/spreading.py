@@ -12,7 +12,7 @@ from relabel.simulation.dataset import Dataset
 from relabel.types import BoolArray, IntArray
 
 Spread = Callable[[str, IntArray, BoolArray, Selection], dict[str, Any]]
-"""spread(diversity, counts (N, K), pool (N,), selection) -> options of `select_batch`."""
+"""spread(diversity, labels (N,), pool (N,), selection) -> options of `select_batch`."""
 
 
 def spread_over(data: Dataset, seed: int) -> Spread:
@@ -20,17 +20,17 @@ def spread_over(data: Dataset, seed: int) -> Spread:
     kept: dict[str, Any] = {}
 
     def options(
-        diversity: str, counts: IntArray, pool: BoolArray, selection: Selection
+        diversity: str, labels: IntArray, pool: BoolArray, selection: Selection
     ) -> dict[str, Any]:
         if diversity == "none":
             return {}
         if data.features is None and diversity != "quotas":
             raise ConfigurationError(f"diversity={diversity!r} needs features of {data.name}.")
-        vectors = np.zeros((len(counts), 1), np.float32) if data.features is None else data.features
+        vectors = np.zeros((len(labels), 1), np.float32) if data.features is None else data.features
         inputs = diversity_inputs(
             diversity,
             vectors=vectors,
-            counts=counts,
+            labels=labels,
             pool=pool,
             contribution=selection.contribution,
             rng=np.random.default_rng(seed),

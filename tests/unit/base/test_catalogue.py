@@ -32,7 +32,7 @@ def test_options_of_a_way_to_spread_are_what_the_data_does_not_give(name):
     given = diversity_inputs(
         name,
         vectors=np.eye(12, dtype=np.float32),
-        counts=np.eye(12, dtype=np.int64),
+        labels=np.arange(12),
         pool=np.ones(12, dtype=bool),
         contribution=np.ones(12),
         rng=np.random.default_rng(0),

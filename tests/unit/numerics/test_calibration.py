@@ -61,6 +61,12 @@ def test_reliability_by_hand():
     assert found.error == pytest.approx((0.4 + 0.3 + 3 * (2.8 / 3 - 2 / 3)) / 5)
 
 
+def test_where_two_classes_are_likeliest_half_of_the_votes_are_expected():
+    probs, counts = np.full((2, 2), 0.5), np.array([[1, 0], [0, 3]])
+    assert reliability(probs, counts).error == 0
+    assert reliability(probs, counts[::-1]).error == 0
+
+
 def test_calibrating_lowers_the_expected_calibration_error():
     skewed, counts, honest = drawn(0.4)
     before = reliability(skewed, counts).error

@@ -41,6 +41,12 @@ def test_quotas_take_turns_between_classes_by_score():
     assert picks.tolist() == [0, 4, 5, 1, 6, 2]
 
 
+def test_tasks_without_a_class_have_no_turn():
+    classes = np.array([-1, 0, -1, 0, 1])
+    picks = by_class(np.ones(5), np.arange(5), 5, classes=classes)
+    assert picks.tolist() == [1, 4, 3, 0, 2]
+
+
 def test_quotas_refuse_classes_of_other_tasks():
     with pytest.raises(InvalidValuesError, match=r"classes has shape \(6,\); expected \(7,\)"):
         by_class(np.ones(7), np.arange(7), 2, classes=np.zeros(6, dtype=int))

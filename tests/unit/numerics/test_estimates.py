@@ -25,9 +25,9 @@ def project(seed=0, n=4000, rate=0.2, sharpness=6.0):
 
 
 def test_doubt_is_what_the_posterior_leaves_to_other_classes():
-    counts = np.array([[0, 1], [2, 1], [0, 0]])
+    labels = np.array([1, 0, -1])
     probs = np.array([[0.3, 0.7], [0.1, 0.9], [0.5, 0.5]])
-    np.testing.assert_allclose(doubt(counts, probs), [0.3, 0.9, np.nan])
+    np.testing.assert_allclose(doubt(labels, probs), [0.3, 0.9, np.nan])
 
 
 def test_the_confident_joint_by_hand():
@@ -36,6 +36,12 @@ def test_the_confident_joint_by_hand():
     probs = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.4, 0.6], [0, 1]])
     assert confident_joint(given, probs).tolist() == [[2, 0], [1, 1]]
     np.testing.assert_allclose(noise_matrix(given, probs), [[1, 0], [1 / 3, 2 / 3]])
+
+
+def test_a_model_that_does_not_know_finds_no_label_wrong():
+    given, even = np.array([0, 1, 2, 1]), np.full((4, 3), 1 / 3)
+    assert confident_joint(given, even).tolist() == np.diag([1, 2, 1]).tolist()
+    assert noise_rate(given, even).value == 0
 
 
 def test_the_noise_matrix_is_that_of_cleanlab():

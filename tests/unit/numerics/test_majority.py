@@ -45,12 +45,12 @@ def test_votes_are_drawn_until_a_strict_majority(start, draws, used, end):
     [
         ([0, 0, 0], OPEN, -1),
         ([0, 1, 0], OPEN, 1),
-        ([0, 1, 1], TIED, 1),
-        ([1, 1, 1], TIED, 0),
+        ([0, 1, 1], TIED, -1),
+        ([1, 1, 1], TIED, -1),
         ([0, 2, 0], SETTLED, 1),
-        ([2, 2, 1], TIED, 0),
+        ([2, 2, 1], TIED, -1),
         ([1, 1, 2], SETTLED, 2),
-        ([5, 5, 0], AMBIGUOUS, 0),
+        ([5, 5, 0], AMBIGUOUS, -1),
         ([5, 6, 0], SETTLED, 1),
         ([4, 5, 0], SETTLED, 1),
     ],
@@ -115,18 +115,23 @@ TIES = np.array([[1, 1, 0], [0, 2, 2], [1, 1, 1], [0, 2, 0]])
 
 @pytest.mark.parametrize(
     ("rule", "labels"),
-    [("lowest", [0, 1, 0, 1]), ("current", [1, 1, 2, 1]), ("posterior", [1, 2, 2, 1])],
+    [
+        ("none", [-1, -1, -1, 1]),
+        ("lowest", [0, 1, 0, 1]),
+        ("current", [1, -1, 2, 1]),
+        ("posterior", [1, 2, -1, 1]),
+    ],
 )
 def test_tie_rules_choose_among_the_top_classes(rule, labels):
     current = np.array([1, 0, 2, 0])
-    probs = np.array([[0.1, 0.2, 0.7], [0.6, 0.1, 0.3], [0.1, 0.2, 0.7], [0.9, 0.05, 0.05]])
+    probs = np.array([[0.1, 0.2, 0.7], [0.6, 0.1, 0.3], [0.4, 0.2, 0.4], [0.9, 0.05, 0.05]])
     found = majority(TIES, tie_rule=rule, current=current, probs=probs).labels
     assert found.tolist() == labels
 
 
-def test_the_current_rule_takes_the_lowest_where_there_is_no_current_label():
+def test_the_current_rule_shows_no_label_where_there_is_none_yet():
     labels = majority(TIES, tie_rule="current", current=np.full(4, -1)).labels
-    assert labels.tolist() == [0, 1, 0, 1]
+    assert labels.tolist() == [-1, -1, -1, 1]
 
 
 def test_the_random_rule_chooses_every_top_class_equally_often_and_no_other():
@@ -146,7 +151,7 @@ def test_a_tie_rule_names_the_input_that_it_misses(rule):
 def test_an_unknown_tie_rule_lists_the_known_ones():
     with pytest.raises(ConfigurationError, match="'coin'; choose one of current, lowest"):
         majority(TIES, tie_rule="coin")
-    assert set(TIE_RULES) == {"lowest", "current", "posterior", "random"}
+    assert set(TIE_RULES) == {"none", "lowest", "current", "posterior", "random"}
 
 
 def test_a_cap_below_two_is_refused():

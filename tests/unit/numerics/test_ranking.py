@@ -33,6 +33,14 @@ def test_close_scores_stay_apart():
     assert (np.diff(priority) < 0).all()
 
 
+def test_scores_that_differ_by_rounding_share_a_priority():
+    scores = np.array([0.1 + 0.2, 0.3, 27.631021115928548, 27.631021115928544])
+    counts = np.tile([1, 0], (4, 1))
+    priority = prioritise(scores, counts, np.ones(4, dtype=int), np.zeros(4, dtype=int))
+    assert len(set(scores)) == 4
+    assert len(set(priority)) == 2
+
+
 def test_one_vote_changes_one_priority():
     rng = np.random.default_rng(0)
     counts, scores = np.eye(3, dtype=int)[rng.integers(0, 3, 20)], rng.normal(size=20)

@@ -29,8 +29,13 @@ NEEDS_LABEL = [
 ]
 
 
-def score(name, counts, probs):
-    options = {"rng": np.random.default_rng(0)} if name == "random" else {}
+SHOWN = np.array([0, 1, 2, 0, 0, 0])
+"""Of the tied fourth task, the first class."""
+
+
+def score(name, counts, probs, **options):
+    if name == "random":
+        options["rng"] = np.random.default_rng(0)
     return SCORES[name](counts, probs, **options)
 
 
@@ -49,7 +54,48 @@ def score(name, counts, probs):
     ],
 )
 def test_scores_of_six_worked_tasks(name, expected):
-    np.testing.assert_allclose(score(name, COUNTS, PROBS), expected, atol=1e-6)
+    np.testing.assert_allclose(score(name, COUNTS, PROBS, labels=SHOWN), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in SCORES if n != "random"])
+def test_mirror_images_have_one_score(name):
+    """One vote each for two classes, and the same model the other way round."""
+    one, other = score(name, np.array([[1, 1], [1, 1]]), np.array([[0.9, 0.1], [0.1, 0.9]]))
+    assert one == pytest.approx(other, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "contradicted", "unknown"),
+    [
+        ("tiered_phi", 1.203973, 30.203058, 15.703515),
+        ("corractive", 0.105361, 2.302585, 1.203973),
+        ("label_margin", -0.8, 0.8, 0),
+    ],
+)
+def test_a_tied_task_is_judged_by_the_label_that_is_shown(name, kept, contradicted, unknown):
+    counts, probs = np.ones((3, 2), dtype=int), np.array([[0.9, 0.1]] * 3)
+    found = score(name, counts, probs, labels=np.array([0, 1, -1]))
+    np.testing.assert_allclose(found, [kept, contradicted, unknown], atol=1e-6)
+
+
+def test_a_label_that_shares_the_largest_probability_is_not_contradicted():
+    counts = np.eye(2, dtype=int)
+    found = score("tiered_phi", counts, np.full((2, 2), 0.5))
+    np.testing.assert_allclose(found, np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1], r"labels has shape \(2,\); expected \(6,\)"),
+        ([0, 0, 0, 0, 0, 3], r"labels lie in \[0, 3\]; expected -1 \(none\) or one of the 3"),
+        ([-2, 0, 0, 0, 0, 0], r"labels lie in \[-2, 0\]"),
+    ],
+)
+@pytest.mark.parametrize("name", SCORES)
+def test_labels_that_are_none_of_the_classes_are_refused(name, labels, message):
+    with pytest.raises(InvalidValuesError, match=message):
+        score(name, COUNTS, PROBS, labels=np.array(labels))
 
 
 def test_phi_in_base_three():
@@ -143,7 +189,8 @@ def test_activelab_counts_further_votes_as_evidence():
     counts = np.array([[2, 0], [1, 1]])
     probs = np.array([[0.9, 0.1], [0.9, 0.1]])
     expected = [-(0.95 * 3 + 0.5) / 4, -(0.45 * 3 + 0.5) / 4]
-    np.testing.assert_allclose(score("activelab", counts, probs), expected)
+    shown = np.array([0, 0])
+    np.testing.assert_allclose(score("activelab", counts, probs, labels=shown), expected)
 
 
 def test_ratio_is_the_gain_per_expected_vote():

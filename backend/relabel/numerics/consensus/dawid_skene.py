@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from relabel.errors import InvalidValuesError
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.table import VoteTable
+from relabel.numerics.labels import likeliest
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 
 
@@ -113,8 +114,9 @@ def dawid_skene(
 ) -> Consensus:
     """Label every task by the largest posterior of the model; states are those of `majority`.
 
-    Falls back to the majority's labels where no task has two votes to compare, and where the fit
-    has switched classes, which shows as annotators that are right less often than by chance.
+    A task whose posterior is largest at several classes shows no label. Falls back to the
+    majority's labels where no task has two votes to compare, and where the fit has switched
+    classes, which shows as annotators that are right less often than by chance.
 
     Args:
         counts: (N, K) votes, as in `majority`.
@@ -125,7 +127,7 @@ def dawid_skene(
         one_coin_below: See `fit_dawid_skene`.
 
     Returns:
-        Labels (-1 where there are no votes) and states.
+        Labels (-1 where there are no votes, or none is ahead) and states.
     """
     by_majority = majority(counts, abstains=abstains, max_votes=max_votes)
     if counts.sum(1).max(initial=0) < 2:
@@ -135,5 +137,5 @@ def dawid_skene(
     accuracy = np.einsum("acc,c->a", fit.confusion, fit.prior)
     if given @ accuracy / given.sum() <= 1 / votes.n_classes:
         return by_majority
-    labels = np.where(counts.any(1), fit.posterior.argmax(1), -1)
+    labels = np.where(counts.any(1), likeliest(fit.posterior), -1)
     return Consensus(labels=labels, states=by_majority.states)

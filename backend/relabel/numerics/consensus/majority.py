@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.numerics.labels import leading, likeliest, top_classes
 from relabel.numerics.posteriors import normalise
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray, State
 
@@ -21,7 +22,7 @@ def majority(
     silent: IntArray | None = None,
     voters: IntArray | None = None,
     max_votes: int = 10,
-    tie_rule: str = "lowest",
+    tie_rule: str = "none",
     current: IntArray | None = None,
     probs: FloatArray | None = None,
     rng: np.random.Generator | None = None,
@@ -46,7 +47,8 @@ def majority(
         rng: Needed by the tie rule "random".
 
     Returns:
-        Labels (-1 where there are no votes) and states.
+        Labels (-1 where there are no votes, or where the tie rule shows none) and states. But for
+        the rule "lowest", the order of the classes decides nothing.
 
     Raises:
         InvalidValuesError: An array of the wrong shape, or the tie rule's input is missing.
@@ -54,18 +56,17 @@ def majority(
     """
     _check(counts, max_votes, tie_rule, abstains=abstains, silent=silent, voters=voters)
     total = counts.sum(1)
-    top = (counts == counts.max(1, keepdims=True)) & (total > 0)[:, None]
-    several = top.sum(1) > 1
+    labels = leading(counts)
+    several = (labels < 0) & (total > 0)
     abstained = np.zeros_like(total) if abstains is None else abstains
     answers = total + abstained + (0 if silent is None else silent)
     states = np.full(len(counts), int(State.OPEN), dtype=np.int64)
     states[several & (total >= 2)] = State.TIED
     states[(answers >= max_votes) | (abstained >= ABSTAIN_LIMIT)] = State.AMBIGUOUS
     states[~several & ((total if voters is None else voters) >= 2)] = State.SETTLED
-    labels = np.where(total > 0, top.argmax(1), -1)
     if several.any():
         labels[several] = TIE_RULES[tie_rule](
-            top[several],
+            top_classes(counts[several]),
             current=None if current is None else current[several],
             probs=None if probs is None else probs[several],
             rng=rng,
@@ -88,24 +89,29 @@ def _check(counts: IntArray, max_votes: int, tie_rule: str, **per_task: IntArray
         )
 
 
+def _none(top: BoolArray, **_: object) -> IntArray:
+    """No label."""
+    return np.full(len(top), -1, dtype=np.int64)
+
+
 def _lowest(top: BoolArray, **_: object) -> IntArray:
     """The class that comes first in the labelling config."""
     return np.asarray(top.argmax(1))
 
 
 def _current(top: BoolArray, *, current: IntArray | None, **_: object) -> IntArray:
-    """The label so far if it is among the top classes, else the lowest index."""
+    """The label so far if it is among the top classes, else none."""
     if current is None:
         raise InvalidValuesError("The tie rule 'current' needs `current`, the labels so far.")
     kept = (current >= 0) & top[np.arange(len(top)), current]
-    return np.where(kept, current, top.argmax(1))
+    return np.where(kept, current, -1)
 
 
 def _posterior(top: BoolArray, *, probs: FloatArray | None, **_: object) -> IntArray:
-    """The top class that the posterior finds likeliest."""
+    """The top class that the posterior finds likeliest, none if several are."""
     if probs is None:
         raise InvalidValuesError("The tie rule 'posterior' needs `probs`, the class probabilities.")
-    return np.asarray(np.where(top, probs, -1.0).argmax(1))
+    return likeliest(np.where(top, probs, -1.0))
 
 
 def _random(top: BoolArray, *, rng: np.random.Generator | None, **_: object) -> IntArray:
@@ -116,6 +122,7 @@ def _random(top: BoolArray, *, rng: np.random.Generator | None, **_: object) -> 
 
 
 TIE_RULES: dict[str, TieRule] = {
+    "none": _none,
     "lowest": _lowest,
     "current": _current,
     "posterior": _posterior,
