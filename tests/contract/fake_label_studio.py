@@ -54,6 +54,7 @@ class FakeLabelStudio:
         # oldest first; and which said what when the backend was connected.
         self.said: dict[int, list[tuple[int, str]]] = {}
         self.initial: dict[int, tuple[int, str]] = {}
+        self.deleted: set[int] = set()
         self._numbers = itertools.count(1)
         self._moment = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -185,6 +186,7 @@ class FakeLabelStudio:
 
     def delete_user(self, person: int) -> None:
         """Delete an account: its annotations stay without an author, and nothing is told."""
+        self.deleted.add(person)
         for body in self.annotations.values():
             for key in ("completed_by", "updated_by"):
                 body[key] = None if body[key] == person else body[key]

@@ -2,6 +2,7 @@
 
 import pytest
 from relabel.labelstudio.contract import TAB_TITLE
+from relabel.service.queue_preview import explain, undecided_rows
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.types import State
 from wiring import deliver, publish_round, state_of
@@ -176,6 +177,8 @@ def test_answers_without_a_vote_come_to_an_end_that_is_named(context, fake, make
     assert ids[0] not in fake.open_tasks(number)
     assert fake.next_task(3) == ids[1]
     assert state.spent == 0
+    (shown,) = explain(state, undecided_rows(state, 9), None, None)
+    assert (shown.task_id, shown.state) == (ids[0], "no answer")
 
 
 def test_a_task_with_some_votes_and_some_answers_without_is_ambiguous(context, fake, make):

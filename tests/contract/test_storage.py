@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from postgresql import MissingError, running_postgresql
@@ -293,6 +294,78 @@ def test_an_id_that_moved_to_another_task_follows_the_truth(engine):
     truth(engine, [8], annotation(3, "dog", task=8, made=5))
     assert stored(engine, [8]) == {3: "dog"}
     assert stored(engine, [7]) == {}
+
+
+# -- annotations: what is kept although Label Studio no longer says it -------------------------
+BOTH = pytest.mark.parametrize("read", [False, True], ids=["event", "reading"])
+
+
+def see(engine, read, *seen):
+    """Take annotations over, from events or from a reading."""
+    if read:
+        truth(engine, [a.task_id for a in seen], *seen)
+    else:
+        take(engine, *seen)
+
+
+def only(engine):
+    with reading(engine) as connection:
+        (found,) = list_annotations(connection, P)
+    return found
+
+
+@BOTH
+def test_the_author_of_a_deleted_user_is_kept(engine, read):
+    take(engine, annotation(3))
+    see(engine, read, annotation(3, "dog", person="", changed=5))
+    assert (only(engine).annotator, only(engine).choice) == ("1", "dog")
+
+
+@BOTH
+def test_an_author_is_not_kept_for_another_annotation_with_the_same_id(engine, read):
+    take(engine, annotation(3))
+    delete(engine, 3)
+    see(engine, read, annotation(3, person="", made=5))
+    assert only(engine).annotator == ""
+
+
+@BOTH
+def test_whoever_changed_what_it_says_is_kept_until_it_says_something_else(engine, read):
+    take(engine, annotation(3))
+    see(engine, read, annotation(3, changed=4, editor="8"))
+    assert only(engine).editor == ""
+    see(engine, read, annotation(3, "dog", changed=5, editor="8"))
+    see(engine, read, annotation(3, "dog", changed=6, editor=""))
+    assert only(engine).editor == "8"
+    see(engine, read, annotation(3, "bird", changed=7, editor=""))
+    assert only(engine).editor == ""
+
+
+@BOTH
+def test_what_it_said_at_the_beginning_is_kept_for_ever(engine, read):
+    take(engine, annotation(3, editor="2", initial=True))
+    for minute, choice in ((5, "dog"), (6, "bird")):
+        see(engine, read, annotation(3, choice, changed=minute, initial=minute == 5))
+    found = only(engine)
+    assert (found.initial, found.initial_kind, found.initial_choice) == (True, "label", "cat")
+    assert (found.initial_editor, found.initial_at) == ("2", moment(1))
+    assert (found.kind, found.choice, found.changed) == (Kind.LABEL, "bird", True)
+
+
+@BOTH
+def test_a_new_annotation_with_the_id_of_an_initial_one_has_no_beginning(engine, read):
+    take(engine, annotation(3, initial=True))
+    delete(engine, 3)
+    see(engine, read, annotation(3, "dog", made=5))
+    assert (only(engine).initial, only(engine).initial_kind) == (False, "")
+
+
+def test_changes_of_initial_labels_are_counted_among_the_votes_since(engine):
+    take(engine, annotation(1, person="9", initial=True), annotation(2, person="9", initial=True))
+    take(engine, annotation(2, "dog", person="9", initial=True, changed=5))
+    take(engine, annotation(4, person=""), annotation(5, person=""))
+    with reading(engine) as connection:
+        assert count_new_votes(connection, P) == 3
 
 
 def test_votes_since_the_beginning_are_counted_once_per_person_and_task(engine):
@@ -610,6 +683,64 @@ def test_a_new_store_has_all_tables_and_columns(new_address):
             assert columns[column.name]["nullable"] == column.nullable, (table.name, column.name)
         indexes = {index["name"] for index in found.get_indexes(table.name)}
         assert indexes == {index.name for index in table.indexes}
+    engine.dispose()
+
+
+OLD_ANNOTATION = text(
+    "INSERT INTO annotations VALUES (4, :number, 7, :author, :kind, :choice, :made, :changed, "
+    ":saved_by, :initial, :deleted, 0.0)"
+)
+
+
+def test_a_store_of_an_earlier_version_keeps_its_labels_as_initial_ones(new_address):
+    if new_address.startswith("sqlite"):
+        Path(new_address.removeprefix("sqlite:///")).parent.mkdir(parents=True)
+    engine = connect(new_address)
+    migrate(engine, "0002")
+    late = "2026-01-01T00:01:00.390000Z"
+    soon = "2026-01-01T00:01:00.013900Z"
+    rows = [
+        # number, author, saved by, last saved, kind, choice, initial
+        (1, "9", "9", moment(1), "label", "cat", True),
+        (2, "9", "8", soon, "label", "dog", True),
+        (3, "9", "8", late, "label", "dog", True),
+        (4, "9", "9", late, "empty", "", True),
+        (5, "1", "8", late, "label", "cat", False),
+        (6, "1", "", "", "cancelled", "", False),
+    ]
+    names = ("number", "author", "saved_by", "changed", "kind", "choice", "initial")
+    with engine.begin() as connection:
+        connection.execute(
+            OLD_ANNOTATION,
+            [
+                dict(zip(names, row, strict=True)) | {"made": moment(1), "deleted": row[0] == 6}
+                for row in rows
+            ],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO projects (id, created_at, title, label_config, extra_params, "
+                "connected_at, before, high_water, train_requested, paused, note) VALUES "
+                "(4, '', 'mine', '', '', '', '{}', 'x', :no, :no, '')"
+            ),
+            {"no": False},
+        )
+    migrate(engine)
+    with reading(engine) as connection:
+        found = {row.annotation_id: row for row in connection.execute(select(annotations))}
+        assert get_project(connection, P).skip_queue == ""
+    beginnings = {n: (r.initial_kind, r.initial_choice, r.initial_editor) for n, r in found.items()}
+    assert beginnings == {
+        1: ("label", "cat", ""),
+        2: ("label", "dog", ""),
+        3: ("label", "dog", "8"),
+        4: ("empty", "", ""),
+        5: ("", "", ""),
+        6: ("", "", ""),
+    }
+    assert [found[n].editor for n in range(1, 7)] == ["", "", "8", "", "8", ""]
+    assert [found[n].initial_at for n in range(1, 7)] == [moment(1), soon, late, late, "", ""]
+    assert found[6].deleted
     engine.dispose()
 
 

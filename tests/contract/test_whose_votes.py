@@ -145,6 +145,26 @@ def test_an_old_label_and_a_new_one_of_the_same_person_both_count(context, fake,
     assert counted(context, number, ids[0]) == {"cat": 1, "bird": 1}
 
 
+def test_an_imported_label_that_was_changed_before_it_was_read_is_a_vote(context, fake, running):
+    """What it was at first nobody knows any more."""
+    number, _ = running
+    (task,) = fake.add_tasks(number, ["cat"])
+    fake.change(max(fake.annotations), "dog", by=2)
+    fake.events.clear()
+    sweep(context, number)
+    assert counted(context, number, task) == {"dog": 1}
+    assert new_votes(context, number) == {(task, "2", "dog")}
+
+
+def test_an_imported_label_that_was_changed_after_it_was_read_stands(context, fake, running, tell):
+    number, _ = running
+    (task,) = fake.add_tasks(number, ["cat"])
+    deliver(context, fake)
+    fake.change(max(fake.annotations), "dog", by=2)
+    tell(number)
+    assert counted(context, number, task) == {"cat": 1, "dog": 1}
+
+
 def test_a_deleted_old_label_is_gone(context, fake, running, tell):
     number, ids = running
     fake.delete_annotation(1)

@@ -141,8 +141,13 @@ def read_annotation(
         editor=_editor(person(body.get("updated_by")), author, created_at, updated_at),
         initial=created_at <= connected_at
         # Whoever is quick may judge a task seconds after its import: only a task that came after
-        # connecting can have brought labels that were not there at the time.
-        or (task_created_at > connected_at and _soon(created_at, task_created_at, IMPORT_SECONDS)),
+        # connecting can have brought labels that were not there at the time. What such a label was
+        # is not known of one that was changed before anybody read it: that is a new answer.
+        or (
+            task_created_at > connected_at
+            and _soon(created_at, task_created_at, IMPORT_SECONDS)
+            and _soon(updated_at, created_at, CREATION_SECONDS)
+        ),
     )
 
 

@@ -101,9 +101,10 @@ def next_rows(state: ProjectState, limit: int) -> IntArray:
 
 
 def undecided_rows(state: ProjectState, limit: int) -> IntArray:
-    """Return the rows of tasks with new votes that are ambiguous or tied, ambiguous first."""
+    """Return the rows of tasks that people left ambiguous or tied, ambiguous first."""
     states = state.consensus.states
     wanted = ((states == State.AMBIGUOUS) | (states == State.TIED)) & state.touched()
+    wanted |= state.unanswered()
     rows = np.flatnonzero(wanted)
     return rows[np.argsort(-states[rows], kind="stable")][:limit]
 
@@ -122,7 +123,7 @@ def explain(
     tasks = list(state.tasks.values())
     task_ids = state.counts.task_ids[rows]
     judged = _posteriors(task_ids, result)
-    classes = state.schema.classes
+    classes, states, unanswered = state.schema.classes, state.consensus.states, state.unanswered()
     explained = []
     for row, task_id, p in zip(rows.tolist(), task_ids.tolist(), judged, strict=True):
         counts = state.counts.votes[row]
@@ -136,7 +137,7 @@ def explain(
                 label=_name(classes, int(state.consensus.labels[row])),
                 given_probability=_given_probability(p, int(state.given[row])),
                 suggested=_name(classes, order[0]) if order else "",
-                state=State(int(state.consensus.states[row])).name.lower(),
+                state="no answer" if unanswered[row] else State(int(states[row])).name.lower(),
                 audit=tasks[row].audit,
                 votes=tuple((classes[c], int(counts[c])) for c in np.flatnonzero(counts)),
                 abstained=int(state.abstains[row]),

@@ -1,10 +1,10 @@
 """What people said, and what becomes of each of it: the votes, and the reasons of all others."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from operator import attrgetter
 
 from relabel.storage.annotations import Annotation, Kind
 
@@ -31,8 +31,7 @@ OF_KIND = {
     Kind.EMPTY: Outcome.NO_ANSWER,
     Kind.UNREADABLE: Outcome.UNREADABLE,
 }
-COUNTED = frozenset({Outcome.VOTE, Outcome.ABSTENTION})
-SILENT = frozenset({Outcome.NO_ANSWER, Outcome.UNKNOWN_CLASS, Outcome.UNREADABLE})
+SILENT = (Outcome.NO_ANSWER, Outcome.UNKNOWN_CLASS, Outcome.UNREADABLE)
 """Submitted without a vote: somebody was asked and the task knows no more than before."""
 
 
@@ -59,7 +58,7 @@ class Answer:
     @property
     def counts(self) -> bool:
         """Whether it is a vote or an abstention."""
-        return self.outcome in COUNTED
+        return self.outcome is Outcome.VOTE or self.outcome is Outcome.ABSTENTION
 
     @property
     def authorless(self) -> bool:
@@ -95,7 +94,7 @@ def outcome_of(choice: str, means: Mapping[str, int | None]) -> tuple[Outcome, i
 def answers_of(
     found: Iterable[Annotation], means: Mapping[str, int | None], *, overwritten: str = "editor"
 ) -> list[Answer]:
-    """Return everything that was said, by task and time, with one vote per task and person.
+    """Return everything that was said, by task, with one vote per task and person.
 
     An annotation made before relabelling began holds what it said then; what it says now, if that
     is something else, is a new answer of whoever changed it. Of several labels of one person for a
@@ -110,62 +109,66 @@ def answers_of(
 
     """
     answers: list[Answer] = []
-    newest: dict[tuple[int, str, bool], int] = {}
-    sayings = [(a, said) for a in found for said in _sayings(a)]
-    sayings.sort(key=lambda pair: (pair[0].task_id, pair[1].saved_at, pair[0].annotation_id))
-    for annotation, said in sayings:
-        answer = _answer(annotation, said, means, overwritten)
-        if answer.counts:
-            key = (answer.task_id, answer.source, answer.initial)
-            before = newest.get(key)
-            if before is not None:
-                older = answers[before]
-                answers[before] = replace(older, outcome=Outcome.REPLACED, label=None)
-            newest[key] = len(answers)
-        answers.append(answer)
+    newest: dict[tuple[str, bool], tuple[str, int, int]] = {}
+    task = 0
+    for a in sorted(found, key=attrgetter("task_id")):
+        if a.task_id != task:
+            newest.clear()
+            task = a.task_id
+        for answer, saved_at in _answers(a, means, overwritten):
+            answers.append(answer)
+            if not answer.counts:
+                continue
+            mine = (saved_at, a.annotation_id, len(answers) - 1)
+            key = (answer.source, answer.initial)
+            other = newest.setdefault(key, mine)
+            if other is not mine:
+                newest[key] = max(mine, other)
+                older = min(mine, other)[2]
+                answers[older] = replace(answers[older], outcome=Outcome.REPLACED, label=None)
     return answers
 
 
-class _Saying(NamedTuple):
-    """What an annotation says, or said at the beginning."""
-
-    kind: Kind
-    choice: str
-    editor: str
-    saved_at: str
-    at: str
-    initial: bool
-
-
-def _sayings(a: Annotation) -> Iterator[_Saying]:
-    now = _Saying(a.kind, a.choice, a.editor, a.updated_at, a.created_at, a.initial)
+def _answers(
+    a: Annotation, means: Mapping[str, int | None], overwritten: str
+) -> list[tuple[Answer, str]]:
+    """Return the one or two answers that an annotation holds, and when each was saved."""
     if not a.initial_kind:
-        yield now
-        return
-    first = (Kind(a.initial_kind), a.initial_choice, a.initial_editor, a.initial_at)
-    yield _Saying(*first, a.created_at, initial=True)
-    if a.changed:
-        yield now._replace(at=a.updated_at, initial=False)
+        said = _answer(a, a.kind, a.choice, a.editor, a.created_at, a.initial, means, overwritten)
+        return [(said, a.updated_at)]
+    kind, choice, editor = Kind(a.initial_kind), a.initial_choice, a.initial_editor
+    first = _answer(a, kind, choice, editor, a.created_at, True, means, overwritten)
+    if not a.changed:
+        return [(first, a.initial_at)]
+    now = _answer(a, a.kind, a.choice, a.editor, a.updated_at, False, means, overwritten)
+    return [(first, a.initial_at), (now, a.updated_at)]
 
 
 def _answer(
-    a: Annotation, said: _Saying, means: Mapping[str, int | None], overwritten: str
+    a: Annotation,
+    kind: Kind,
+    choice: str,
+    editor: str,
+    at: str,
+    initial: bool,
+    means: Mapping[str, int | None],
+    overwritten: str,
 ) -> Answer:
-    if said.kind is Kind.LABEL:
-        outcome, label = outcome_of(said.choice, means)
+    if kind is Kind.LABEL:
+        outcome, label = outcome_of(choice, means)
+        if editor and overwritten == "ignore" and outcome is not Outcome.UNKNOWN_CLASS:
+            outcome, label = Outcome.IGNORED, None
     else:
-        outcome, label = OF_KIND[said.kind], None
-    if said.editor and overwritten == "ignore" and outcome in COUNTED:
-        outcome, label = Outcome.IGNORED, None
-    person = said.editor if said.editor and overwritten == "editor" else a.annotator
+        outcome, label = OF_KIND[kind], None
+    person = editor if editor and overwritten == "editor" else a.annotator
     return Answer(
-        task_id=a.task_id,
-        source=person or f"{UNKNOWN_AUTHOR} {a.annotation_id}",
-        kind=said.kind,
-        choice=said.choice,
-        at=datetime.fromisoformat(said.at) if said.at else BEGINNING,
-        outcome=outcome,
-        label=label,
-        annotation_id=a.annotation_id,
-        initial=said.initial,
+        a.task_id,
+        person or f"{UNKNOWN_AUTHOR} {a.annotation_id}",
+        kind,
+        choice,
+        datetime.fromisoformat(at) if at else BEGINNING,
+        outcome,
+        label,
+        a.annotation_id,
+        initial,
     )

@@ -76,15 +76,15 @@ def clock(connection: Connection) -> float:
     return float(now.scalar_one())
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest version; a second process waits for the first."""
+def migrate(engine: Engine, version: str = "head") -> None:
+    """Bring the schema to the newest or another later version; a second process waits."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7235401)")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
 
 
 def upsert(

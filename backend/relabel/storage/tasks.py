@@ -61,8 +61,8 @@ def list_tasks(
     """Return tasks by id (all, or those asked for that exist), ids increasing."""
     query = select(*(tasks.c[n] for n in _COLUMNS)).where(tasks.c.project_id == project_id)
     if task_ids is None:
-        found = connection.execute(query.order_by(tasks.c.task_id))
-        return {row.task_id: Task(*row) for row in found}
+        found = connection.execute(query.order_by(tasks.c.task_id)).all()
+        return {row[0]: Task(*row) for row in found}
     result: dict[int, Task] = {}
     for start in range(0, len(task_ids), CHUNK):
         part = list(task_ids[start : start + CHUNK])
