@@ -46,6 +46,7 @@ class FakeLabelStudio:
         self.views: dict[int, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
         self.users = {person: f"person{person}@example.com" for person in range(1, ORIGINAL + 1)}
+        self.hostname = ""
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, Any]] = []
         self.locks: dict[int, int] = {}
@@ -302,6 +303,9 @@ class FakeLabelStudio:
 
     def _get_version(self, *, body: Any, params: Any) -> tuple[int, Any]:
         return 200, {"release": "1.23.2"}
+
+    def _get_schema(self, *, body: Any, params: Any) -> tuple[int, Any]:
+        return 200, {"openapi": "3.0.3", "servers": [{"url": self.hostname}]}
 
     def _get_whoami(self, *, body: Any, params: Any) -> tuple[int, Any]:
         return 200, {"id": 1, "email": "admin@example.com"}
@@ -650,6 +654,7 @@ def result(choices: list[str]) -> list[dict[str, Any]]:
 
 _ROUTES = (
     ("GET", r"/api/version", "_get_version"),
+    ("GET", r"/docs/api/schema/", "_get_schema"),
     ("GET", r"/api/current-user/whoami", "_get_whoami"),
     ("GET", r"/api/projects/(\d+)/", "_get_project"),
     ("PATCH", r"/api/projects/(\d+)/", "_patch_project"),

@@ -19,7 +19,6 @@ from relabel.errors import BadImageError, UnreachableError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
 from relabel.imaging.fetch import ImageFetcher
-from relabel.imaging.references import OwnAddresses
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.payloads import read_task
 from relabel.pictures import decode
@@ -154,17 +153,12 @@ def test_label_studio_under_a_path_gives_every_image(studio, tmp_path):
 
 
 def test_a_second_name_is_asked_for_by_the_setting_and_read_with_it(studio, tmp_path):
-    with studio.known_as(studio.direct, tmp_path / "a") as (_, references, contents, failures):
+    with studio.known_as(studio.direct, tmp_path / "a") as (_, _, contents, failures):
         assert contents == ["", "", "", "", *studio.files[4:]]
         told = list(failures.values())
         wanted = f"""RELABEL_LABEL_STUDIO_ALIASES='["{studio.under_path}"]'"""
         assert all(wanted in reason for reason in told[2:])
         assert all(f'["{studio.direct}{PATH}"]' in reason for reason in told[:2])
-        own = OwnAddresses.of(studio.direct)
-        assert own.other_names(references) == {
-            studio.under_path: 2,
-            f"{studio.direct}{PATH}": 2,
-        }
     aliases = (studio.under_path,)
     with studio.known_as(studio.direct, tmp_path / "b", label_studio_aliases=aliases) as read:
         assert read[3] == {}

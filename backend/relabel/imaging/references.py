@@ -2,10 +2,8 @@
 
 import base64
 import binascii
-import contextlib
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -79,16 +77,6 @@ class OwnAddresses:
         below = parts.path[: found.start()]
         host = parts.netloc.rpartition("@")[2]
         return (f"{parts.scheme}://{host}" if parts.scheme else self.url) + below
-
-    def other_names(self, references: Iterable[str]) -> Mapping[str, int]:
-        """Return the addresses that Label Studio seems to have besides, with counts of images."""
-        counts: Counter[str] = Counter()
-        for reference in references:
-            # What is no address says so when its image is read.
-            with contextlib.suppress(httpx.InvalidURL, ValueError):
-                counts[self.other_name(reference)] += 1
-        del counts[""]
-        return counts
 
 
 def set_alias(alias: str) -> str:

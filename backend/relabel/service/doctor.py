@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 
-from relabel.errors import RelabelError
+from relabel.errors import LabelStudioError, RelabelError
 from relabel.imaging.fetch import ImageFetcher
+from relabel.imaging.references import OwnAddresses, set_alias
 from relabel.labelstudio.client import is_personal_token
 from relabel.labelstudio.contract import (
     WEBHOOK_ACTIONS,
@@ -70,7 +71,21 @@ def _server(context: Context) -> Finding:
     version = context.label_studio.version()
     tested = ", ".join(f"{minor}x" for minor in TESTED_VERSIONS)
     note = "" if version.startswith(TESTED_VERSIONS) else f"; tested with {tested}"
-    return Finding("label studio", ok=True, text=f"{context.label_studio.url}, {version}{note}")
+    text = f"{context.label_studio.url}, {version}{note}{_other_name(context)}"
+    return Finding("label studio", ok=True, text=text)
+
+
+def _other_name(context: Context) -> str:
+    """Return what Label Studio calls itself, if that is no address that is known as its own."""
+    own = OwnAddresses.of(context.label_studio.url, context.settings.label_studio_aliases)
+    try:
+        name = context.label_studio.own_name()
+        known = own.path_of(f"{name}/") is not None
+    except (LabelStudioError, httpx.InvalidURL, ValueError):
+        return ""  # an older one, which does not say
+    return (
+        "" if known else f"; it calls itself {name}: for links of that kind set {set_alias(name)}"
+    )
 
 
 def _token(context: Context) -> Finding:
