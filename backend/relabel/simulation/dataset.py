@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from relabel.accounts import Accounts
 from relabel.errors import BadImageError, InvalidValuesError
 from relabel.pictures import open_picture
 from relabel.types import Float32Array, FloatArray, IntArray
@@ -29,7 +30,8 @@ class Dataset:
     distributions: (N, K) rows sum to 1, what a crowd of annotators answers; `truth` is its argmax,
     lowest class on ties. features: (N, D) of a frozen encoder. images: (N, H, W) or (N, H, W, 3).
     paths: (N,) image files, where the images are too many to hold. given: (N,) labels that the
-    data set itself brings (human errors, an old project), -1 = none.
+    data set itself brings (human errors, an old project), -1 = none. accounts: what was read on the
+    way to these samples, and what of it was left out.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Dataset:
     paths: tuple[str, ...] = ()
     given: IntArray | None = None
     held_out: HeldOut | None = field(default=None)
+    accounts: Accounts = field(default_factory=lambda: Accounts(()))
 
     def __post_init__(self) -> None:
         shape = (len(self.distributions), len(self.classes))
