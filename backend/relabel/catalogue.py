@@ -3,10 +3,11 @@
 The recipes and encoders of `learning` are the truth; a test holds these tables against them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
 
 Options = Mapping[str, Any]
@@ -73,6 +74,12 @@ ENCODER_NAMES = (
 )
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: which one may have been meant, or ""."""
+    alike = nearest(name, known)
+    return f" Did you mean {alike!r}?" if alike else ""
+
+
 def check_options(what: str, name: str, options: Mapping[str, Any], known: Options) -> None:
     """Refuse options that are not known, or of another type.
 
@@ -89,7 +96,7 @@ def check_options(what: str, name: str, options: Mapping[str, Any], known: Optio
         if key not in known:
             listed = ", ".join(known) or "none"
             raise ConfigurationError(
-                f"{what} '{name}' has no option '{key}'; its options: {listed}."
+                f"{what} '{name}' has no option '{key}'; its options: {listed}.{meant(key, known)}"
             )
         if not _fits(value, known[key]):
             wanted = known[key].__name__ if isinstance(known[key], type) else str(known[key])

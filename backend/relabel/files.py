@@ -43,7 +43,7 @@ def told(path: str | Path) -> str:
 
 def reason(error: OSError) -> str:
     """Return what the system said, and what to do about it."""
-    said = (error.strerror or str(error) or type(error).__name__).lower()
+    said = error.strerror or str(error) or type(error).__name__
     remedy = REMEDIES.get(error.errno or 0)
     return f"{said}; {remedy}" if remedy else said
 

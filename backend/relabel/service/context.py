@@ -13,6 +13,7 @@ from relabel.catalogue import (
     ENCODER_NAMES,
     SELECTOR_OPTIONS,
     check_options,
+    meant,
 )
 from relabel.errors import ConfigurationError
 from relabel.labelstudio.client import LabelStudio
@@ -107,6 +108,7 @@ def _check_names(policy: Policy) -> None:
         if name not in known:
             raise ConfigurationError(
                 f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
+                f"{meant(name, known)}"
             )
     selector, diversity = policy.selector, policy.diversity
     check_options("Selector", selector, policy.selector_options, SELECTOR_OPTIONS[selector])

@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_written_is_refused_with_the_remedy(tmp_path, chec
         (tmp_path, "is a folder; name a file in it"),
         (tmp_path / "no" / "x.csv", "the folder "),
         (tmp_path / "file" / "x.csv", "is a file, no folder"),
-        (tmp_path / ("n" * 300) / "x.csv", "file name too long"),
+        (tmp_path / ("n" * 300) / "x.csv", "File name too long"),
     ):
         with pytest.raises(ConfigurationError) as message:
             check(path, "--out")
@@ -80,13 +80,13 @@ def test_a_file_that_cannot_be_written_is_refused_with_the_remedy(tmp_path, chec
 def test_a_full_disk_is_told():
     with pytest.raises(ConfigurationError) as message:
         write_file(Path("/dev/full"), "x", "--out")
-    one_line(message, "--out /dev/full", "no space left on device; make room")
+    one_line(message, "--out /dev/full", "No space left on device; make room")
 
 
 def test_what_was_there_survives_a_write_that_fails(tmp_path, monkeypatch):
     (tmp_path / "a").write_text("old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
-    with pytest.raises(ConfigurationError, match="no space left"):
+    with pytest.raises(ConfigurationError, match="No space left"):
         write_file(tmp_path / "a", "new")
     assert (tmp_path / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
@@ -134,7 +134,7 @@ def test_no_encoding_is_guessed():
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    for path, why in ((tmp_path / "no", "no such file"), (tmp_path, "is a folder")):
+    for path, why in ((tmp_path / "no", "No such file"), (tmp_path, "is a folder")):
         with pytest.raises(ConfigurationError) as message:
             read_bytes(path, "RELABEL_POLICY_FILE")
         one_line(message, f"RELABEL_POLICY_FILE = {path}", why)

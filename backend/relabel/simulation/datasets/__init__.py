@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from relabel.catalogue import meant
 from relabel.errors import ConfigurationError
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets.arrays import (
@@ -46,5 +47,7 @@ def load_dataset(name: str, folder: Path) -> Dataset:
         ConfigurationError: no such data set, or a file is missing (the message says which one).
     """
     if name not in DATASETS:
-        raise ConfigurationError(f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.")
+        raise ConfigurationError(
+            f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.{meant(name, DATASETS)}"
+        )
     return DATASETS[name](folder)
