@@ -9,6 +9,7 @@ from PIL import Image
 
 from relabel.accounts import Accounts
 from relabel.errors import BadImageError, InvalidValuesError
+from relabel.files import reason, told
 from relabel.pictures import open_picture
 from relabel.types import Float32Array, FloatArray, IntArray
 
@@ -82,9 +83,9 @@ class Dataset:
         try:
             return open_picture(Path(path).read_bytes(), max_pixels=max_pixels)
         except OSError as error:
-            raise BadImageError(f"{path}: {error.strerror}") from error
+            raise BadImageError(f"{told(path)}: {reason(error)}") from error
         except BadImageError as error:
-            raise BadImageError(f"{path}: {error}") from error
+            raise BadImageError(f"{told(path)}: {error}") from error
 
     def rows(self, rows: IntArray) -> "Dataset":
         """Return the data set made of these rows, in this order."""

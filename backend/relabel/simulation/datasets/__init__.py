@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relabel.catalogue import meant
-from relabel.errors import ConfigurationError
+from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.files import reason, told
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets.arrays import (
     cifar10h,
@@ -16,7 +17,8 @@ from relabel.simulation.datasets.arrays import (
     medmnist,
 )
 from relabel.simulation.datasets.downloads import caltech256, cifar10, cifar100
-from relabel.simulation.datasets.folders import csv_file, image_folder, isic2019, nct_crc
+from relabel.simulation.datasets.folders import image_folder, nct_crc
+from relabel.simulation.datasets.image_lists import csv_file, isic2019
 from relabel.simulation.datasets.noisy_cxr import noisy_cxr
 from relabel.simulation.datasets.projects import label_studio
 
@@ -50,4 +52,10 @@ def load_dataset(name: str, folder: Path) -> Dataset:
         raise ConfigurationError(
             f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.{meant(name, DATASETS)}"
         )
-    return DATASETS[name](folder)
+    where = f"dataset={name!r} in --data-dir {told(folder)}"
+    try:
+        return DATASETS[name](folder)
+    except OSError as error:
+        raise ConfigurationError(f"{where}: {reason(error)}.") from error
+    except InvalidValuesError as error:
+        raise ConfigurationError(f"{where} does not fit together: {error}") from error
