@@ -239,8 +239,11 @@ class Settings(BaseSettings):
 
     def database(self) -> str:
         """SQLAlchemy address of the store."""
-        path = (self.data_dir / "relabel.sqlite3").resolve()
-        return self.database_url or f"sqlite:///{path}"
+        return self.database_url or f"sqlite:///{self.store()}"
+
+    def store(self) -> Path:
+        """File of the store where it is SQLite in the data folder."""
+        return (self.data_dir / "relabel.sqlite3").resolve()
 
     def hostname(self) -> str:
         """Name of this machine in the rounds' records."""

@@ -48,8 +48,8 @@ def run_preset(name: str, job: Job) -> int:
         ConfigurationError: no such preset, or its data is not in job.data_dir.
     """
     check_preset(name)
-    job.out.mkdir(parents=True, exist_ok=True)
     outcome = PRESETS[name](job)
+    job.out.mkdir(parents=True, exist_ok=True)
     job.console.print(paper_table(outcome.paper))
     options = {"preset": name, "data_dir": str(job.data_dir), "seeds": job.seeds}
     if outcome.setting is None:

@@ -13,6 +13,7 @@ from relabel.simulation.dataset import Dataset, HeldOut, ImageArray, certain
 from relabel.simulation.datasets.downloads import downloaded
 from relabel.simulation.datasets.files import (
     check_sha256,
+    data_dir,
     find,
     load_array,
     load_arrays,
@@ -124,8 +125,8 @@ def medmnist(folder: Path) -> Dataset:
     found = sorted(folder.glob("*mnist*.npz"))
     if len(found) != 1:
         raise ConfigurationError(
-            f"dataset='medmnist' needs exactly one file such as pathmnist.npz in --data-dir "
-            f"{folder}; found {len(found)}. Get it from: https://medmnist.com"
+            f"dataset='medmnist' needs exactly one file such as pathmnist.npz in "
+            f"{data_dir(folder)}; found {len(found)}. Get it from: https://medmnist.com"
         )
     saved = load_arrays(found[0], "train_labels", "train_images")
     values = saved["train_labels"]

@@ -28,8 +28,15 @@ def find(folder: Path, names: tuple[str, ...], dataset: str, source: str) -> Pat
             return folder / name
     wanted = " or ".join(names)
     raise ConfigurationError(
-        f"dataset={dataset!r} needs {wanted} in --data-dir {folder}. Get it from: {source}"
+        f"dataset={dataset!r} needs {wanted} in {data_dir(folder)}. Get it from: {source}"
     )
+
+
+def data_dir(folder: Path) -> str:
+    """Return --data-dir as messages name it, with what is wrong with the folder itself."""
+    there = folder.exists()
+    wrong = "" if folder.is_dir() else " (a file, no folder)" if there else " (no such folder)"
+    return f"--data-dir {told(folder)}{wrong}"
 
 
 def load_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> Arrays:

@@ -10,7 +10,7 @@ from relabel.errors import ConfigurationError
 from relabel.files import told
 from relabel.simulation.books import listed, used
 from relabel.simulation.dataset import Dataset, certain
-from relabel.simulation.datasets.files import find
+from relabel.simulation.datasets.files import data_dir, find
 from relabel.simulation.datasets.tables import Row, Table, read_table
 
 IMAGE, TRUTH, LABEL = "image", "truth", "label"
@@ -91,8 +91,8 @@ def _table_in(folder: Path) -> Path:
         f"; there is {told(near[0])}: name it, --data-dir {told(folder / near[0])}" if near else ""
     )
     raise ConfigurationError(
-        f"dataset='csv' needs {told(path)} with the columns image, truth and optionally label"
-        f"{there}."
+        f"dataset='csv' needs labels.csv in {data_dir(folder)}, with the columns image, truth and "
+        f"optionally label{there}."
     )
 
 

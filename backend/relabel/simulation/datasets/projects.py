@@ -9,6 +9,7 @@ import numpy as np
 from relabel.errors import ConfigurationError
 from relabel.files import read_json, told
 from relabel.simulation.dataset import Dataset
+from relabel.simulation.datasets.files import data_dir
 
 
 def label_studio(folder: Path) -> Dataset:
@@ -18,10 +19,11 @@ def label_studio(folder: Path) -> Dataset:
     class among all its annotations, and tasks with a single annotation count as right. So the truth
     is what people agreed on: a backtest says how fast another order would have got *there*.
     """
-    path = folder if folder.suffix == ".json" else folder / "export.json"
-    if not path.exists():
+    path = folder if folder.is_file() else folder / "export.json"
+    if not path.is_file():
         raise ConfigurationError(
-            f"dataset='label_studio' needs {path}: in Label Studio, Export, JSON."
+            f"dataset='label_studio' needs export.json in {data_dir(folder)}, or its path: in "
+            "Label Studio, Export, JSON."
         )
     votes = _read(path)
     voted = {task: labels for task, labels in votes.items() if labels}
