@@ -14,13 +14,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from relabel.catalogue import meant
+from relabel.catalogue import meant, shown
 from relabel.errors import ConfigurationError
 from relabel.files import named, read_text, told
 
 POLICY_FILE = "RELABEL_POLICY_FILE"
-SHOWN = 120
-"""Characters of a value that a message repeats."""
 
 
 class Policy(BaseModel):
@@ -145,7 +143,7 @@ def parse_extra_params(text: Any) -> dict[str, Any]:
         return dict(text)
     if not isinstance(text, str):
         raise ConfigurationError(
-            f"Extra params: expected key = value lines or a JSON object, got {_shown(text)}."
+            f"Extra params: expected key = value lines or a JSON object, got {shown(text)}."
         )
     stripped = text.removeprefix("\ufeff").strip()
     if not stripped:
@@ -183,17 +181,11 @@ def _said(error: Exception, text: str) -> str:
     place = re.search(r"line (\d+)", str(error))
     lines = text.splitlines()
     found = int(place[1]) - 1 if place else len(lines)
-    line = f": {_shown(lines[found].strip())}" if found < len(lines) else ""
+    line = f": {shown(lines[found].strip())}" if found < len(lines) else ""
     if str(error).startswith("Exceeds the limit"):
         return "a number is too long"
     hint = '; text stands in "quotes"' if str(error).startswith("Invalid value") else ""
     return f"{error}{line}{hint}"
-
-
-def _shown(value: Any) -> str:
-    """Return a value as it is written, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -220,7 +212,7 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
     if unknown:
         key, known = unknown[0], ", ".join(sorted(Policy.model_fields))
         raise ConfigurationError(
-            f"Unknown policy key {told(key)} = {_shown(merged[key])}. Known keys: {known}."
+            f"Unknown policy key {told(key)} = {shown(merged[key])}. Known keys: {known}."
             f"{meant(key, Policy.model_fields)}"
         )
     try:
@@ -229,5 +221,5 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
         first = error.errors()[0]
         key = told(".".join(map(str, first["loc"])))
         raise ConfigurationError(
-            f"Policy key {key} = {_shown(first['input'])}: {first['msg']}."
+            f"Policy key {key} = {shown(first['input'])}: {first['msg']}."
         ) from error

@@ -14,6 +14,7 @@ from relabel.catalogue import (
     SELECTOR_OPTIONS,
     check_options,
     meant,
+    shown,
 )
 from relabel.errors import ConfigurationError
 from relabel.labelstudio.client import LabelStudio
@@ -107,7 +108,7 @@ def _check_names(policy: Policy) -> None:
         name = getattr(policy, key)
         if name not in known:
             raise ConfigurationError(
-                f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
+                f"Policy key {key} = {shown(name)}: choose one of {', '.join(sorted(known))}."
                 f"{meant(name, known)}"
             )
     selector, diversity = policy.selector, policy.diversity

@@ -49,7 +49,9 @@ def with_features(
     )
     readable = np.ones(len(data), dtype=bool)
     readable[list(result.failed)] = False
-    unread = listed("unreadable", "cannot be read", list(result.failed.values()))
+    unread = listed(
+        "unreadable", "cannot be read", [" ".join(why.split()) for why in result.failed.values()]
+    )
     if not readable.any():
         raise ConfigurationError(f"{data.name}: no image can be read; {unread}.")
     return keep(replace(data, features=result.vectors), readable, "images", unread)

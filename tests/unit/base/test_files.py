@@ -161,4 +161,4 @@ def test_what_is_no_json_is_told_with_its_place(tmp_path, text, why):
 def test_a_name_is_told_in_one_line_whatever_its_bytes():
     assert told(Path("a b/ü.png")) == "a b/ü.png"
     assert told(os.fsdecode(b"a\n\xff.png")) == "a\\n\\udcff.png"
-    os.fsencode(told(os.fsdecode(b"\xff"))).decode()
+    assert len(told("x" * 10_000)) < 500

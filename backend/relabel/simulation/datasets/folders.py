@@ -1,7 +1,7 @@
 """Data sets that are folders of image files, one for each class."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -195,13 +195,18 @@ def _refuse_splits(folder: Path, classes: tuple[str, ...]) -> None:
     inner = [_inner(folder / name) for name in classes]
     if all(inner):
         raise ConfigurationError(
-            f"--data-dir {told(folder)} holds parts of a data set ({', '.join(classes)}), not "
+            f"--data-dir {told(folder)} holds parts of a data set ({_told(classes)}), not "
             f"classes; name one of them, such as {told(folder / classes[0])}, whose folders are "
-            f"{', '.join(inner[0][:SHOWN_FOLDERS])}."
+            f"{_told(inner[0])}."
         )
 
 
 SHOWN_FOLDERS = 5
+
+
+def _told(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_FOLDERS
+    return ", ".join(map(told, names[:SHOWN_FOLDERS])) + (f" and {more} more" if more > 0 else "")
 
 
 def _inner(folder: Path) -> list[str]:
@@ -221,8 +226,6 @@ def _no_classes(found: _Found, classes: tuple[str, ...]) -> str:
     remedy = ""
     if len(inner) > 1:
         below = told(found.root / classes[0])
-        remedy = (
-            f". If its folders are the classes ({', '.join(inner[:SHOWN_FOLDERS])}), name {below}"
-        )
+        remedy = f". If its folders are the classes ({_told(inner)}), name {below}"
     only = f"{told(classes[0])} with {len(found.images):,} images"
     return f"{wanted}; found one, {only}{f'; {left_out}' if left_out else ''}{remedy}."

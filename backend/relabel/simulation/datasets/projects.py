@@ -51,7 +51,7 @@ def _read(path: Path) -> dict[int, list[str]]:
     for place, task in enumerate(tasks, start=1):
         try:
             votes[int(task["id"])] = _votes(task)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(
                 f"{told(path)}, task {place} of {len(tasks)} is not as Label Studio exports it "
                 f"({' '.join(str(error).split())}); in Label Studio, Export, JSON."

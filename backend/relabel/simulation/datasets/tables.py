@@ -21,6 +21,9 @@ SEPARATORS = ",;\t|"
 STATED = re.compile(r"sep=(.)\r?\n")
 """What spreadsheet programs write above the heading."""
 
+SHOWN = 10
+"""Columns that are named where one is missing."""
+
 GZIP = b"\x1f\x8b"
 
 
@@ -150,8 +153,9 @@ def _columns(
     columns = tuple(known.get(cell.strip().casefold(), cell.strip()) for cell in heading)
     missing = [name for name in wanted if name not in columns]
     if missing:
-        found = ", ".join(repr(c) for c in columns) or "none"
-        hints = [f"{n!r} is nearest to {m!r}" for m in missing if (n := nearest(m, columns))]
+        found = ", ".join(repr(told(c)) for c in columns[:SHOWN]) or "none"
+        found += f" and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
+        hints = [f"{told(n)!r} is nearest to {m!r}" for m in missing if (n := nearest(m, columns))]
         raise ConfigurationError(
             f"{told(path)} has no column {' and no column '.join(map(repr, missing))}; its first "
             f"row names {found}{''.join(f', where {hint}' for hint in hints)}."
