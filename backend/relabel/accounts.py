@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from relabel.errors import InvalidValuesError
+from relabel.files import told
 
 EXAMPLES = 5
 """Examples that a part keeps; more would hide the figures."""
@@ -32,7 +33,7 @@ class Example:
     quoted: bool = False
 
     def __str__(self) -> str:
-        shown = f'"{self.value}"' if self.quoted else self.value
+        shown = f'"{told(self.value)}"' if self.quoted else self.value
         times = f" {self.count:,}" if self.count > 1 else ""
         return f"{shown}{times}" + (f" (nearest: {self.nearest})" if self.nearest else "")
 

@@ -3,14 +3,19 @@
 The recipes and encoders of `learning` are the truth; a test holds these tables against them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
+from relabel.files import told
 
 Options = Mapping[str, Any]
 """Option to its type, as an annotation."""
+
+SHOWN = 120
+"""Characters of a value that a message repeats."""
 
 TRAINING: Options = {
     "network": str | None,
@@ -73,6 +78,18 @@ ENCODER_NAMES = (
 )
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: which one may have been meant, or ""."""
+    alike = nearest(name, known)
+    return f" Did you mean {alike!r}?" if alike else ""
+
+
+def shown(value: object) -> str:
+    """Return a value as it is written, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def check_options(what: str, name: str, options: Mapping[str, Any], known: Options) -> None:
     """Refuse options that are not known, or of another type.
 
@@ -89,12 +106,13 @@ def check_options(what: str, name: str, options: Mapping[str, Any], known: Optio
         if key not in known:
             listed = ", ".join(known) or "none"
             raise ConfigurationError(
-                f"{what} '{name}' has no option '{key}'; its options: {listed}."
+                f"{what} '{name}' has no option '{told(key)}'; its options: {listed}."
+                f"{meant(key, known)}"
             )
         if not _fits(value, known[key]):
             wanted = known[key].__name__ if isinstance(known[key], type) else str(known[key])
             raise ConfigurationError(
-                f"Option '{key}' of {what.lower()} '{name}' is {value!r}; it must be {wanted}."
+                f"Option '{key}' of {what.lower()} '{name}' is {shown(value)}; it must be {wanted}."
             )
 
 

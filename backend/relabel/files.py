@@ -25,6 +25,9 @@ MARKS = (
 )
 """Byte order marks that say a text's encoding; without one it is UTF-8."""
 
+LONGEST = 400
+"""Characters of a name that are shown."""
+
 REMEDIES = {
     errno.EACCES: "see who may read and write it",
     errno.EPERM: "see who may read and write it",
@@ -35,9 +38,14 @@ REMEDIES = {
 }
 
 
-def told(path: str | Path) -> str:
-    """Return a path as people read it: in one line, whatever bytes its name is made of."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode()
+def told(name: str | Path) -> str:
+    """Return a path, or another name from outside, as people read it.
+
+    It is one line, whatever bytes the name is made of; what is very long is cut in its middle.
+    """
+    text = os.fspath(name).encode("utf-8", "backslashreplace").decode()
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -6,6 +6,7 @@ backend in Label Studio's settings, the TOML file named by RELABEL_POLICY_FILE, 
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from relabel.catalogue import meant, shown
 from relabel.errors import ConfigurationError
+from relabel.files import named, read_text, told
+
+POLICY_FILE = "RELABEL_POLICY_FILE"
 
 
 class Policy(BaseModel):
@@ -138,29 +143,49 @@ def parse_extra_params(text: Any) -> dict[str, Any]:
         return dict(text)
     if not isinstance(text, str):
         raise ConfigurationError(
-            f"Extra params: expected key = value lines or a JSON object, got {text!r}."
+            f"Extra params: expected key = value lines or a JSON object, got {shown(text)}."
         )
-    stripped = text.strip()
+    stripped = text.removeprefix("\ufeff").strip()
     if not stripped:
         return {}
+    loads = json.loads if stripped.startswith("{") else tomllib.loads
     try:
-        values = json.loads(stripped) if stripped.startswith("{") else tomllib.loads(stripped)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        return dict(loads(stripped))
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"Extra params: not readable ({error}); write lines such as  window = 50  "
-            f'or a JSON object such as {{"window": 50}}.'
+            f"Extra params: not readable ({_said(error, stripped)}); write lines such as  "
+            'window = 50  or a JSON object such as {"window": 50}.'
         ) from error
-    return dict(values)
 
 
 def read_policy_file(path: Path | None) -> dict[str, Any]:
-    """Read the deployment's policy keys from a TOML file; none = no keys."""
+    """Read the deployment's policy keys from a TOML file; none = no keys.
+
+    Raises:
+        ConfigurationError: naming the file, the line and what is wrong with it.
+
+    """
     if path is None:
         return {}
+    text = read_text(path, POLICY_FILE)
     try:
-        return tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"RELABEL_POLICY_FILE = {path}: {error}.") from error
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{named(path, POLICY_FILE)}: {_said(error, text)}.") from error
+
+
+def _said(error: Exception, text: str) -> str:
+    """Return what is wrong with a text of TOML or JSON, with the line that is wrong."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    place = re.search(r"line (\d+)", str(error))
+    lines = text.splitlines()
+    found = int(place[1]) - 1 if place else len(lines)
+    line = f": {shown(lines[found].strip())}" if found < len(lines) else ""
+    if str(error).startswith("Exceeds the limit"):
+        return "a number is too long"
+    hint = '; text stands in "quotes"' if str(error).startswith("Invalid value") else ""
+    return f"{error}{line}{hint}"
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -185,15 +210,16 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
     merged = dict(PRESETS.get(str(explicit.get("preset", "")), {})) | explicit
     unknown = sorted(set(merged) - set(Policy.model_fields))
     if unknown:
-        known = ", ".join(sorted(Policy.model_fields))
+        key, known = unknown[0], ", ".join(sorted(Policy.model_fields))
         raise ConfigurationError(
-            f"Unknown policy key {unknown[0]} = {merged[unknown[0]]!r}. Known keys: {known}."
+            f"Unknown policy key {told(key)} = {shown(merged[key])}. Known keys: {known}."
+            f"{meant(key, Policy.model_fields)}"
         )
     try:
         return Policy(**merged)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        key = told(".".join(map(str, first["loc"])))
         raise ConfigurationError(
-            f"Policy key {key} = {first['input']!r}: {first['msg']}."
+            f"Policy key {key} = {shown(first['input'])}: {first['msg']}."
         ) from error

@@ -20,7 +20,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
+from relabel.files import read_text, reason
 from relabel.transport import trusted
 
 
@@ -68,6 +70,7 @@ QueueAddress = Annotated[str, _begins("redis://", "rediss://", "unix://")]
 
 
 MAX_PORT = 65_535
+PREFIX = "RELABEL_"
 
 _PASSWORD = re.compile(r"(//[^/:@\s]*:)[^@/\s]+@")
 """Of a user within an address."""
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="RELABEL_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True
     )
 
     label_studio_url: WebAddress = Field(
@@ -236,12 +239,30 @@ class Settings(BaseSettings):
 
     def database(self) -> str:
         """SQLAlchemy address of the store."""
-        path = (self.data_dir / "relabel.sqlite3").resolve()
-        return self.database_url or f"sqlite:///{path}"
+        return self.database_url or f"sqlite:///{self.store()}"
+
+    def store(self) -> Path:
+        """File of the store where it is SQLite in the data folder."""
+        return (self.data_dir / "relabel.sqlite3").resolve()
 
     def hostname(self) -> str:
         """Name of this machine in the rounds' records."""
         return socket.gethostname()
+
+
+def misspelt_variables() -> list[str]:
+    """Return a sentence for each variable that is no setting but nearly has the name of one."""
+    names = [name.upper() for name in Settings.model_fields]
+    meant = {
+        variable: nearest(variable.removeprefix(PREFIX), names)
+        for variable in sorted(os.environ)
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX) not in names
+    }
+    return [
+        f"{variable} is no setting and does nothing; did you mean {PREFIX}{name}?"
+        for variable, name in meant.items()
+        if name
+    ]
 
 
 def _problem(error: ErrorDetails) -> str:
@@ -252,7 +273,7 @@ def _problem(error: ErrorDetails) -> str:
     aliases = [f.validation_alias for f in Settings.model_fields.values()]
     names = next(
         (a.choices for a in aliases if isinstance(a, AliasChoices) and name in a.choices),
-        [name if name.isupper() else f"RELABEL_{name.upper()}"],
+        [name if name.isupper() else f"{PREFIX}{name.upper()}"],
     )
     variable = next((n for n in names if str(n) in os.environ), names[0])
     value = _PASSWORD.sub(r"\1***@", repr(error["input"]))
@@ -260,12 +281,12 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _read_secret(path: Path) -> str:
+    text = read_text(path, "RELABEL_LABEL_STUDIO_API_KEY_FILE").strip()
     try:
         mode = path.stat().st_mode
-        text = path.read_text().strip()
     except OSError as error:
         raise ConfigurationError(
-            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}: {error.strerror}."
+            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}: {reason(error)}."
         ) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(

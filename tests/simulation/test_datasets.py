@@ -9,13 +9,13 @@ from PIL import Image
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets import DATASETS, load_dataset
-from relabel.simulation.datasets.folders import read_table
 from relabel.simulation.datasets.noisy_cxr import (
     Cases,
     collapse_boxes,
     initial_labels,
     vote_for_opacity,
 )
+from relabel.simulation.datasets.tables import read_table
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -65,6 +65,8 @@ def test_image_folder_takes_classes_from_its_folders(tmp_path):
 
 
 def test_csv_brings_truth_and_initial_labels(tmp_path):
+    for name in "abc":
+        picture(tmp_path / f"{name}.png")
     (tmp_path / "labels.csv").write_text("image,truth,label\na.png,x,y\nb.png,y,y\nc.png,x,\n")
     data = load_dataset("csv", tmp_path)
     assert data.classes == ("x", "y")
@@ -73,7 +75,8 @@ def test_csv_brings_truth_and_initial_labels(tmp_path):
 
 
 def test_isic_ignores_its_unknown_class(tmp_path):
-    (tmp_path / "ISIC_2019_Training_Input").mkdir()
+    for name in ("i1", "i2"):
+        picture(tmp_path / "ISIC_2019_Training_Input" / f"{name}.jpg")
     header = "image,MEL,NV,UNK\n"
     (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(header + "i1,0,1,0\ni2,1,0,0\n")
     data = load_dataset("isic2019", tmp_path)
@@ -167,7 +170,8 @@ def test_noisy_cxr_votes_are_uncertain_where_the_readers_were():
     reason="needs the RSNA label file in ../shared/data",
 )
 def test_boxes_of_the_rsna_file_collapse_to_one_label_per_patient():
-    rows = read_table(REAL / "medical" / "rsna_stage_2_train_labels.csv.gz")
+    path = REAL / "medical" / "rsna_stage_2_train_labels.csv.gz"
+    rows = [row.cells for row in read_table(path, ("patientId", "Target")).rows]
     patients, opacity = collapse_boxes(rows)
     boxed = {row["patientId"] for row in rows if row["Target"] == "1"}
     assert len(rows) == 30_142

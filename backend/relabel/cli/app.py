@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.markup import escape
 
 from relabel.cli import connecting, looking, serving, trying, working
 from relabel.errors import RelabelError
+from relabel.files import reason, told
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {
@@ -60,9 +62,17 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; deliberate errors end with one line and exit code 1."""
+    """Run the command line; deliberate errors and trouble of the system end with one line and 1."""
     try:
         build_app()()
     except RelabelError as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}", highlight=False)
-        sys.exit(1)
+        _end(str(error))
+    except BrokenPipeError:
+        sys.exit(1)  # whoever read the output has seen enough
+    except OSError as error:
+        _end(f"{told(error.filename)}: {reason(error)}." if error.filename else f"{reason(error)}.")
+
+
+def _end(text: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]Error:[/red] {escape(text)}", highlight=False)
+    sys.exit(1)

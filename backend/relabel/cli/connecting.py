@@ -27,7 +27,7 @@ def connect(
 
     Example: relabel connect --project 3 --dry-run
     """
-    with opened() as context:
+    with opened(new=True) as context:
         plan = plan_connect(context, project, params)
         console.print(f"Connecting project {project} ({plan.project.title}) will", highlight=False)
         for step in plan.steps:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import stamina
 
 from relabel.errors import ConfigurationError
-from relabel.settings import Settings
+from relabel.settings import Settings, misspelt_variables
 
 log = logging.getLogger("relabel.labelstudio")
 
@@ -54,6 +54,8 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("relabel").setLevel(settings.log_level.upper())
     stamina.instrumentation.set_on_retry_hooks([_tell_retry])
+    for line in misspelt_variables():
+        logging.getLogger("relabel.settings").warning(line)
 
 
 def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:

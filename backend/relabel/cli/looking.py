@@ -14,7 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from relabel.cli.options import JsonOption, ProjectOption, RunOption, console, opened
+from relabel.cli.options import (
+    JsonOption,
+    ProjectOption,
+    RunOption,
+    console,
+    opened,
+    refuse_missing_store,
+)
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.files import check_file
 from relabel.service.archive import NAMES, REPORT, Archive, find_archive, take_out
@@ -39,7 +46,7 @@ def doctor(
 
     Example: relabel doctor --project 3
     """
-    with opened() as context:
+    with opened(new=True) as context:
         findings = examine_server(context)
         with reading(context.engine) as connection:
             numbers = [p.id for p in list_projects(connection)] if project is None else [project]
@@ -73,6 +80,7 @@ def status(
     Example: relabel status --project 3 --watch
     """
     settings = Settings.from_env()
+    refuse_missing_store(settings)
     engine = open_database(settings.database())
 
     def look() -> list[dict[str, Any]]:

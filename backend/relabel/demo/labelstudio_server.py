@@ -32,6 +32,22 @@ class Administrator:
     token: str
 
 
+def check_program(bin_folder: Path) -> Path:
+    """Return the program of Label Studio in this folder.
+
+    Raises:
+        NotReadyError: it is not installed there.
+
+    """
+    program = bin_folder / "label-studio"
+    if not program.exists():
+        raise NotReadyError(
+            f"{program} does not exist. `make demo` installs Label Studio; or install it into a "
+            f"virtual environment of its own and name that one's bin folder."
+        )
+    return program
+
+
 def start_label_studio(
     bin_folder: Path,
     data: Path,
@@ -52,12 +68,7 @@ def start_label_studio(
     Raises:
         NotReadyError: Label Studio is not installed there, or does not start.
     """
-    program = bin_folder / "label-studio"
-    if not program.exists():
-        raise NotReadyError(
-            f"{program} does not exist. `make demo` installs Label Studio; or install it into a "
-            f"virtual environment of its own and name that one's bin folder."
-        )
+    program = check_program(bin_folder)
     if not (data / DATABASE).exists():
         _copy_template(program, data)
     processes.stop_leftover(data / PID_FILE, str(data))

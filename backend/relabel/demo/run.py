@@ -14,10 +14,11 @@ from rich.panel import Panel
 from relabel.demo import api, figures, processes, stages
 from relabel.demo.annotators import Campaign, ServedLog, poll
 from relabel.demo.backend_server import Backend
-from relabel.demo.labelstudio_server import DATABASE, start_label_studio
+from relabel.demo.labelstudio_server import DATABASE, check_program, start_label_studio
 from relabel.demo.processes import Server
 from relabel.demo.state import BACKEND_USER, DemoState
 from relabel.errors import NotReadyError, RelabelError
+from relabel.files import check_file, check_folder, read_json, write_file
 
 POLICY = 'encoder = "tiny"  # needs no download\n'
 CARRIED_SECONDS = 180.0
@@ -55,6 +56,10 @@ def run_demo(
         Exit status: 0, or 1 if something failed or the figures of a headless run are wrong.
     """
     began = time.monotonic()
+    check_folder(home, "--home")
+    if json_out is not None:
+        check_file(json_out, "--json")
+    check_program(label_studio_bin)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)  # the terminal was closed
     home.mkdir(parents=True, exist_ok=True)
@@ -136,7 +141,7 @@ class _Demo:
 
     def annotate(self, annotators: int, votes: int, json_out: Path | None, began: float) -> int:
         """Let programs annotate, wait for the second round, report; 1 = something is wrong."""
-        truth = json.loads((self.home / "truth.json").read_text())
+        truth = read_json(self.home / "truth.json")
         log = ServedLog.open(self.home / "served.jsonl")
         before = int(self.backend.status(self.state.project)["votes"]) - len(log.served)
         campaign = Campaign(
@@ -181,7 +186,7 @@ class _Demo:
 def _report(result: figures.Figures, log: ServedLog, json_out: Path | None) -> int:
     Console().print(figures.table(result))
     if json_out is not None:
-        json_out.write_text(json.dumps(result, indent=2) + "\n")
+        write_file(json_out, json.dumps(result, indent=2) + "\n", "--json")
     for one in [one for one in log.served if one.problem][:5]:
         CONSOLE.print(f"[red]Order:[/] {one.problem}", highlight=False)
     equal = result["votes_in_label_studio"] == result["votes_in_store"]

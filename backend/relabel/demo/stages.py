@@ -12,6 +12,7 @@ from relabel.demo.annotators import poll
 from relabel.demo.backend_server import Backend
 from relabel.demo.state import DemoState
 from relabel.errors import NotReadyError
+from relabel.files import write_file
 from relabel.types import Progress
 
 TITLE = "Digits with wrong labels"
@@ -42,7 +43,7 @@ def fill_project(admin: httpx.Client, state: DemoState, truth: Path, progress: P
     if state.project:
         return
     data = digits.load(NOISE_RATE, np.random.default_rng(SEED))
-    truth.write_text(json.dumps(data.truth_by_name()))
+    write_file(truth, json.dumps(data.truth_by_name()))
     project = upload.create_project(admin, TITLE)
     upload.upload_digits(admin, project, data, labelled_by=state.original_labels, progress=progress)
     state.project = project

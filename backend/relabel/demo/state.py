@@ -4,10 +4,12 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from relabel.demo.accounts import Account, new_password
 from relabel.demo.labelstudio_server import Administrator
+from relabel.errors import ConfigurationError
+from relabel.files import read_json, told
 
 BACKEND_USER = "label-studio"
 
@@ -32,15 +34,25 @@ class DemoState:
 
     @classmethod
     def open(cls, path: Path, label_studio_port: int, backend_port: int) -> Self:
-        """Read the file, or begin anew with these ports and fresh passwords."""
+        """Read the file, or begin anew with these ports and fresh passwords.
+
+        Raises:
+            ConfigurationError: the file is damaged.
+
+        """
         if not path.exists():
             admin = Administrator("admin@example.com", new_password(), secrets.token_hex(20))
             return cls(path, label_studio_port, backend_port, admin, new_password())
-        values: dict[str, Any] = json.loads(path.read_text())
-        values["path"] = path
-        values["administrator"] = Administrator(**values["administrator"])
-        values["annotators"] = [Account(**person) for person in values["annotators"]]
-        return cls(**values)
+        values = read_json(path)
+        try:
+            values["path"] = path
+            values["administrator"] = Administrator(**values["administrator"])
+            values["annotators"] = [Account(**person) for person in values["annotators"]]
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ConfigurationError(
+                f"{told(path)} is not what the demo wrote; remove its folder to begin anew."
+            ) from error
 
     def save(self) -> None:
         """Write the file; a reader sees either the old or the new one."""

@@ -13,6 +13,8 @@ from relabel.catalogue import (
     ENCODER_NAMES,
     SELECTOR_OPTIONS,
     check_options,
+    meant,
+    shown,
 )
 from relabel.errors import ConfigurationError
 from relabel.labelstudio.client import LabelStudio
@@ -106,7 +108,8 @@ def _check_names(policy: Policy) -> None:
         name = getattr(policy, key)
         if name not in known:
             raise ConfigurationError(
-                f"Policy key {key} = {name!r}: choose one of {', '.join(sorted(known))}."
+                f"Policy key {key} = {shown(name)}: choose one of {', '.join(sorted(known))}."
+                f"{meant(name, known)}"
             )
     selector, diversity = policy.selector, policy.diversity
     check_options("Selector", selector, policy.selector_options, SELECTOR_OPTIONS[selector])

@@ -8,17 +8,19 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from relabel.errors import ConfigurationError
+from relabel.errors import BadImageError, ConfigurationError
+from relabel.files import check_folder
 from relabel.settings import Settings
 from relabel.simulation.annotators import parse_panel
+from relabel.simulation.books import by_class, with_first_labels, without_first_labels
 from relabel.simulation.campaign import initial_counts
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets import load_dataset
 from relabel.simulation.encoding import with_features
 from relabel.simulation.experiment import Run, Setting, run_experiment
-from relabel.simulation.noise_models import make_noise
+from relabel.simulation.noise_models import check_noise, make_noise
 from relabel.simulation.preset_parts import Job
-from relabel.simulation.presets import run_preset
+from relabel.simulation.presets import check_preset, run_preset
 from relabel.simulation.rankings import Method, scores_of, selector_of
 from relabel.simulation.report import (
     public_options,
@@ -66,14 +68,15 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     Raises:
         ConfigurationError: an option is wrong, or a file is missing.
     """
-    if options.seeds < 1:
-        raise ConfigurationError(f"seeds={options.seeds} must be at least 1.")
-    options.out.mkdir(parents=True, exist_ok=True)
+    _check(options)
+    check_folder(options.out, "--out")
     if options.preset is not None:
         workers = workers_of(options)
         job = Job(options.data_dir, options.out, options.seeds, workers, console)
         return run_preset(options.preset, job)
     setting, methods = plan(options)
+    for line in setting.data.accounts.lines():
+        console.print(line, highlight=False, markup=False)
     runs = run_with_progress(setting, methods, options, console)
     rows = summarise(setting, methods, runs)
     show_ranking(setting, methods[0], options.out, console)
@@ -84,8 +87,32 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     return 0
 
 
-def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
-    """Return the setting and the methods that the options ask for."""
+def _check(options: SimulationOptions) -> None:
+    """Refuse what is wrong without a look at any data."""
+    numbers = {
+        "seeds": options.seeds,
+        "budget": options.budget,
+        "retrain_every": options.retrain_every,
+        "workers": options.workers,
+    }
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise ConfigurationError(f"{name}={value} must be at least 1.")
+    if options.noise is not None:
+        check_noise(options.noise)
+    if options.preset is not None:
+        check_preset(options.preset)
+    parse_panel(options.annotators)
+    methods_of(options)
+
+
+def methods_of(options: SimulationOptions) -> tuple[Method, ...]:
+    """Return the methods that the options compare.
+
+    Raises:
+        ConfigurationError: a name is unknown, or there is none.
+
+    """
     methods = tuple(
         Method(selector, score, diversity)
         for selector in options.selector
@@ -94,17 +121,28 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     )
     if not methods:
         raise ConfigurationError("Name at least one selector, one score and one diversity.")
+    return methods
+
+
+def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
+    """Return the setting and the methods that the options ask for.
+
+    Samples that cannot be judged, for want of a first label or of a readable image, are left out
+    here: nothing that is done with the setting has to know of them. `Setting.data.accounts` tells
+    of them.
+    """
+    methods = methods_of(options)
     data = load_dataset(options.dataset, options.data_dir)
-    data = with_features(
-        data,
-        options.encoder,
-        options.out / "embeddings",
-        max_pixels=Settings.from_env().max_image_pixels,
-    )
     noise = options.noise or usual_noise(data)
     rate = options.noise_rate
     if rate is None and noise != "given":
         rate = DEFAULT_RATE
+    data = with_first_labels(data) if noise == "given" else without_first_labels(data, noise)
+    if noise != "instance":  # which needs the features, and these take long: refused before
+        make_noise(noise, data, generator(0, "noise"), rate=rate)
+    limit = Settings.from_env().max_image_pixels
+    data = with_features(data, options.encoder, options.out / "embeddings", max_pixels=limit)
+    data = by_class(data)
     setting = Setting(
         data=data,
         noise=noise,
@@ -124,7 +162,7 @@ def workers_of(options: SimulationOptions) -> int:
 
 def usual_noise(data: Dataset) -> str:
     """Return the noise model that suits the data when none is named."""
-    if data.given is not None:
+    if data.given is not None and (data.given >= 0).any():
         return "given"
     return "symmetric" if data.distributions.max(1).min() == 1 else "temperature"
 
@@ -165,5 +203,10 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
     score = scores_of(method.score, counts, initial, selection, np.random.default_rng(0))
     limit = Settings.from_env().max_image_pixels
-    if not write_ranking(out, data, counts, selection, score, max_pixels=limit):
+    try:
+        drawn = write_ranking(out, data, counts, selection, score, max_pixels=limit)
+    except BadImageError as error:
+        console.print(f"No ranking.png: {error}.", highlight=False, markup=False)
+        return
+    if not drawn:
         console.print(f"No ranking.png: {data.name} has no images in memory or on disk.")

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from relabel.accounts import Accounts
 from relabel.errors import BadImageError, InvalidValuesError
+from relabel.files import reason, told
 from relabel.pictures import open_picture
 from relabel.types import Float32Array, FloatArray, IntArray
 
@@ -29,7 +31,8 @@ class Dataset:
     distributions: (N, K) rows sum to 1, what a crowd of annotators answers; `truth` is its argmax,
     lowest class on ties. features: (N, D) of a frozen encoder. images: (N, H, W) or (N, H, W, 3).
     paths: (N,) image files, where the images are too many to hold. given: (N,) labels that the
-    data set itself brings (human errors, an old project), -1 = none.
+    data set itself brings (human errors, an old project), -1 = none. accounts: what was read on the
+    way to these samples, and what of it was left out.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Dataset:
     paths: tuple[str, ...] = ()
     given: IntArray | None = None
     held_out: HeldOut | None = field(default=None)
+    accounts: Accounts = field(default_factory=lambda: Accounts(()))
 
     def __post_init__(self) -> None:
         shape = (len(self.distributions), len(self.classes))
@@ -79,9 +83,9 @@ class Dataset:
         try:
             return open_picture(Path(path).read_bytes(), max_pixels=max_pixels)
         except OSError as error:
-            raise BadImageError(f"{path}: {error.strerror}") from error
+            raise BadImageError(f"{told(path)}: {reason(error)}") from error
         except BadImageError as error:
-            raise BadImageError(f"{path}: {error}") from error
+            raise BadImageError(f"{told(path)}: {error}") from error
 
     def rows(self, rows: IntArray) -> "Dataset":
         """Return the data set made of these rows, in this order."""

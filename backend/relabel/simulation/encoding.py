@@ -4,8 +4,11 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from relabel.errors import ConfigurationError
 from relabel.learning.embed import embed
+from relabel.simulation.books import keep, listed
 from relabel.simulation.dataset import Dataset
 from relabel.types import Progress, silent
 
@@ -15,38 +18,48 @@ def with_features(
 ) -> Dataset:
     """Return the data set with features; one that has them already is returned as it is.
 
-    cache: folder where vectors are kept between runs. max_pixels: largest image that is decoded.
+    Samples whose image cannot be read are left out, and stand in the books with the reason.
+
+    Args:
+        data: the samples.
+        encoder: one of `ENCODERS`.
+        cache: folder where vectors are kept between runs.
+        progress: told how many images are done.
+        max_pixels: largest image that is decoded.
 
     Raises:
-        ConfigurationError: there are neither features nor images, or an image cannot be read.
+        ConfigurationError: there are neither features nor images, or hardly an image can be read.
     """
     if data.features is not None:
         return data
     if data.images is not None:
-        contents = (image.tobytes() for image in data.images)
+        digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in data.images]
     elif data.paths:
-        contents = (_content(path) for path in data.paths)
+        digests = [_digest(path) for path in data.paths]
     else:
         raise ConfigurationError(
             f"{data.name} has neither features nor images, and selectors need one of them."
         )
     result = embed(
         lambda row: data.picture(row, max_pixels=max_pixels),
-        [hashlib.sha256(content).hexdigest() for content in contents],
+        digests,
         encoder=encoder,
         cache=cache,
         progress=progress,
     )
-    if result.failed:
-        row, reason = next(iter(result.failed.items()))
-        raise ConfigurationError(
-            f"{len(result.failed)} images of {data.name} failed; the first, row {row}: {reason}"
-        )
-    return replace(data, features=result.vectors)
+    readable = np.ones(len(data), dtype=bool)
+    readable[list(result.failed)] = False
+    unread = listed(
+        "unreadable", "cannot be read", [" ".join(why.split()) for why in result.failed.values()]
+    )
+    if not readable.any():
+        raise ConfigurationError(f"{data.name}: no image can be read; {unread}.")
+    return keep(replace(data, features=result.vectors), readable, "images", unread)
 
 
-def _content(path: str) -> bytes:
+def _digest(path: str) -> str:
+    """Return the digest of a file's bytes; of one that cannot be read, what no other file has."""
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}.") from error
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return f"cannot be read: {path}"

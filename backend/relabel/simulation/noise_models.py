@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import truncnorm
 
-from relabel.errors import ConfigurationError
+from relabel.catalogue import meant
+from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.simulation.dataset import Dataset
 from relabel.types import FloatArray, IntArray
 
@@ -35,6 +36,11 @@ def given(data: Dataset, rng: np.random.Generator, *, rate: float | None = None)
         raise ConfigurationError(
             f"noise='given' needs labels that come with the data; {data.name} has none. "
             "Choose another noise model."
+        )
+    if (data.given < 0).any():
+        raise InvalidValuesError(
+            f"noise='given': {int((data.given < 0).sum())} samples of {data.name} have no first "
+            "label; leave them out with simulation.books.with_first_labels."
         )
     if rate is not None:
         raise ConfigurationError("noise='given' uses the labels as they are: leave noise_rate out.")
@@ -157,6 +163,20 @@ NOISE_MODELS: dict[str, NoiseModel] = {
 }
 
 
+def check_noise(name: str) -> None:
+    """Refuse a noise model that there is not.
+
+    Raises:
+        ConfigurationError: naming those that there are.
+
+    """
+    if name not in NOISE_MODELS:
+        raise ConfigurationError(
+            f"noise={name!r} is unknown; known: {', '.join(NOISE_MODELS)}."
+            f"{meant(name, NOISE_MODELS)}"
+        )
+
+
 def make_noise(
     name: str, data: Dataset, rng: np.random.Generator, *, rate: float | None
 ) -> IntArray:
@@ -165,8 +185,7 @@ def make_noise(
     Raises:
         ConfigurationError: no such model, or it does not suit the data.
     """
-    if name not in NOISE_MODELS:
-        raise ConfigurationError(f"noise={name!r} is unknown; known: {', '.join(NOISE_MODELS)}.")
+    check_noise(name)
     return NOISE_MODELS[name](data, rng, rate=rate)
 
 

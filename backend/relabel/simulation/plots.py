@@ -1,5 +1,6 @@
 """Pictures of campaigns. The one module that imports matplotlib."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relabel.files import write_file
 from relabel.simulation.dataset import ImageArray
 from relabel.simulation.experiment import ORACLE, RANDOM, REPEATING, Run
 from relabel.types import FloatArray, IntArray
@@ -63,7 +65,7 @@ def draw_curves(
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=9)
     for path in paths:
-        figure.savefig(path, dpi=150)
+        _save(figure, path)
 
 
 def draw_ranking(groups: Mapping[str, Sequence[Picture]], path: Path) -> None:
@@ -88,7 +90,13 @@ def draw_ranking(groups: Mapping[str, Sequence[Picture]], path: Path) -> None:
             fontsize=9,
             transform=axes[row][0].transAxes,
         )
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=150, format=path.suffix.removeprefix("."))
+    write_file(path, drawn.getvalue())
 
 
 def _style(number: int, points: int) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 
+from relabel.catalogue import meant
 from relabel.errors import ConfigurationError
+from relabel.files import write_file
 from relabel.simulation.preset_parts import Job, Outcome
 from relabel.simulation.presets_bernhardt import (
     bernhardt_fig3,
@@ -26,20 +28,33 @@ PRESETS: dict[str, Callable[[Job], Outcome]] = {
 }
 
 
+def check_preset(name: str) -> None:
+    """Refuse a preset that there is not.
+
+    Raises:
+        ConfigurationError: naming those that there are.
+
+    """
+    if name not in PRESETS:
+        raise ConfigurationError(
+            f"preset={name!r} is unknown; known: {', '.join(PRESETS)}.{meant(name, PRESETS)}"
+        )
+
+
 def run_preset(name: str, job: Job) -> int:
     """Run a preset, write its report into job.out and show its tables; 0 = done.
 
     Raises:
         ConfigurationError: no such preset, or its data is not in job.data_dir.
     """
-    if name not in PRESETS:
-        raise ConfigurationError(f"preset={name!r} is unknown; known: {', '.join(PRESETS)}.")
+    check_preset(name)
     outcome = PRESETS[name](job)
+    job.out.mkdir(parents=True, exist_ok=True)
     job.console.print(paper_table(outcome.paper))
     options = {"preset": name, "data_dir": str(job.data_dir), "seeds": job.seeds}
     if outcome.setting is None:
         content = {"title": outcome.title, "options": options, "rows": [], "paper": outcome.paper}
-        (job.out / "summary.json").write_text(json.dumps(content, indent=1) + "\n")
+        write_file(job.out / "summary.json", json.dumps(content, indent=1) + "\n")
         return 0
     rows = summarise(outcome.setting, outcome.methods, outcome.runs)
     job.console.print(table_of(rows, outcome.title, job.console.width))

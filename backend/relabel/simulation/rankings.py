@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relabel.catalogue import meant
 from relabel.errors import ConfigurationError
 from relabel.learning.selection import Run, Selection, TrainingData
 from relabel.learning.selectors import SELECTORS, select
@@ -52,6 +53,7 @@ class Method:
             if value not in allowed:
                 raise ConfigurationError(
                     f"{name}={value!r} is unknown; known: {', '.join(allowed)}."
+                    f"{meant(value, allowed)}"
                 )
 
     def __str__(self) -> str:

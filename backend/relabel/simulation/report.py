@@ -14,6 +14,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
 from rich.table import Table
 
+from relabel.accounts import Accounts
+from relabel.files import write_file
 from relabel.learning.selection import Selection
 from relabel.numerics.labels import leading
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
@@ -53,8 +55,8 @@ PAGE = Template(
 body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;width:100%}th,td{padding:.3rem .5rem;text-align:right;
 border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}img{max-width:100%}
-code{background:#f3f3f3;padding:.1rem .3rem}td{white-space:nowrap}
-</style><h1>$title</h1><p>$intro</p>$paper<h2>Figures</h2>$table
+code{background:#f3f3f3;padding:.1rem .3rem}pre{white-space:pre-wrap}td{white-space:nowrap}
+</style><h1>$title</h1><p>$intro</p>$books$paper<h2>Figures</h2>$table
 <p>Figures are means over seeds, ± one standard deviation. <b>Votes</b> counts every single answer,
 the first label not included. <b>x random</b>: how many times more votes random order needs.
 <b>Relative area</b>: mean quality over the budget, 0 = random order, 1 = an oracle that knows the
@@ -82,8 +84,14 @@ def write_report(
     {"row", "paper", "ours"}.
     """
     out.mkdir(parents=True, exist_ok=True)
-    content = {"title": title, "options": options, "rows": list(rows), "paper": list(paper)}
-    (out / "summary.json").write_text(json.dumps(content, indent=1, default=str) + "\n")
+    content = {
+        "title": title,
+        "options": options,
+        "accounts": setting.data.accounts.to_json(),
+        "rows": list(rows),
+        "paper": list(paper),
+    }
+    write_file(out / "summary.json", json.dumps(content, indent=1, default=str) + "\n")
     write_curves(out / "curves.csv", setting, runs)
     votes = grid(setting.votes)
     draw_curves(
@@ -93,7 +101,7 @@ def write_report(
         title,
         [out / "curves.png", out / "curves.svg"],
     )
-    (out / "report.html").write_text(_page(out, title, setting, rows, options, paper))
+    write_file(out / "report.html", _page(out, title, setting, rows, options, paper))
 
 
 def write_ranking(
@@ -108,7 +116,7 @@ def write_ranking(
     """Draw the top, middle and bottom of a ranking with their CE and H; False if no images.
 
     Raises:
-        BadImageError: one of the images that are shown cannot be read.
+        BadImageError: one of the images is gone since it was read; the message names it.
 
     """
     if data.images is None and not data.paths:
@@ -188,11 +196,18 @@ def _page(
         title=html.escape(title),
         intro=intro,
         table=_html_table(COLUMNS, [[_cell(r, w) for w in COLUMNS.values()] for r in rows]),
+        books=_books_html(data.accounts),
         paper=_paper_html(paper),
         curves=_inline(out / "curves.png"),
         ranking=ranking,
         options=html.escape(json.dumps(options, indent=1, default=str)),
     )
+
+
+def _books_html(accounts: Accounts) -> str:
+    if not accounts.books:
+        return ""
+    return f"<h2>What was read</h2><pre>{html.escape(chr(10).join(accounts.lines()))}</pre>"
 
 
 def _paper_html(paper: Sequence[Row]) -> str:

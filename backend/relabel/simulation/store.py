@@ -1,12 +1,16 @@
 """What is kept of finished and unfinished campaigns, so that a stopped experiment goes on."""
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from relabel.errors import ConfigurationError
+from relabel.files import read_json, told, write_file
 from relabel.simulation.campaign import Rules
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.votelog import VoteLog
@@ -43,9 +47,15 @@ class Kept:
         """Return the votes so far, if any, and the figures if the campaign came to its end."""
         if self._path is None or not self._path.with_suffix(".npz").exists():
             return None, None
-        log = VoteLog.load(self._path.with_suffix(".npz"))
         done = self._path.with_suffix(".json")
-        return log, Figures(**json.loads(done.read_text())) if done.exists() else None
+        try:
+            log = VoteLog.load(self._path.with_suffix(".npz"))
+            figures = Figures(**read_json(done)) if done.exists() else None
+        except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+            raise ConfigurationError(
+                f"{told(self._path)}.* of an earlier run cannot be read ({error}); delete them."
+            ) from error
+        return log, figures
 
     def save(self, log: VoteLog) -> None:
         """Keep the votes so far."""
@@ -57,7 +67,9 @@ class Kept:
         if self.scores() is None:
             self._scores = scores
             if self._path is not None:
-                np.save(self._path.with_suffix(".npy"), scores)
+                content = io.BytesIO()
+                np.save(content, scores)
+                write_file(self._path.with_suffix(".npy"), content.getvalue())
 
     def scores(self) -> FloatArray | None:
         """Return the (N,) scores of the first ranking, if it used scores."""
@@ -69,7 +81,7 @@ class Kept:
     def finish(self, figures: Figures) -> None:
         """Mark the campaign as done."""
         if self._path is not None:
-            self._path.with_suffix(".json").write_text(json.dumps(asdict(figures)))
+            write_file(self._path.with_suffix(".json"), json.dumps(asdict(figures)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From runs to the figures of summary.json and the curves of curves.csv."""
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relabel.files import write_file
 from relabel.simulation.curves import minimal_curve
 from relabel.simulation.evaluation import area_gain, paired_difference, relative_area
 from relabel.simulation.experiment import BASELINES, ORACLE, RANDOM, Run, Setting
@@ -49,12 +51,13 @@ def grid(budget: int) -> IntArray:
 def write_curves(path: Path, setting: Setting, runs: Sequence[Run]) -> None:
     """Write method, seed, votes, correct; the share of right labels as it was after those votes."""
     votes = grid(setting.votes)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["method", "seed", "votes", "correct"])
-        for run in runs:
-            for at, correct in zip(votes, run.curve.at(votes), strict=True):
-                writer.writerow([run.method, run.seed, at, f"{correct:.6f}"])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["method", "seed", "votes", "correct"])
+    for run in runs:
+        for at, correct in zip(votes, run.curve.at(votes), strict=True):
+            writer.writerow([run.method, run.seed, at, f"{correct:.6f}"])
+    write_file(path, text.getvalue())
 
 
 def minimal_area(setting: Setting, noise_rate: float) -> float:

@@ -1,10 +1,12 @@
 """The votes of a campaign in the order they came: all other state follows from them."""
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from relabel.files import write_file
 from relabel.types import IntArray
 
 
@@ -36,16 +38,16 @@ class VoteLog:
 
     def save(self, path: Path) -> None:
         """Write the log as npz; a reader never sees half a file."""
-        part = path.with_suffix(".part.npz")
+        content = io.BytesIO()
         np.savez_compressed(
-            part,
+            content,
             tasks=np.asarray(self.tasks, dtype=np.int64),
             labels=np.asarray(self.labels, dtype=np.int64),
             annotators=np.asarray(self.annotators, dtype=np.int64),
             audit=np.asarray(self.audit, dtype=bool),
             rounds=np.asarray(self.rounds, dtype=np.int64),
         )
-        part.replace(path)
+        write_file(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "VoteLog":

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.errors import ConfigurationError
+from relabel.files import reason, told
 
 Row = ColumnCollection[str, ColumnElement[Any]]
 """The columns of one row within a statement."""
@@ -45,10 +46,17 @@ def open_database(url: str) -> Engine:
         migrate(engine)
     except Exception as error:
         raise ConfigurationError(
-            f"The store cannot be opened ({type(error).__name__}: {error}). Check "
+            f"The store cannot be opened ({_said(error)}). Check "
             f"RELABEL_DATABASE_URL, RELABEL_DATA_DIR and the free space of that disk."
         ) from error
     return engine
+
+
+def _said(error: Exception) -> str:
+    """Return what is wrong in one line, without what SQLAlchemy adds."""
+    if isinstance(error, OSError):
+        return f"{told(error.filename or '')}: {reason(error)}"
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def connect(url: str) -> Engine:

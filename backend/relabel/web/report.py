@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from relabel import __version__
-from relabel.errors import ConfigurationError
+from relabel.files import write_file
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.thumbnails import MIMETYPE, Thumbnails
 from relabel.service.context import Context
@@ -40,13 +40,7 @@ def write_report(context: Context, number: int, out: Path) -> None:
 
     """
     overview = read_overview(context.engine, context.settings, number)
-    text = render_report(overview, context.settings)
-    unfinished = out.with_suffix(out.suffix + ".part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(out)
-    except OSError as error:
-        raise ConfigurationError(f"--out {out}: {error.strerror}.") from error
+    write_file(out, render_report(overview, context.settings), "--out")
 
 
 def render_report(overview: Overview, settings: Settings) -> str:

@@ -170,6 +170,67 @@ def test_an_unreadable_policy_file_is_named(tmp_path, content):
         read_policy_file(file)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            "selector = linear",
+            """line 1, column 12): 'selector = linear'; text stands in "quotes".""",
+        ),
+        ("window = 3\nwindow = 4", "Cannot overwrite a value"),
+        ("a = " + "[" * 5_000, "it is nested too deeply"),
+        ("window = " + "9" * 5_000, "a number is too long"),
+        ("choices = 'b\xe4ll'".encode("latin-1"), "line 1: byte 0xe4 at offset 12 is not UTF-8"),
+        (b"window = 3\0", "NUL"),
+    ],
+    ids=["quotes", "twice", "deep", "long", "latin-1", "nul"],
+)
+def test_a_damaged_policy_file_is_told_in_one_line_with_its_place(tmp_path, content, why):
+    file = tmp_path / "policy.toml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigurationError) as error:
+        policy_of(Settings(policy_file=file), "")
+    assert str(error.value).startswith(f"RELABEL_POLICY_FILE = {file}")
+    assert why in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_policy_file_of_another_editor_is_read(tmp_path, encoding):
+    (tmp_path / "policy.toml").write_text("window = 3", encoding=encoding)
+    assert read_policy_file(tmp_path / "policy.toml") == {"window": 3}
+    assert parse_extra_params("\ufeffwindow = 3") == {"window": 3}
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 5_000, '{"a": ' + "[" * 100_000, '{"window": ' + "9" * 5_000 + "}"]
+)
+def test_extra_params_that_no_reader_takes_are_refused_in_one_line(text):
+    with pytest.raises(ConfigurationError, match=r"^Extra params: not readable \((it is|a number)"):
+        parse_extra_params(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("windw = 3", "Did you mean 'window'?"),
+        ('selector = "liner"', "Did you mean 'linear'?"),
+        ("selector_options = {fold = 3}", "Did you mean 'folds'?"),
+    ],
+)
+def test_the_nearest_name_is_told_of_a_misspelt_one(text, why):
+    with pytest.raises(ConfigurationError) as error:
+        policy_of(Settings(), text)
+    assert str(error.value).endswith(why)
+
+
+def test_a_key_is_told_in_one_line_and_a_long_value_is_cut():
+    with pytest.raises(ConfigurationError) as error:
+        build_policy({"a\nb": "x" * 10_000})
+    assert r"Unknown policy key a\nb = 'xxx" in str(error.value)
+    assert len(str(error.value)) < 1_000
+
+
 def test_a_missing_policy_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"RELABEL_POLICY_FILE = .*No such file"):
         read_policy_file(tmp_path / "none.toml")

@@ -4,7 +4,7 @@ import os
 import certifi
 import pytest
 from relabel.errors import ConfigurationError
-from relabel.settings import Settings
+from relabel.settings import Settings, misspelt_variables
 
 
 @pytest.fixture(autouse=True)
@@ -239,3 +239,26 @@ def test_given_addresses_win():
     settings = Settings(url="http://backend:9090/", database_url="postgresql+psycopg://h/d")
     assert settings.public_url() == "http://backend:9090"
     assert settings.database() == "postgresql+psycopg://h/d"
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_without_its_value(monkeypatch):
+    for name in ("RELABEL_PROT", "RELABEL_IMAGE_HOST", "RELABEL_DB_PASSWORD", "RELABEL_PORT"):
+        monkeypatch.setenv(name, "1")
+    assert misspelt_variables() == [
+        "RELABEL_IMAGE_HOST is no setting and does nothing; did you mean RELABEL_IMAGE_HOSTS?",
+        "RELABEL_PROT is no setting and does nothing; did you mean RELABEL_PORT?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [("schl\xfcssel".encode("latin-1"), "byte 0xfc"), (None, "is a folder")]
+)
+def test_a_token_file_that_is_no_text_is_named_without_its_content(tmp_path, content, why):
+    path = tmp_path if content is None else tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as error:
+        Settings(label_studio_api_key_file=path).api_key()
+    assert str(error.value).startswith(f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}")
+    assert why in str(error.value)
+    assert "schl" not in str(error.value)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from relabel.errors import ConfigurationError
+from relabel.catalogue import meant
+from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.files import reason, told
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets.arrays import (
     cifar10h,
@@ -15,7 +17,8 @@ from relabel.simulation.datasets.arrays import (
     medmnist,
 )
 from relabel.simulation.datasets.downloads import caltech256, cifar10, cifar100
-from relabel.simulation.datasets.folders import csv_file, image_folder, isic2019, nct_crc
+from relabel.simulation.datasets.folders import image_folder, nct_crc
+from relabel.simulation.datasets.image_lists import csv_file, isic2019
 from relabel.simulation.datasets.noisy_cxr import noisy_cxr
 from relabel.simulation.datasets.projects import label_studio
 
@@ -46,5 +49,13 @@ def load_dataset(name: str, folder: Path) -> Dataset:
         ConfigurationError: no such data set, or a file is missing (the message says which one).
     """
     if name not in DATASETS:
-        raise ConfigurationError(f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.")
-    return DATASETS[name](folder)
+        raise ConfigurationError(
+            f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.{meant(name, DATASETS)}"
+        )
+    where = f"dataset={name!r} in --data-dir {told(folder)}"
+    try:
+        return DATASETS[name](folder)
+    except OSError as error:
+        raise ConfigurationError(f"{where}: {reason(error)}.") from error
+    except InvalidValuesError as error:
+        raise ConfigurationError(f"{where} does not fit together: {error}") from error

@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.files import told
 from relabel.pictures import open_picture, pixels
 from relabel.simulation.dataset import Dataset, HeldOut, ImageArray, certain
 from relabel.simulation.datasets.downloads import downloaded
-from relabel.simulation.datasets.files import Arrays, check_sha256, find, load_arrays
+from relabel.simulation.datasets.files import (
+    check_sha256,
+    data_dir,
+    find,
+    load_array,
+    load_arrays,
+    whole_labels,
+)
 from relabel.simulation.sampling import keep_ambiguous
-from relabel.types import Float32Array, IntArray
+from relabel.types import Float32Array
 
 CIFAR10 = (
     "airplane",
@@ -73,11 +81,11 @@ def cifar10h(folder: Path) -> Dataset:
     names = ("cifar10h_test.npz", "cifar10h-counts.npy")
     path = find(folder, names, "cifar10h", source)
     if path.suffix == ".npz":
-        saved = load_arrays(path)
+        saved = load_arrays(path, "counts", "x", optional=("features",))
         counts, images = saved["counts"].astype(np.int64), _images(saved["x"])
         features = saved["features"].astype(np.float32) if "features" in saved else None
     else:
-        counts = np.load(path, allow_pickle=False).astype(np.int64)
+        counts = load_array(path).astype(np.int64)
         images, features = downloaded("CIFAR10", folder, train=False)[0], None
     content = io.BytesIO()
     np.save(content, counts)
@@ -103,9 +111,10 @@ def cifar10n_worse(folder: Path) -> Dataset:
 
 def fashion_mnist(folder: Path) -> Dataset:
     """Fashion-MNIST: 28 x 28 grey images of 10 kinds of clothing."""
-    if (folder / "fashion_mnist_subset.npz").exists():
-        saved = load_arrays(folder / "fashion_mnist_subset.npz")
-        images, labels = _images(saved["x"]), saved["y"].astype(np.int64)
+    packed = folder / "fashion_mnist_subset.npz"
+    if packed.exists():
+        saved = load_arrays(packed, "x", "y")
+        images, labels = _images(saved["x"]), whole_labels(saved["y"], len(FASHION), packed)
     else:
         images, labels = downloaded("FashionMNIST", folder)
     return Dataset("fashion_mnist", FASHION, certain(labels, 10), images=images)
@@ -116,15 +125,17 @@ def medmnist(folder: Path) -> Dataset:
     found = sorted(folder.glob("*mnist*.npz"))
     if len(found) != 1:
         raise ConfigurationError(
-            f"dataset='medmnist' needs exactly one file such as pathmnist.npz in --data-dir "
-            f"{folder}; found {len(found)}. Get it from: https://medmnist.com"
+            f"dataset='medmnist' needs exactly one file such as pathmnist.npz in "
+            f"{data_dir(folder)}; found {len(found)}. Get it from: https://medmnist.com"
         )
-    saved = load_arrays(found[0])
-    labels = saved["train_labels"].astype(np.int64)
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise ConfigurationError(f"{found[0]} has several labels per image; one is supported.")
-    labels = labels.reshape(-1)
-    k = int(labels.max()) + 1
+    saved = load_arrays(found[0], "train_labels", "train_images")
+    values = saved["train_labels"]
+    if values.ndim == 2 and values.shape[1] > 1:
+        raise ConfigurationError(
+            f"{told(found[0])} has several labels per image; one is supported."
+        )
+    k = int(values.astype(np.int64).max(initial=0)) + 1
+    labels = whole_labels(values, k, found[0])
     images = _images(saved["train_images"])
     return Dataset(
         found[0].stem, tuple(str(c) for c in range(k)), certain(labels, k), images=images
@@ -136,19 +147,18 @@ def cifar10_training_features(folder: Path) -> HeldOut:
     source = "the same encoder as the features in cifar10h_test.npz"
     path = find(folder, ("cifar10_train_features.npz",), "cifar10n", source)
     labels = find(folder, ("cifar10_train_jpeg.npz",), "cifar10n", source)
-    with np.load(labels, allow_pickle=False) as saved:
-        truth = saved["y"].astype(np.int64)
-    return HeldOut(_features(load_arrays(path)), truth)
+    truth = whole_labels(load_arrays(labels, "y")["y"], len(CIFAR10), labels)
+    return HeldOut(_features(path), truth)
 
 
 def _cifar10n(folder: Path, labels: str) -> Dataset:
     source = "https://github.com/UCSC-REAL/cifar-10-100n, packed with the images as one npz file"
     path = find(folder, ("cifar10_train_jpeg.npz",), "cifar10n", source)
-    with np.load(path, allow_pickle=False) as saved:
-        truth: IntArray = saved["y"].astype(np.int64)
-        given: IntArray = saved[labels].astype(np.int64)
+    saved = load_arrays(path, "y", labels)
+    truth = whole_labels(saved["y"], len(CIFAR10), path)
+    given = whole_labels(saved[labels], len(CIFAR10), path)
     packed = folder / "cifar10_train_features.npz"
-    features = _features(load_arrays(packed)) if packed.exists() else None
+    features = _features(packed) if packed.exists() else None
     images = None if features is not None else cifar10_training_images(folder)
     name = "cifar10n_" + labels.removesuffix("_label")
     return Dataset(name, CIFAR10, certain(truth, 10), features=features, images=images, given=given)
@@ -156,7 +166,7 @@ def _cifar10n(folder: Path, labels: str) -> Dataset:
 
 def cifar10_training_images(folder: Path) -> ImageArray:
     """Return (50000, 32, 32, 3) images, decoded from the packed JPEGs."""
-    saved = load_arrays(folder / "cifar10_train_jpeg.npz")
+    saved = load_arrays(folder / "cifar10_train_jpeg.npz", "jpeg", "offsets")
     blob, ends = saved["jpeg"], saved["offsets"].astype(np.int64)
     pictures = (
         open_picture(blob[a:b].tobytes(), max_pixels=CIFAR_PIXELS) for a, b in pairwise(ends)
@@ -164,7 +174,8 @@ def cifar10_training_images(folder: Path) -> ImageArray:
     return np.stack([pixels(picture) for picture in pictures])
 
 
-def _features(saved: Arrays) -> Float32Array:
+def _features(path: Path) -> Float32Array:
+    saved = load_arrays(path, "features_int8", "scale")
     packed, scale = saved["features_int8"], saved["scale"]
     return packed.astype(np.float32) * scale.astype(np.float32)
 

@@ -9,7 +9,6 @@ Built by the user from their own copies (the files may not be passed on):
 Construction: Bernhardt et al. 2022, Methods and Table 3.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.files import read_json, told
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets.files import find
-from relabel.simulation.datasets.folders import read_table
+from relabel.simulation.datasets.tables import read_table
 from relabel.types import BoolArray, FloatArray, IntArray
 
 SEED = 1234
@@ -63,17 +63,18 @@ def noisy_cxr(folder: Path) -> Dataset:
 
 def read_cases(folder: Path) -> Cases:
     """Read the three files from `folder`; `.csv.gz` is read too."""
-    boxes = _read(folder, "stage_2_train_labels.csv", RSNA)
+    boxes = _read(folder, "stage_2_train_labels.csv", RSNA, ("patientId", "Target"))
     mapping = find(
         folder, ("pneumonia-challenge-dataset-mappings_2018.json",), "noisy_cxr", MAPPING
     )
-    readers = _read(folder, "RSNA_pneumonia_all_probs.csv", MAPPING)
+    readers = _read(folder, "RSNA_pneumonia_all_probs.csv", MAPPING, ("patientId",))
     patients, opacity = collapse_boxes(boxes)
-    keys = json.loads(mapping.read_text(encoding="utf-8"))
-    nih = {key["subset_img_id"]: tuple(key["orig_labels"]) for key in keys}
+    nih = _nih_labels(mapping)
     missing = [patient for patient in patients if patient not in nih]
     if missing:
-        raise ConfigurationError(f"{mapping} lacks {len(missing)} patients, first {missing[0]!r}.")
+        raise ConfigurationError(
+            f"{told(mapping)} lacks {len(missing)} patients, first {missing[0]!r}."
+        )
     drawn: dict[str, list[str]] = {}
     for row in readers:
         drawn.setdefault(row["patientId"], []).extend(v for v in row.values() if "Prob" in str(v))
@@ -84,6 +85,17 @@ def read_cases(folder: Path) -> Cases:
         boxed=np.array([bool(drawn.get(p)) for p in patients]),
         low_confidence=np.array([_all_low(drawn.get(p, [])) for p in patients]),
     )
+
+
+def _nih_labels(mapping: Path) -> dict[str, tuple[str, ...]]:
+    keys = read_json(mapping)
+    try:
+        return {str(k["subset_img_id"]): tuple(map(str, k["orig_labels"])) for k in keys}
+    except (TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"{told(mapping)} must be a list of objects with subset_img_id and orig_labels; get it "
+            f"from: {MAPPING}"
+        ) from error
 
 
 def collapse_boxes(rows: Sequence[dict[str, str]]) -> tuple[tuple[str, ...], BoolArray]:
@@ -114,9 +126,13 @@ def vote_for_opacity(cases: Cases) -> FloatArray:
     return np.where(unsure, doubtful, cases.opacity.astype(np.float64))
 
 
-def _read(folder: Path, name: str, source: str) -> list[dict[str, str]]:
+def _read(folder: Path, name: str, source: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     names = (name, f"{name}.gz", f"rsna_{name}.gz")
-    return read_table(find(folder, names, "noisy_cxr", source))
+    table = read_table(find(folder, names, "noisy_cxr", source), columns)
+    cut = [part for part in table.unread if part.count]
+    if cut:
+        raise ConfigurationError(f"{told(table.path)}: rows are damaged: {cut[0]}; get it again.")
+    return [row.cells for row in table.rows]
 
 
 def _all_low(boxes: list[str]) -> bool:

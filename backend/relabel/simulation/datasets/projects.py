@@ -1,6 +1,5 @@
 """A Label Studio project's own history as a data set: would another order have been better?"""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.files import read_json, told
 from relabel.simulation.dataset import Dataset
+from relabel.simulation.datasets.files import data_dir
 
 
 def label_studio(folder: Path) -> Dataset:
@@ -18,12 +19,13 @@ def label_studio(folder: Path) -> Dataset:
     class among all its annotations, and tasks with a single annotation count as right. So the truth
     is what people agreed on: a backtest says how fast another order would have got *there*.
     """
-    path = folder if folder.suffix == ".json" else folder / "export.json"
-    if not path.exists():
+    path = folder if folder.is_file() else folder / "export.json"
+    if not path.is_file():
         raise ConfigurationError(
-            f"dataset='label_studio' needs {path}: in Label Studio, Export, JSON."
+            f"dataset='label_studio' needs export.json in {data_dir(folder)}, or its path: in "
+            "Label Studio, Export, JSON."
         )
-    votes = {task["id"]: _votes(task) for task in json.loads(path.read_text(encoding="utf-8"))}
+    votes = _read(path)
     voted = {task: labels for task, labels in votes.items() if labels}
     classes = tuple(sorted({label for labels in voted.values() for label in labels}))
     if len(classes) < 2:
@@ -36,6 +38,25 @@ def label_studio(folder: Path) -> Dataset:
             shares[row, number[label]] = times / len(voted[task])
         given[row] = number[voted[task][0]]
     return Dataset(path.stem, classes, shares, given=given, paths=_images(path, sorted(voted)))
+
+
+def _read(path: Path) -> dict[int, list[str]]:
+    """Return the labels of each task, by its id."""
+    tasks = read_json(path)
+    if not isinstance(tasks, list):
+        raise ConfigurationError(
+            f"{told(path)} holds no list of tasks; in Label Studio, Export, JSON."
+        )
+    votes = {}
+    for place, task in enumerate(tasks, start=1):
+        try:
+            votes[int(task["id"])] = _votes(task)
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(
+                f"{told(path)}, task {place} of {len(tasks)} is not as Label Studio exports it "
+                f"({' '.join(str(error).split())}); in Label Studio, Export, JSON."
+            ) from error
+    return votes
 
 
 def _votes(task: dict[str, Any]) -> list[str]:
