@@ -9,17 +9,13 @@ from typing import Any
 from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.contract import (
-    RESTORED,
-    required_settings,
-)
+from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
 from relabel.service.archive import Archive, Writer, write_archive
-from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
 from relabel.service.old_predictions import remove_versions_at_last
 from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
-from relabel.service.webhooks import own_webhooks
+from relabel.service.traces import as_connected, find_traces, own_versions, remove
 from relabel.storage.annotations import Annotation, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
@@ -54,30 +50,23 @@ def detach(
         with reading(context.engine) as connection:
             project = get_project(connection, number)
         archive = _write_labels(context, project, also)
-        hooks = own_webhooks(context, project)
-        for hook in hooks:
-            server.delete_webhook(hook["id"])
-        for backend in server.backends(number):
-            if backend.get("url") == settings.public_url():
-                server.delete_backend(backend["id"])
-        views = [v["id"] for v in server.views(number) if is_own_tab(v, project)]
-        for view_id in views:
-            server.delete_view(view_id)
-        server.update_project(number, **_settings_before(server, project))
+        found = find_traces(as_connected(context, project), project)
+        remove(server, found)
+        give_settings_back(server, project)
         _read_last_votes(context, project)
         with reading(context.engine) as connection:
             tasks = list_tasks(connection, number)
-            found = list_annotations(connection, number)
-        restored = _restore_tasks(server, number, tasks, found)
+            annotations = list_annotations(connection, number)
+        restored = restore_tasks(server, number, tasks, annotations)
         # Last, since it takes longest: nobody is served by these any more.
-        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
+        versions = own_versions(context, number)
         remove_versions_at_last(context, number, versions)
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
         shutil.rmtree(context.folder(number), ignore_errors=True)
     return (
         *_written(archive),
-        f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
+        f"deleted {len(found.webhooks)} webhooks, the ML backend and {len(found.tabs)} tabs",
         f"deleted the predictions of {len(versions)} rounds",
         f"restored {', '.join(RESTORED)}",
         f"restored overlap and is_labeled of {restored} tasks",
@@ -110,6 +99,21 @@ def _read_last_votes(context: Context, project: Project) -> None:
         log.warning("project %s: its last votes cannot be read: %s", project.id, error)
 
 
+def give_settings_back(server: LabelStudio, project: Project) -> None:
+    """Restore the project's settings, and take the reason out of its description."""
+    body = server.project(project.id)
+    before = _settings_before(server, project)
+    before["description"] = with_notice(body.get("description"), "", "")
+    changes = {
+        key: value for key, value in before.items() if (body.get(key) or "") != (value or "")
+    }
+    if changes.keys() & {"show_collab_predictions", "model_version"}:
+        # Visibility alone would wipe the version.
+        changes |= {key: before[key] for key in ("show_collab_predictions", "model_version")}
+    if changes:
+        server.update_project(project.id, **changes)
+
+
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
     version = before["model_version"] or ""
@@ -119,9 +123,10 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     return before | {"model_version": version if exists else ""}
 
 
-def _restore_tasks(
+def restore_tasks(
     server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
 ) -> int:
+    """Restore overlap and is_labeled of every task; return how many were not as before."""
     before = states_before(tasks, found, server.project(number))
     restored = 0
     for body in server.task_states(number):

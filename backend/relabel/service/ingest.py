@@ -14,6 +14,7 @@ from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
+from relabel.service.traces import is_same
 from relabel.service.undo import carry_out_undo
 from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
@@ -34,7 +35,7 @@ def carry_out(context: Context, number: int) -> int:
         with reading(context.engine) as connection:
             project = find_project(connection, number)
             ids, task_ids, actions = unhandled(connection, number)
-        if project is None or not ids:
+        if project is None or project.cut_off or not ids:
             return 0
         readings: list[TaskReading] = []
         if actions & {"TASKS_CREATED", "RECONCILE"}:
@@ -88,7 +89,7 @@ def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any]
 def read_project(context: Context, project: Project) -> Project:
     """Take over the project's title, labelling config and what becomes of skipped tasks."""
     body = context.label_studio.project(project.id)
-    if project.created_at and str(body.get("created_at", "")) != project.created_at:
+    if not is_same(body, project):
         raise NotFoundError(
             f"Project {project.id} was deleted and its number given to another project "
             f"({body.get('title')!r}). Run: relabel forget --project {project.id}"

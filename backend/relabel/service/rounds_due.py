@@ -19,6 +19,8 @@ MAX_RETRY_SECONDS = 600.0
 
 def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     """Return why a new round should start now, "" if none should."""
+    if project.cut_off:
+        return ""
     rounds = list_rounds(connection, project.id)
     votes = count_new_votes(connection, project.id)
     if not rounds:
