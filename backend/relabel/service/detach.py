@@ -12,7 +12,7 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
 from relabel.service.archive import Archive, Writer, write_archive
 from relabel.service.context import Context
-from relabel.service.old_predictions import remove_versions_at_last
+from relabel.service.old_predictions import remove_version_at_last
 from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.traces import as_connected, find_traces, own_versions, remove
@@ -21,6 +21,7 @@ from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project, note_detached
 from relabel.storage.tasks import Task, list_tasks
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.detach")
 
@@ -29,7 +30,11 @@ NOTHING: Mapping[str, Writer] = MappingProxyType({})
 
 
 def detach(
-    context: Context, number: int, *, also: Mapping[str, Writer] = NOTHING
+    context: Context,
+    number: int,
+    *,
+    also: Mapping[str, Writer] = NOTHING,
+    progress: Progress = silent,
 ) -> tuple[str, ...]:
     """Give the project back as it was, people's annotations aside; return what was done.
 
@@ -39,6 +44,7 @@ def detach(
         context: settings, store and Label Studio.
         number: id of the project.
         also: further files for that folder by name, and what writes each.
+        progress: told what is being done.
 
     Raises:
         NotReadyError: the project is not connected.
@@ -49,18 +55,23 @@ def detach(
     with queue_lock(context.engine, settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
+        progress("writing the labels", 0, 1)
         archive = _write_labels(context, project, also)
+        progress("deleting the ML backend, webhooks and tab", 0, 1)
         found = find_traces(as_connected(context, project), project)
         remove(server, found)
         give_settings_back(server, project)
+        progress("reading the last votes", 0, 1)
         _read_last_votes(context, project)
         with reading(context.engine) as connection:
             tasks = list_tasks(connection, number)
             annotations = list_annotations(connection, number)
-        restored = restore_tasks(server, number, tasks, annotations)
+        restored = restore_tasks(server, number, tasks, annotations, progress)
         # Last, since it takes longest: nobody is served by these any more.
         versions = own_versions(context, number)
-        remove_versions_at_last(context, number, versions)
+        for done, version in enumerate(versions):
+            progress("deleting the predictions of rounds", done, len(versions))
+            remove_version_at_last(context, number, version)
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
         shutil.rmtree(context.folder(number), ignore_errors=True)
@@ -124,12 +135,17 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
 
 
 def restore_tasks(
-    server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
+    server: LabelStudio,
+    number: int,
+    tasks: dict[int, Task],
+    found: list[Annotation],
+    progress: Progress = silent,
 ) -> int:
     """Restore overlap and is_labeled of every task; return how many were not as before."""
     before = states_before(tasks, found, server.project(number))
     restored = 0
-    for body in server.task_states(number):
+    for done, body in enumerate(server.task_states(number)):
+        progress("restoring overlap and state of tasks", done, len(tasks))
         now, wanted = (body["overlap"], body["is_labeled"]), before.get(int(body["id"]))
         if wanted is not None and now != wanted:
             server.update_task(int(body["id"]), overlap=wanted[0], is_labeled=wanted[1])

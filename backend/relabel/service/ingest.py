@@ -21,12 +21,15 @@ from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.storage.tasks import drop_tasks
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.ingest")
 
 
-def carry_out(context: Context, number: int) -> int:
+def carry_out(context: Context, number: int, *, progress: Progress = silent) -> int:
     """Carry out what the journal holds for a project; return how many events that were.
+
+    `progress` is told how many tasks are opened and closed.
 
     Safe to run twice, in any order, and after being killed at any point: events are marked only
     after Label Studio has everything.
@@ -55,7 +58,8 @@ def carry_out(context: Context, number: int) -> int:
                 reconcile_all(context, project)
         for action in sorted(a for a in actions if a.startswith(UNDO)):
             carry_out_undo(context, project, action.removeprefix(UNDO))
-        refresh_queue(context, project, {r.task_id: r.predictions for r in readings})
+        known = {r.task_id: r.predictions for r in readings}
+        refresh_queue(context, project, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return len(ids)

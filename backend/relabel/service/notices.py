@@ -10,10 +10,13 @@ from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
-from relabel.service.context import Context
-from relabel.service.state import ProjectState
+from relabel.service.context import Context, policy_of
+from relabel.service.state import ProjectState, read_state
 from relabel.service.stopping import explained, headline, stop_reason
-from relabel.storage.projects import set_project
+from relabel.service.traces import several
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import published_round
 from relabel.storage.writes import LIVE, log_write
 
 log = logging.getLogger("relabel.notices")
@@ -35,6 +38,22 @@ def repair_notices(context: Context, state: ProjectState) -> None:
     if reason != state.project.note:
         with context.engine.begin() as connection:
             set_project(connection, state.project.id, note=reason)
+
+
+def queue_sentence(context: Context, number: int) -> str:
+    """Say whether people are given tasks now, and if not, why."""
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        last = published_round(connection, number)
+    reason = stop_reason(state)
+    if reason:
+        told = "the project's description and the tab in Label Studio say so"
+        return f"{headline(reason)}: {explained(reason).removesuffix('.')}; {told}."
+    if last is None:
+        return "The project goes on; the first round opens its tasks."
+    count = sum(not task.is_labeled for task in state.tasks.values())
+    return f"The project goes on; {several(count, 'task')} stand open."
 
 
 def tab_now(context: Context, state: ProjectState) -> tuple[dict[str, Any] | None, dict[str, str]]:
