@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,11 @@ from relabel.service.rollback import Rollback
 from relabel.service.traces import (
     BACKEND_TITLE,
     Traces,
+    find_traces,
     is_own,
     is_own_tab,
     own_versions,
+    several,
 )
 from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
@@ -108,12 +111,26 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         tasks_text,
         *(f"delete the predictions {version!r} of an earlier connection" for version in leftovers),
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
-        f"add the ML backend {BACKEND_TITLE!r} at {url}",
-        f"add two webhooks to {url}/webhook with a secret of their own",
-        f"add the Data Manager tab {TAB_TITLE!r}",
+        *_steps_there(url, find_traces(context, project)),
         rounds_text,
     )
     return ConnectPlan(project, policy, schema, steps, leftovers)
+
+
+def _steps_there(url: str, traces: Traces) -> Iterator[str]:
+    """Yield what will be added to Label Studio, changed there, or left as it is."""
+    at = next((str(body.get("url")) for body in traces.backends.values()), "")
+    if not at:
+        yield f"add the ML backend {BACKEND_TITLE!r} at {url}"
+    elif at == url:
+        yield f"keep the ML backend at {url}"
+    else:
+        yield f"move the ML backend from {at} to {url} (RELABEL_URL)"
+    instead = f" instead of {several(len(traces.webhooks), 'webhook')}" if traces.webhooks else ""
+    yield f"add two webhooks to {url}/webhook with a secret of their own{instead}"
+    yield (
+        f"keep the tab {TAB_TITLE!r}" if traces.tabs else f"add the Data Manager tab {TAB_TITLE!r}"
+    )
 
 
 def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent) -> Project:

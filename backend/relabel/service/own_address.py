@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from relabel.settings import Settings
+from relabel.transport import cause, trusted
 
 SECONDS = 5.0
 """Longest wait for an answer."""
@@ -15,9 +16,14 @@ def ask_own_address(settings: Settings) -> str:
     """Return what happens instead of an answer of `relabel serve`, "" = it answers."""
     url = settings.public_url()
     try:
-        answer = httpx.get(f"{url}/health", timeout=SECONDS, trust_env=False)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        return f"nothing answers at {url} ({type(error).__name__})"
+        answer = httpx.get(
+            f"{url}/health",
+            timeout=SECONDS,
+            trust_env=False,
+            verify=trusted(settings.ca_bundle),
+        )
+    except httpx.RequestError as error:
+        return f"{url}: {cause(error)}"
     try:
         body = answer.json()
     except ValueError:

@@ -18,14 +18,28 @@ def why_refused(error: LabelStudioError, settings: Settings) -> str:
     """Return the cause and what to do about it; what is no known cause is told as it is."""
     # A 5xx may be Label Studio's own trouble, and a 401 that of the token.
     is_refusal = type(error) is LabelStudioError
-    for pattern, explain in (*OF_ANY_ANSWER, *(OF_REFUSALS if is_refusal else ())):
-        found = re.search(pattern, error.said, re.IGNORECASE | re.DOTALL)
-        if found:
-            return explain(settings, found)
+    causes = (*OF_ANY_ANSWER, *OF_REFUSALS) if is_refusal else OF_ANY_ANSWER
+    cause = _first(causes, error.said, settings)
+    if cause:
+        return cause
     return f"Label Studio says: {error.said[:LONGEST]}" if is_refusal and error.said else str(error)
 
 
+def known_cause(said: str, settings: Settings) -> str:
+    """Return the cause of what Label Studio says of a backend, "" = it is none of the known."""
+    return _first((*OF_ANY_ANSWER, *OF_REFUSALS), said, settings)
+
+
+def _first(causes: "Causes", said: str, settings: Settings) -> str:
+    for pattern, explain in causes:
+        found = re.search(pattern, said, re.IGNORECASE | re.DOTALL)
+        if found:
+            return explain(settings, found)
+    return ""
+
+
 Explain = Callable[[Settings, re.Match[str]], str]
+Causes = tuple[tuple[str, Explain], ...]
 
 
 def _reserved(settings: Settings, _found: re.Match[str]) -> str:
@@ -103,11 +117,11 @@ def _stranger(settings: Settings, found: re.Match[str]) -> str:
     )
 
 
-OF_ANY_ANSWER: tuple[tuple[str, Explain], ...] = (
+OF_ANY_ANSWER: Causes = (
     (r"reserved network address|local or private network", _reserved),
     (r"resolve hostname", _name),
 )
-OF_REFUSALS: tuple[tuple[str, Explain], ...] = (
+OF_REFUSALS: Causes = (
     (r"\b401 Client Error|authentication (parameters|username)", _password),
     (r"\b400 Client Error: (.*?) for url", _own_words),
     (r"WRONG_VERSION_NUMBER|record layer failure", _plain_http),
