@@ -160,6 +160,10 @@ class LabelStudio:
         """Return the e-mail addresses of the organization's people by id."""
         return {int(user["id"]): str(user["email"]) for user in self._get("/api/users/")}
 
+    def users(self) -> list[dict[str, Any]]:
+        """Return everybody in the organization; asked once, since somebody waits for a page."""
+        return list(self._send("GET", "/api/users/"))
+
     def project(self, project_id: int) -> dict[str, Any]:
         """Return a project with its settings and counters."""
         return dict(self._get(f"/api/projects/{project_id}/"))

@@ -16,7 +16,7 @@ from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
 from relabel.service.noise import Noise, noise_at_round, noise_now
-from relabel.service.rounds_due import round_due
+from relabel.service.rounds_due import next_round, round_due
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
 from relabel.service.status import status_of
@@ -105,8 +105,11 @@ def read_overview(
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
+        following = next_round(connection, project, policy)
     accounts = project_accounts(state, newest_read(rounds))
-    status = status_of(state, rounds, accounts, journalled=journalled, due=due)
+    status = status_of(
+        state, rounds, accounts, journalled=journalled, due=due, following=following
+    )
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
@@ -155,6 +158,8 @@ def class_figures(state: ProjectState) -> list[ClassFigures]:
 def sentence(overview: Overview) -> str:
     """Say where the project stands, in one sentence."""
     status, noise = overview.status, overview.noise
+    if overview.state.project.cut_off:
+        return f"Connecting was cut off: repeat relabel connect --project {status['project']}."
     if not status["rounds"]:
         begun = status["round_running"]
         return (
