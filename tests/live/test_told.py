@@ -105,13 +105,13 @@ def problems(place):
 
 def test_a_pause_is_told_where_people_look_and_taken_back_with_what_they_wrote(place):
     told = place.run("pause")
-    assert "Paused: nobody is given a task until the project is resumed" in told
+    assert "Paused: relabelling rests until the project is resumed" in told
     assert place.description().startswith("[Relabel] Paused: ")
     assert place.description().endswith(f"\n{MINE}")
     (tab,) = place.tabs()
     assert tab["data"]["title"] == "Paused: Relabel queue"
     place.describe(f"{place.description()}\nBack on Monday.")
-    assert "stand open" in place.run("resume")
+    assert "The project goes on; open: " in place.run("resume")
     assert place.description() == f"{MINE}\nBack on Monday."
     (tab,) = place.tabs()
     assert tab["data"]["title"] == "Relabel queue"

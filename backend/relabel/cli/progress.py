@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from relabel.types import Progress
@@ -20,12 +20,20 @@ def shown_progress() -> Iterator[Progress]:
     if not console.is_terminal:
         yield _line_by_line(console)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
     with Bars(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("asking Label Studio", total=None)
-        yield lambda stage, done, total: bars.update(
-            bar, description=stage, completed=done, total=total if total > 1 else None
-        )
+
+        def tell(stage: str, done: int, total: int) -> None:
+            count = f": {done:,} of {total:,}" if total > 1 else ""
+            bars.update(
+                bar,
+                description=f"{stage}{count}",
+                completed=done,
+                total=total if total > 1 else None,
+            )
+
+        yield tell
 
 
 def _line_by_line(console: Console) -> Progress:

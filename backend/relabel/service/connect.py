@@ -11,11 +11,13 @@ from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.notices import repair_notices
 from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
 from relabel.service.refusals import why_refused
 from relabel.service.rollback import Rollback
+from relabel.service.state import read_state
 from relabel.service.traces import (
     BACKEND_TITLE,
     Traces,
@@ -155,7 +157,7 @@ def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent)
             known = find_project(connection, number)
         rollback = Rollback(context, plan.project, known)
         try:
-            return _connect(context, plan, rollback, progress)
+            project, hooks = _connect(context, plan, rollback, progress)
         except BaseException as error:
             outcome = rollback.outcome(rollback.take_back())
             cause = _cause(error, context.settings)
@@ -163,11 +165,13 @@ def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent)
                 raise
             kind = LabelStudioError if isinstance(error, LabelStudioError) else NotReadyError
             raise kind(f"Project {number} was not connected: {cause} {outcome}") from error
+        _tidy(context, project, {*hooks}, rollback.earlier)
+    return project
 
 
 def _connect(
     context: Context, plan: ConnectPlan, rollback: Rollback, progress: Progress
-) -> Project:
+) -> tuple[Project, list[int]]:
     number = plan.project.id
     with context.engine.begin() as connection:
         save_project(connection, plan.project)
@@ -202,9 +206,7 @@ def _connect(
         set_project(connection, number, webhook_digest=token_digest(token), **written)
         for what, target in written.items():
             log_write(connection, number, "connect", f"add {what.removesuffix('_id')}", target)
-        project = get_project(connection, number)
-    _drop_other_webhooks(context, project, {*hooks}, rollback.earlier)
-    return project
+        return get_project(connection, number), hooks
 
 
 def _cause(error: BaseException, settings: Settings) -> str:
@@ -270,13 +272,17 @@ def _add_tab(context: Context, plan: ConnectPlan) -> int:
     return server.add_view(number, tab(columns, plan.schema.image_key, queue=plan.policy.queue))
 
 
-def _drop_other_webhooks(
-    context: Context, project: Project, kept: set[int], earlier: Traces
-) -> None:
-    """Delete those of the connection before, and the one that Label Studio makes for a backend.
-
-    The latter proves nothing, and sends everything with every event.
-    """
-    own = {int(hook["id"]) for hook in own_webhooks(context, project)}
-    for webhook_id in (own | set(earlier.webhooks)) - kept:
-        context.label_studio.delete_webhook(webhook_id)
+def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) -> None:
+    """Do what the connection that stands now can do without, should Label Studio go away."""
+    try:
+        # Those of the connection before, and the one that Label Studio makes for a backend: that
+        # proves nothing, and sends everything with every event.
+        own = {int(hook["id"]) for hook in own_webhooks(context, project)}
+        for webhook_id in (own | set(earlier.webhooks)) - hooks:
+            context.label_studio.delete_webhook(webhook_id)
+        with reading(context.engine) as connection:
+            policy = policy_of(context.settings, project.extra_params)
+            state = read_state(connection, project, policy)
+        repair_notices(context, state)
+    except LabelStudioError as error:
+        log.warning("project %s: %s What is left does no harm.", project.id, error)

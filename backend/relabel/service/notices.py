@@ -47,13 +47,14 @@ def queue_sentence(context: Context, number: int) -> str:
         state = read_state(connection, project, policy_of(context.settings, project.extra_params))
         last = published_round(connection, number)
     reason = stop_reason(state)
+    count = sum(not task.is_labeled for task in state.tasks.values())
     if reason:
         told = "the project's description and the tab in Label Studio say so"
-        return f"{headline(reason)}: {explained(reason).removesuffix('.')}; {told}."
+        others = f" {several(count, 'task')} that it did not open stay open." if count else ""
+        return f"{headline(reason)}: {explained(reason).removesuffix('.')}; {told}.{others}"
     if last is None:
         return "The project goes on; the first round opens its tasks."
-    count = sum(not task.is_labeled for task in state.tasks.values())
-    return f"The project goes on; {several(count, 'task')} stand open."
+    return f"The project goes on; open: {several(count, 'task')}."
 
 
 def tab_now(context: Context, state: ProjectState) -> tuple[dict[str, Any] | None, dict[str, str]]:
@@ -78,7 +79,8 @@ def _repair_tab(context: Context, state: ProjectState) -> None:
             server.update_view(number, view_id, repaired_tab(found, _wanted_tab(state)))
     except NotFoundError:
         return  # deleted a moment ago: the next sweep brings it back
-    log.info("project %s: set the tab right: %s", number, wrong)
+    if stop_reason(state) == state.project.note:
+        log.info("project %s: set the tab right, which somebody changed: %s", number, wrong)
     with context.engine.begin() as connection:
         set_project(connection, number, view_id=view_id)
         log_write(connection, number, LIVE, "tab", view_id, before=wrong)

@@ -47,7 +47,7 @@ def round_due(connection: Connection, project: Project, policy: Policy) -> str:
 def next_round(connection: Connection, project: Project, policy: Policy) -> str:
     """Return when the next round starts, as a sentence for people."""
     if project.paused:
-        return "Paused: no round starts and no task is open."
+        return "Paused: no round starts, and no task is opened."
     due = round_due(connection, project, policy)
     if due:
         return f"A round is due ({due}) and starts when a worker is free."

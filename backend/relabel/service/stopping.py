@@ -12,7 +12,7 @@ PAUSED = "paused"
 SETTLED = "all tasks are settled"
 HEADLINES = {PAUSED: "Paused", SETTLED: "Finished"}
 """First word of what is told, by how a reason begins; for any other one it is "Stopped"."""
-SENTENCES = {PAUSED: "nobody is given a task until the project is resumed"}
+SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
 """What stands after the headline where the reason alone would say it twice."""
 
 

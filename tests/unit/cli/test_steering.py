@@ -63,7 +63,7 @@ def test_a_project_from_connecting_to_detaching(typed, fake):
     assert "Connected." in told
     assert "Warning" not in told
     told = words(typed("pause", "-p", number))
-    assert "Paused: nobody is given a task until the project is resumed; the project's" in told
+    assert "Paused: relabelling rests until the project is resumed; the project's" in told
     assert fake.projects[int(number)]["description"].startswith("[Relabel] Paused")
     told = words(typed("resume", "-p", number))
     assert "The project goes on; the first round opens its tasks." in told

@@ -205,6 +205,19 @@ def test_a_failed_reconnecting_leaves_the_old_connection_at_work(
         assert asdict(find_project(connection, number)) == row
 
 
+def test_label_studio_going_away_once_the_connection_stands_undoes_nothing(context, fake):
+    number = fake.add_project(["cat", "dog"])
+    plan = plan_connect(context, number)
+    fake.intercept = lambda request: (
+        httpx.Response(503, text="down") if request.method == "DELETE" else None
+    )
+    connect(context, plan)
+    fake.intercept = lambda _request: None
+    assert len(fake.webhooks) == 3, "one of Label Studio's own, which proves nothing"
+    connect_project(context, number)
+    assert [len(x) for x in (fake.backends, fake.webhooks, fake.views)] == [1, 2, 1]
+
+
 # -- causes ----------------------------------------------------------------------------------
 CAUSES = {
     "refused": (

@@ -10,7 +10,7 @@ from relabel.service.stopping import headline
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage.tasks import set_problems
 from relabel.storage.writes import list_writes
-from wiring import deliver, publish_round, state_of
+from wiring import connect_project, deliver, publish_round, state_of
 
 SCORE = "tasks:predictions_score"
 MINE = "Digits of the north ward\n\nAsk Kim."
@@ -117,6 +117,16 @@ def test_a_deleted_tab_comes_back_with_what_it_said(context, fake, running, paus
     assert fake.views == {}
 
 
+def test_connecting_again_sets_the_tab_right_at_once(context, fake, running):
+    number, _ = running
+    right = dict(the_tab(fake))
+    the_tab(fake).update(title="Stopped: Relabel queue", ordering=["tasks:id"])
+    connect_project(context, number)
+    assert {k: the_tab(fake)[k] for k in ("title", "ordering")} == {
+        k: right[k] for k in ("title", "ordering")
+    }
+
+
 def test_tabs_of_people_are_left_alone(context, fake, running):
     number, _ = running
     theirs = {"title": "Relabel queue copy", "ordering": ["tasks:id"], "filters": {}}
@@ -136,7 +146,7 @@ def test_a_paused_project_says_so_in_its_description_and_in_the_first_word_of_th
     carry_out(context, number)
     assert the_tab(fake)["title"] == "Paused: Relabel queue"
     line, rest = fake.projects[number]["description"].split("\n", 1)
-    assert line == "[Relabel] Paused: nobody is given a task until the project is resumed."
+    assert line == "[Relabel] Paused: relabelling rests until the project is resumed."
     assert rest == MINE
     assert fake.next_task(1) is None
     assert_at_rest(context, fake)

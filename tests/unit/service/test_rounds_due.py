@@ -66,7 +66,7 @@ def test_a_failed_round_whose_time_has_come_is_due(context, running, monkeypatch
 
 def test_a_paused_project_promises_no_round(context, running):
     pause(context.engine, running)
-    assert told(context, running) == "Paused: no round starts and no task is open."
+    assert told(context, running) == "Paused: no round starts, and no task is opened."
 
 
 @pytest.mark.parametrize(
