@@ -4,8 +4,8 @@ from relabel.catalogue import SELECTOR_OPTIONS
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.findings import Finding
-from relabel.service.unmatched import missing_source, told_unknown
 from relabel.service.state import read_state
+from relabel.service.unmatched import missing_source, told_unknown
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 

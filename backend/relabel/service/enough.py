@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from relabel.errors import NotReadyError
-from relabel.service.unmatched import told_unknown
 from relabel.service.problems import told_problems
-from relabel.service.state import ProjectState
+from relabel.service.state import MIN_PER_CLASS, ProjectState
+from relabel.service.unmatched import told_unknown
 from relabel.types import IntArray
 
-MIN_PER_CLASS = 2
-"""Labelled tasks that each of at least two classes needs before anything can be learnt."""
 SHOWN = 12
 """Classes that are listed."""
 

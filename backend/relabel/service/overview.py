@@ -107,9 +107,7 @@ def read_overview(
         due = round_due(connection, project, policy)
         following = next_round(connection, project, policy)
     accounts = project_accounts(state, newest_read(rounds))
-    status = status_of(
-        state, rounds, accounts, journalled=journalled, due=due, following=following
-    )
+    status = status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None

@@ -17,11 +17,11 @@ from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import Context, policy_of
 from relabel.service.enough import check_enough
 from relabel.service.ingest import carry_out
-from relabel.service.unmatched import missing_source
 from relabel.service.progress import RoundProgress, heartbeat
 from relabel.service.publish import publish
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.state import ProjectState, read_state
+from relabel.service.unmatched import missing_source
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.events import journal

@@ -17,7 +17,7 @@ from relabel.policy import Policy
 from relabel.service.enough import check_enough
 from relabel.service.explanations import Nearest, find_nearest
 from relabel.service.scores import RoundResult, priority_of
-from relabel.service.state import MIN_PER_CLASS, ProjectState
+from relabel.service.state import ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, Progress
 
 

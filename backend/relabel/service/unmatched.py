@@ -1,4 +1,4 @@
-"""Where labels might be, and those that are no class: named with what could be meant."""
+"""Sources and labels that match nothing: named with what there is, and what could be meant."""
 
 import json
 from collections import Counter
@@ -8,6 +8,7 @@ from relabel.policy import Policy
 from relabel.service.context import Context
 from relabel.service.state import ProjectState
 from relabel.service.traces import VERSION_PREFIX
+from relabel.storage.answers import Outcome
 from relabel.storage.projects import Project
 
 SHOWN = 10
@@ -33,9 +34,7 @@ def missing_source(context: Context, project: Project, policy: Policy) -> str:
 
 def unknown_labels(state: ProjectState) -> Counter[str]:
     """Return the labels that are no class, with how often they occur."""
-    known = {*state.schema.classes, state.policy.cannot_tell, ""}
-    given = Counter(t.given for t in state.tasks.values() if t.given not in known)
-    return given + Counter(state.unknown_choices)
+    return Counter(a.choice for a in state.answers if a.outcome is Outcome.UNKNOWN_CLASS)
 
 
 def told_unknown(state: ProjectState) -> str:
