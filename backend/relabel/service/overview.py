@@ -20,7 +20,7 @@ from relabel.service.rounds_due import next_round, round_due
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
 from relabel.service.status import status_of
-from relabel.service.stopping import stop_reason
+from relabel.service.stopping import headline, stop_reason
 from relabel.service.yield_curve import YieldCurve, random_yield, yield_curve
 from relabel.settings import Settings
 from relabel.storage.database import reading
@@ -182,7 +182,8 @@ def sentence(overview: Overview) -> str:
                 f"the next {noise.next_votes} votes should find about {noise.forecast.value:,.0f}"
             )
     if overview.stopped:
-        parts.append(f"stopped: {overview.stopped}")
+        word = headline(overview.stopped).lower()
+        parts.append(word if word == overview.stopped else f"{word}: {overview.stopped}")
     return "; ".join(parts) + "."
 
 

@@ -31,8 +31,8 @@ def stop_reason(state: ProjectState) -> str:
     if state.counts.votes.any() and not (waiting & ~unusable).any():
         return SETTLED + _but_for(
             {
-                "whose image cannot be used": int((waiting & unusable).sum()),
-                "that were skipped": int(state.skipped().sum()),
+                "without a usable image": int((waiting & unusable).sum()),
+                "skipped": int(state.skipped().sum()),
             }
         )
     return ""

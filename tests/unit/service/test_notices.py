@@ -189,7 +189,7 @@ def test_a_finished_project_says_what_is_left_out(context, fake, running):
     deliver(context, fake)
     assert the_tab(fake)["title"] == "Finished: Relabel queue"
     assert fake.projects[number]["description"].startswith(
-        "[Relabel] Finished: all tasks are settled but 1 whose image cannot be used."
+        "[Relabel] Finished: all tasks are settled but 1 without a usable image."
     )
 
 
