@@ -70,9 +70,7 @@ def detach(project: ProjectOption, yes: YesOption = False) -> None:
         ):
             raise typer.Exit(1)
         with shown_progress() as progress:
-            lines = detach_project(
-                context, project, also={REPORT: write_report}, progress=progress
-            )
+            lines = detach_project(context, project, also={REPORT: write_report}, progress=progress)
         for line in lines:
             console.print(f"  - {line}", highlight=False, markup=False)
         console.print(
