@@ -61,7 +61,11 @@ class RoundStoppedError(RelabelError):
 
 
 class LabelStudioError(RelabelError):
-    """Label Studio answered with an error or not at all."""
+    """Label Studio answered with an error or not at all; said: its own words, "" = none."""
+
+    def __init__(self, text: str, said: str = "") -> None:
+        super().__init__(text)
+        self.said = said
 
 
 class LabelStudioDownError(LabelStudioError):

@@ -7,6 +7,7 @@ import ssl
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import (
@@ -65,7 +66,22 @@ def _trusts(bundle: Path) -> Path:
     return bundle
 
 
+def _host(text: str) -> str:
+    """Return a host as addresses are compared with it; one that would never match is refused."""
+    name = text.strip().lower()
+    try:
+        host = urlsplit(name if "//" in name else f"//{name}").hostname or ""
+    except ValueError:
+        host = ""
+    if not host or "*" in host:
+        raise ValueError("write the name of one host; there are no patterns")
+    if name not in (host, f"[{host}]"):
+        raise ValueError(f"write the host alone, without scheme, port and path: {host!r}")
+    return host
+
+
 WebAddress = Annotated[str, _begins("http://", "https://"), AfterValidator(_has_host)]
+Host = Annotated[str, AfterValidator(_host)]
 QueueAddress = Annotated[str, _begins("redis://", "rediss://", "unix://")]
 
 
@@ -172,7 +188,7 @@ class Settings(BaseSettings):
     image_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Longest wait for one image, seconds."
     )
-    image_hosts: tuple[str, ...] = Field(
+    image_hosts: tuple[Host, ...] = Field(
         default=(),
         description='Hosts besides Label Studio from which images may be read, as JSON: ["a.org"].',
     )

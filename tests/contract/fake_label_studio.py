@@ -66,6 +66,7 @@ class FakeLabelStudio:
             "id": number,
             "title": f"Project {number}",
             "label_config": config,
+            "description": "",
             "created_at": self._now(),
             "sampling": "Sequential sampling",
             "maximum_annotations": 1,
@@ -214,6 +215,8 @@ class FakeLabelStudio:
         overlap = values.get("maximum_annotations", body["maximum_annotations"])
         changed = overlap != body["maximum_annotations"]
         skips_changed = values.get("skip_queue", body["skip_queue"]) != body["skip_queue"]
+        if "description" in values:
+            values["description"] = (values["description"] or "").strip()
         body |= values
         if changed:
             self._rewrite_overlaps(project, overlap)
@@ -460,6 +463,9 @@ class FakeLabelStudio:
         return 201, self.views[number]
 
     def _patch_view(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        before = self.views[number]["data"]
+        if not body["data"].get("ordering"):  # an order cannot be taken away
+            body["data"]["ordering"] = before.get("ordering", [])
         self.views[number] |= body
         return 200, self.views[number]
 

@@ -140,7 +140,9 @@ def test_what_skips_have_ended_is_told_when_nothing_is_left(context, fake, make)
         answer(context, fake, 1, "cat")
     assert fake.open_tasks(number) == []
     (view,) = fake.views.values()
-    assert view["data"]["title"] == f"{TAB_TITLE} (all tasks are settled but 1 that were skipped)"
+    assert view["data"]["title"] == f"Finished: {TAB_TITLE}"
+    told = fake.projects[number]["description"]
+    assert told == "[Relabel] Finished: all tasks are settled but 1 skipped."
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["event", "event lost"])

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from relabel import __version__
 from relabel.cli import connecting, looking, serving, trying, working
 from relabel.errors import RelabelError
 from relabel.files import reason, told
@@ -46,19 +47,37 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
 """Every command by the heading under which the help lists it."""
 
 
+HELP = "Find and fix the wrong labels of a Label Studio project, the most valuable first."
+
+
 def build_app() -> typer.Typer:
     """Return the command line with all its commands."""
     app = typer.Typer(
-        help="Find and fix the wrong labels of a Label Studio project, the most valuable first.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
+    app.callback(help=HELP)(_version_option)
     for heading, commands in COMMANDS.items():
         for name, command in commands.items():
             app.command(name=name, rich_help_panel=heading)(command)
     return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"relabel {__version__}")
+        raise typer.Exit
+
+
+def _version_option(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

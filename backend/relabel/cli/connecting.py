@@ -5,12 +5,16 @@ from typing import Annotated
 import typer
 
 from relabel.cli.options import ProjectOption, YesOption, console, opened
+from relabel.cli.progress import shown_progress
+from relabel.errors import NotReadyError
 from relabel.service.archive import REPORT, archives, what_was_not_exported
 from relabel.service.connect import connect as connect_project
 from relabel.service.connect import plan_connect
 from relabel.service.detach import detach as detach_project
+from relabel.service.forget import check_forgettable
+from relabel.service.forget import forget as forget_project
 from relabel.service.jobs import open_queue, register_jobs
-from relabel.storage.projects import forget_project, get_project
+from relabel.service.own_address import ask_own_address, is_loopback
 
 
 def connect(
@@ -32,11 +36,18 @@ def connect(
         console.print(f"Connecting project {project} ({plan.project.title}) will", highlight=False)
         for step in plan.steps:
             console.print(f"  - {step}", highlight=False, markup=False)
+        unheard = ask_own_address(context.settings)
+        remedy = "Start the backend there first (relabel serve), or set RELABEL_URL to its address."
+        if unheard and (dry_run or not is_loopback(context.settings)):
+            console.print(f"Warning: {unheard}. {remedy}", highlight=False, markup=False)
         if dry_run:
             return
+        if unheard and is_loopback(context.settings):
+            raise NotReadyError(f"Nothing was written: {unheard}. {remedy}")
         if not yes and not typer.confirm("Go on?"):
             raise typer.Exit(1)
-        connect_project(context, plan)
+        with shown_progress() as progress:
+            connect_project(context, plan, progress=progress)
         register_jobs(open_queue(context.settings), lambda: context).ingest(project)
     console.print(f"Connected. The first round starts by itself; see: relabel status -p {project}")
 
@@ -58,18 +69,30 @@ def detach(project: ProjectOption, yes: YesOption = False) -> None:
             f"restore its settings and forget its rounds? (Best while nobody labels.)"
         ):
             raise typer.Exit(1)
-        for line in detach_project(context, project, also={REPORT: write_report}):
+        with shown_progress() as progress:
+            lines = detach_project(context, project, also={REPORT: write_report}, progress=progress)
+        for line in lines:
             console.print(f"  - {line}", highlight=False, markup=False)
+        console.print(
+            f"Project {project} is as it was before relabelling; people's annotations stay."
+        )
 
 
-def forget(project: ProjectOption, yes: YesOption = False) -> None:
+def forget(
+    project: ProjectOption,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if it still exists, or nobody can say.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
     """Forget a project that no longer exists in Label Studio.
 
     Example: relabel forget --project 3
     """
     with opened() as context:
+        if not force:
+            check_forgettable(context, project)
         if not yes and not typer.confirm(f"Forget all that is stored about project {project}?"):
             raise typer.Exit(1)
-        with context.engine.begin() as connection:
-            get_project(connection, project)
-            forget_project(connection, project)
+        known, said = forget_project(context, project, force=force)
+        console.print(f"{known}: {said}.", highlight=False, markup=False)

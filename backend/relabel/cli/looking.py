@@ -25,8 +25,9 @@ from relabel.cli.options import (
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.files import check_file
 from relabel.service.archive import NAMES, REPORT, Archive, find_archive, take_out
-from relabel.service.doctor import Finding, examine_project, examine_server
+from relabel.service.doctor import examine_project, examine_server
 from relabel.service.export import FORMATS, write_back, write_export
+from relabel.service.findings import Finding
 from relabel.service.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database, reading

@@ -1,21 +1,26 @@
 """Commands that work on a connected project."""
 
 import logging
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from relabel.cli.options import ProjectOption, RunOption, console, opened
+from relabel.cli.progress import shown_progress
 from relabel.errors import RoundInProgressError
+from relabel.service import steering
 from relabel.service.consequences import of_undoing
+from relabel.service.ingest import carry_out
+from relabel.service.notices import queue_sentence
 from relabel.service.rounds import run_round
 from relabel.service.rounds_due import round_due_now
 from relabel.service.status import project_status
-from relabel.service.steering import stop_round
 from relabel.service.sweep import sweep_project
 from relabel.service.undo import undo_run
 from relabel.storage.database import reading
-from relabel.storage.projects import get_project, set_project
+from relabel.storage.projects import get_project
 from relabel.storage.rounds import running_round
 
 
@@ -52,7 +57,9 @@ def reconcile(project: ProjectOption) -> None:
     with opened() as context:
         with reading(context.engine) as connection:
             known = get_project(connection, project)
-        sweep_project(context, known, full=True)
+        with shown_progress() as progress:
+            progress("reading the whole project", 0, 1)
+            sweep_project(context, known, full=True)
         figures = project_status(context.engine, context.settings, project)
         console.print(f"{figures['tasks']} tasks, {figures['votes']} votes since connecting.")
 
@@ -62,7 +69,7 @@ def pause(project: ProjectOption) -> None:
 
     Example: relabel pause --project 3
     """
-    _set_paused(project, paused=True)
+    _steer(project, steering.pause)
 
 
 def resume(project: ProjectOption) -> None:
@@ -70,17 +77,16 @@ def resume(project: ProjectOption) -> None:
 
     Example: relabel resume --project 3
     """
-    _set_paused(project, paused=False)
+    _steer(project, steering.go_on)
 
 
-def _set_paused(number: int, *, paused: bool) -> None:
+def _steer(number: int, change: Callable[[Engine, int], None]) -> None:
+    """Do what the dashboard's button does, and wait until Label Studio has it."""
     with opened() as context:
-        with context.engine.begin() as connection:
-            get_project(connection, number)
-            set_project(connection, number, paused=paused)
-        with reading(context.engine) as connection:
-            project = get_project(connection, number)
-        sweep_project(context, project)
+        change(context.engine, number)
+        with shown_progress() as progress:
+            carry_out(context, number, progress=progress)
+        console.print(queue_sentence(context, number), highlight=False, markup=False)
 
 
 def stop(project: ProjectOption) -> None:
@@ -91,7 +97,7 @@ def stop(project: ProjectOption) -> None:
     with opened() as context:
         with reading(context.engine) as connection:
             running = running_round(connection, project)
-        stop_round(context.engine, project, running.run if running else "")
+        steering.stop_round(context.engine, project, running.run if running else "")
         console.print("The round ends within a second or two; the queue stays as it was.")
 
 

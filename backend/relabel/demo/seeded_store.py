@@ -93,6 +93,7 @@ def _begin(engine: Engine, campaign: Campaign, given: IntArray) -> None:
         extra_params=campaign.params,
         connected_at=connected,
         before={},
+        backend_id=1,
         view_id=1,
     )
     tasks = [

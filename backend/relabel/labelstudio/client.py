@@ -6,8 +6,10 @@ as the export for a full reading.
 """
 
 import base64
+import html
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -42,6 +44,8 @@ PREDICTIONS_PAGE = 100
 """Tasks per listing of predictions."""
 REFRESH_SECONDS = 240.0
 """Access tokens live 300 seconds; a new one is fetched this long after the last."""
+LONGEST = 400
+"""Characters of Label Studio's own words in a message."""
 
 _REFUSED = (400, 401, 403, 404)
 """Answers to a personal access token that is wrong, expired or withdrawn."""
@@ -155,6 +159,10 @@ class LabelStudio:
     def emails(self) -> dict[int, str]:
         """Return the e-mail addresses of the organization's people by id."""
         return {int(user["id"]): str(user["email"]) for user in self._get("/api/users/")}
+
+    def users(self) -> list[dict[str, Any]]:
+        """Return everybody in the organization; asked once, since somebody waits for a page."""
+        return list(self._send("GET", "/api/users/"))
 
     def project(self, project_id: int) -> dict[str, Any]:
         """Return a project with its settings and counters."""
@@ -383,14 +391,19 @@ def decode(response: httpx.Response) -> Any:
 
 def _raise_on_error(response: httpx.Response, where: str) -> None:
     status = response.status_code
+    if status < 400:
+        return
+    said = _plain_words(response)
+    answered = f"{where}: Label Studio answered {status} ({said[:LONGEST]})."
     if status in (401, 403):
         raise AccessError(
-            f"{where}: Label Studio answered {status} ({_detail(response)}). Check that "
-            f"LABEL_STUDIO_API_KEY is valid and its user belongs to the organization."
+            f"{answered} Check that LABEL_STUDIO_API_KEY is valid and its user belongs to the "
+            f"organization.",
+            said,
         )
     if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
         raise UnreachableError(
-            f"{where}: a proxy asks for a password ({_detail(response)}): correct HTTP_PROXY, or "
+            f"{where}: a proxy asks for a password ({said[:LONGEST]}): correct HTTP_PROXY, or "
             f"name the host of LABEL_STUDIO_URL in NO_PROXY."
         )
     if status == httpx.codes.NOT_FOUND and _is_foreign(response):
@@ -401,11 +414,8 @@ def _raise_on_error(response: httpx.Response, where: str) -> None:
     if status == httpx.codes.NOT_FOUND:
         raise NotFoundError(f"{where}: not found in Label Studio.")
     if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise LabelStudioDownError(
-            f"{where}: Label Studio answered {status} ({_detail(response)})."
-        )
-    if status >= 400:
-        raise LabelStudioError(f"{where}: Label Studio answered {status} ({_detail(response)}).")
+        raise LabelStudioDownError(answered, said)
+    raise LabelStudioError(answered, said)
 
 
 def _is_foreign(response: httpx.Response) -> bool:
@@ -413,13 +423,27 @@ def _is_foreign(response: httpx.Response) -> bool:
     return is_web_page(response.content) and b"Label Studio" not in response.content
 
 
-def _detail(response: httpx.Response) -> str:
+def _plain_words(response: httpx.Response) -> str:
+    """Return what an error's answer says: one line without JSON and without HTML."""
     try:
         body = response.json()
     except ValueError:
-        return (
-            looks_like(response.content) if is_web_page(response.content) else response.text[:200]
-        )
+        is_page = is_web_page(response.content)
+        body = looks_like(response.content) if is_page else response.text[:LONGEST]
     if isinstance(body, dict):
         body = body.get("validation_errors") or body.get("detail") or body
-    return str(body)[:400]
+    text = re.sub(r"</?[a-zA-Z][^>]*>", "", "; ".join(_texts(body)))
+    return " ".join(html.unescape(text).split())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts within a JSON value, each after the field that it is about."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            for text in _texts(item):
+                yield text if key in ("non_field_errors", "detail") else f"{key}: {text}"
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)

@@ -1,24 +1,33 @@
-"""Connecting a project, and taking every trace of it away again."""
+"""Connecting a project: all of it, or nothing."""
 
 import logging
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from relabel.errors import ConfigurationError, LabelStudioError
-from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.contract import (
-    RESTORED,
-    TAB_TITLE,
-    settings_to_change,
-    tab,
-)
+from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, RelabelError
+from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.notices import repair_notices
 from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
-from relabel.service.webhooks import replace_webhooks
+from relabel.service.refusals import why_refused
+from relabel.service.rollback import Rollback
+from relabel.service.state import read_state
+from relabel.service.traces import (
+    BACKEND_TITLE,
+    Traces,
+    find_traces,
+    is_own,
+    is_own_tab,
+    own_versions,
+    several,
+)
+from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, list_annotations
 from relabel.storage.database import reading
@@ -29,14 +38,12 @@ from relabel.storage.projects import (
     get_project,
     save_project,
     set_project,
+    token_digest,
 )
 from relabel.storage.writes import log_write
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.connect")
-
-BACKEND_TITLE = "Relabel"
-VERSION_PREFIX = "relabel-"
-"""Of the model versions of all rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,69 +107,125 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         "then, with each round: write one prediction without a suggestion per task, "
         f"open the {policy.window} most suspicious tasks, and point model_version at the round"
     )
-    leftovers = () if known else _leftovers(context.label_studio, number)
+    # After `relabel forget`, a lost store, or in a copy of a connected project.
+    leftovers = () if known else own_versions(context, number)
     steps = (
         tasks_text,
         *(f"delete the predictions {version!r} of an earlier connection" for version in leftovers),
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
-        f"add the ML backend {BACKEND_TITLE!r} at {url}",
-        f"add two webhooks to {url}/webhook with a secret of their own",
-        f"add the Data Manager tab {TAB_TITLE!r}",
+        *_steps_there(url, find_traces(context, project)),
         rounds_text,
     )
     return ConnectPlan(project, policy, schema, steps, leftovers)
 
 
-def connect(context: Context, plan: ConnectPlan) -> Project:
-    """Carry out the plan; may be repeated after a failure and then goes on where it stopped."""
+def _steps_there(url: str, traces: Traces) -> Iterator[str]:
+    """Yield what will be added to Label Studio, changed there, or left as it is."""
+    at = next((str(body.get("url")) for body in traces.backends.values()), "")
+    if not at:
+        yield f"add the ML backend {BACKEND_TITLE!r} at {url}"
+    elif at == url:
+        yield f"keep the ML backend at {url}"
+    else:
+        yield f"move the ML backend from {at} to {url} (RELABEL_URL)"
+    instead = f" instead of {several(len(traces.webhooks), 'webhook')}" if traces.webhooks else ""
+    yield f"add two webhooks to {url}/webhook with a secret of their own{instead}"
+    yield (
+        f"keep the tab {TAB_TITLE!r}" if traces.tabs else f"add the Data Manager tab {TAB_TITLE!r}"
+    )
+
+
+def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent) -> Project:
+    """Carry out the plan; what fails is taken back, and a connection from before goes on.
+
+    Args:
+        context: settings, store and Label Studio.
+        plan: of `plan_connect`.
+        progress: told what is being done.
+
+    Raises:
+        ConfigurationError: the project is connected to another backend.
+        LabelStudioError: names one cause with its remedy, and what is left if Label Studio has
+            gone away.
+        NotReadyError: it was interrupted, or something else was in the way.
+
+    """
     number = plan.project.id
-    server, settings = context.label_studio, context.settings
-    _refuse_second_backend(server, settings, plan.project)
-    with queue_lock(context.engine, settings.data_dir, number):
-        with context.engine.begin() as connection:
-            save_project(connection, plan.project)
-        for version in plan.leftovers:
-            # Rounds are counted from 1 again: their names would meet those of the old ones.
-            remove_version(context, number, version)
-        reconcile_all(context, plan.project)
-        if plan.project.connected_at == FAR_FUTURE:
-            _fix_beginning(context, number)
-        changes = switch_queue(context, plan.project, "", run="connect")
+    _refuse_second_backend(context, plan.project)
+    with queue_lock(context.engine, context.settings.data_dir, number):
         with reading(context.engine) as connection:
-            project = get_project(connection, number)
-        if "maximum_annotations" in changes:
-            reconcile_all(context, project)
-        backend_id = _add_backend(server, settings, project)
-        webhook_id = replace_webhooks(context, project)
-        view_id = _add_tab(server, number, plan)
-        with context.engine.begin() as connection:
-            set_project(
-                connection,
-                number,
-                backend_id=backend_id,
-                webhook_id=webhook_id,
-                view_id=view_id,
-            )
-            for what, target in (
-                ("add backend", backend_id),
-                ("add webhook", webhook_id),
-                ("add tab", view_id),
-            ):
-                log_write(connection, number, "connect", what, target)
-            return get_project(connection, number)
+            known = find_project(connection, number)
+        rollback = Rollback(context, plan.project, known)
+        try:
+            project, hooks = _connect(context, plan, rollback, progress)
+        except BaseException as error:
+            outcome = rollback.outcome(rollback.take_back())
+            cause = _cause(error, context.settings)
+            if not cause:
+                raise
+            kind = LabelStudioError if isinstance(error, LabelStudioError) else NotReadyError
+            raise kind(f"Project {number} was not connected: {cause} {outcome}") from error
+        _tidy(context, project, {*hooks}, rollback.earlier)
+    return project
 
 
-def _leftovers(server: LabelStudio, number: int) -> tuple[str, ...]:
-    """After `relabel forget`, a lost store, or in a copy of a connected project."""
-    return tuple(v for v in server.model_versions(number) if v.startswith(VERSION_PREFIX))
+def _connect(
+    context: Context, plan: ConnectPlan, rollback: Rollback, progress: Progress
+) -> tuple[Project, list[int]]:
+    number = plan.project.id
+    with context.engine.begin() as connection:
+        save_project(connection, plan.project)
+    for version in plan.leftovers:
+        progress("removing old predictions", 0, 1)
+        # Rounds are counted from 1 again: their names would meet those of the old ones.
+        remove_version(context, number, version)
+    progress("reading tasks", 0, 1)
+    reconcile_all(context, plan.project)
+    if plan.project.connected_at == FAR_FUTURE:
+        _fix_beginning(context, number)
+    progress("setting the queue up", 0, 1)
+    rollback.begin("the settings")
+    changes = switch_queue(context, plan.project, "", run="connect")
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+    if "maximum_annotations" in changes:
+        reconcile_all(context, project)
+    rollback.begin("the webhooks")
+    token = secrets.token_urlsafe(32)
+    hooks = add_webhooks(context, project, token)
+    rollback.begin("the tab")
+    view_id = _add_tab(context, plan)
+    # Last, since Label Studio tries it out: from then on the new connection stands.
+    rollback.begin("the ML backend")
+    written = {
+        "backend_id": _add_backend(context, project),
+        "webhook_id": hooks[0],
+        "view_id": view_id,
+    }
+    with context.engine.begin() as connection:
+        set_project(connection, number, webhook_digest=token_digest(token), **written)
+        for what, target in written.items():
+            log_write(connection, number, "connect", f"add {what.removesuffix('_id')}", target)
+        return get_project(connection, number), hooks
 
 
-def _refuse_second_backend(server: LabelStudio, settings: Settings, project: Project) -> None:
+def _cause(error: BaseException, settings: Settings) -> str:
+    """Return why connecting failed, as one sentence; "" = a defect, told by its traceback."""
+    if isinstance(error, LabelStudioError):
+        text = why_refused(error, settings)
+    elif isinstance(error, KeyboardInterrupt):
+        text = "it was interrupted."
+    else:
+        text = str(error) if isinstance(error, RelabelError) else ""
+    return text if not text or text.endswith((".", "?")) else f"{text}."
+
+
+def _refuse_second_backend(context: Context, project: Project) -> None:
     """Two backends would open, close and score against each other."""
     strange = [
         backend
-        for backend in server.backends(project.id)
-        if backend.get("title") == BACKEND_TITLE and not _is_own(backend, settings, project)
+        for backend in context.label_studio.backends(project.id)
+        if backend.get("title") == BACKEND_TITLE and not is_own(context, backend, project)
     ]
     if strange:
         raise ConfigurationError(
@@ -173,11 +236,6 @@ def _refuse_second_backend(server: LabelStudio, settings: Settings, project: Pro
         )
 
 
-def _is_own(backend: dict[str, Any], settings: Settings, project: Project) -> bool:
-    """By address, or by id: this backend may have moved to another address."""
-    return backend.get("url") == settings.public_url() or backend.get("id") == project.backend_id
-
-
 def _fix_beginning(context: Context, number: int) -> None:
     """Everything read so far is initial; from Label Studio's own clock on, votes are new."""
     with context.engine.begin() as connection:
@@ -185,8 +243,9 @@ def _fix_beginning(context: Context, number: int) -> None:
         set_project(connection, number, connected_at=newest)
 
 
-def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> int:
-    mine = [b for b in server.backends(project.id) if _is_own(b, settings, project)]
+def _add_backend(context: Context, project: Project) -> int:
+    server, settings = context.label_studio, context.settings
+    mine = [b for b in server.backends(project.id) if is_own(context, b, project)]
     auth = settings.basic_auth()
     values: dict[str, Any] = {
         "project": project.id,
@@ -201,26 +260,29 @@ def _add_backend(server: LabelStudio, settings: Settings, project: Project) -> i
     if mine:
         server.update_backend(mine[0]["id"], values)
         return int(mine[0]["id"])
-    try:
-        return int(server.add_backend(values)["id"])
-    except LabelStudioError as error:
-        raise LabelStudioError(
-            f"Label Studio could not connect to {settings.public_url()}: {error} "
-            f"Is `relabel serve` running, is RELABEL_URL the address that Label Studio can reach, "
-            f"and are SSRF_PROTECTION_ENABLED=false and ML_BLOCK_LOCAL_IP=false set on Label "
-            f"Studio if that address is a private one?"
-        ) from error
+    return int(server.add_backend(values)["id"])
 
 
-def _add_tab(server: LabelStudio, number: int, plan: ConnectPlan) -> int:
+def _add_tab(context: Context, plan: ConnectPlan) -> int:
+    server, number = context.label_studio, plan.project.id
     for view in server.views(number):
         if is_own_tab(view, plan.project):
             return int(view["id"])
-    data = tab(server.columns(number), plan.schema.image_key, queue=plan.policy.queue)
-    return server.add_view(number, data)
+    columns = server.columns(number)
+    return server.add_view(number, tab(columns, plan.schema.image_key, queue=plan.policy.queue))
 
 
-def is_own_tab(view: dict[str, Any], project: Project) -> bool:
-    """Return whether a Data Manager tab is this backend's, by id or by title."""
-    title = str(view.get("data", {}).get("title", ""))
-    return view["id"] == project.view_id or title.startswith(TAB_TITLE)
+def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) -> None:
+    """Do what the connection that stands now can do without, should Label Studio go away."""
+    try:
+        # Those of the connection before, and the one that Label Studio makes for a backend: that
+        # proves nothing, and sends everything with every event.
+        own = {int(hook["id"]) for hook in own_webhooks(context, project)}
+        for webhook_id in (own | set(earlier.webhooks)) - hooks:
+            context.label_studio.delete_webhook(webhook_id)
+        with reading(context.engine) as connection:
+            policy = policy_of(context.settings, project.extra_params)
+            state = read_state(connection, project, policy)
+        repair_notices(context, state)
+    except LabelStudioError as error:
+        log.warning("project %s: %s What is left does no harm.", project.id, error)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
-from relabel.policy import Policy
 from relabel.service.context import policy_of
+from relabel.service.rounds_due import votes_missing
 from relabel.service.undo import WRITE_BACK, written_back
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
@@ -45,7 +45,7 @@ def of_stopping(engine: Engine, settings: Settings, number: int) -> list[Consequ
             if last
             else "There is no order yet: the queue stays closed until a round has ended.",
             _votes_stay(connection, number),
-            _next_round(policy_of(settings, project.extra_params)),
+            _next_round(policy_of(settings, project.extra_params).retrain_after),
         )
     return [Consequence(running.run, effects, f"Stop round {running.number}")]
 
@@ -63,10 +63,11 @@ def of_undoing(engine: Engine, settings: Settings, number: int) -> list[Conseque
         rounds = list_rounds(connection, number)
         published = [r for r in rounds if r.state is RoundState.PUBLISHED]
         if published and running_round(connection, number) is None:
+            policy = policy_of(settings, project.extra_params)
             effects = (
                 *_of_round(connection, published),
                 _votes_stay(connection, number),
-                _next_round(policy_of(settings, project.extra_params)),
+                _next_round(votes_missing(connection, rounds[-1], policy)),
             )
             undone = published[-1]
             found.append(Consequence(undone.run, effects, f"Undo round {undone.number}"))
@@ -99,5 +100,8 @@ def _votes_stay(connection: Connection, number: int) -> str:
     return f"No vote is lost: all {votes:,} count as before."
 
 
-def _next_round(policy: Policy) -> str:
-    return f"The next round starts after {policy.retrain_after} new votes, or when you ask for it."
+def _next_round(missing: int) -> str:
+    if not missing:
+        return "The next round starts at once: enough new votes are there."
+    more = f"{missing} more vote{'' if missing == 1 else 's'}"
+    return f"The next round starts after {more}, or when you ask for it."

@@ -9,22 +9,19 @@ from typing import Any
 from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.contract import (
-    RESTORED,
-    required_settings,
-)
+from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
 from relabel.service.archive import Archive, Writer, write_archive
-from relabel.service.connect import is_own_tab
 from relabel.service.context import Context
-from relabel.service.old_predictions import remove_versions_at_last
+from relabel.service.old_predictions import remove_version_at_last
 from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
-from relabel.service.webhooks import own_webhooks
+from relabel.service.traces import as_connected, find_traces, own_versions, remove
 from relabel.storage.annotations import Annotation, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project, note_detached
 from relabel.storage.tasks import Task, list_tasks
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.detach")
 
@@ -33,7 +30,11 @@ NOTHING: Mapping[str, Writer] = MappingProxyType({})
 
 
 def detach(
-    context: Context, number: int, *, also: Mapping[str, Writer] = NOTHING
+    context: Context,
+    number: int,
+    *,
+    also: Mapping[str, Writer] = NOTHING,
+    progress: Progress = silent,
 ) -> tuple[str, ...]:
     """Give the project back as it was, people's annotations aside; return what was done.
 
@@ -43,6 +44,7 @@ def detach(
         context: settings, store and Label Studio.
         number: id of the project.
         also: further files for that folder by name, and what writes each.
+        progress: told what is being done.
 
     Raises:
         NotReadyError: the project is not connected.
@@ -53,31 +55,29 @@ def detach(
     with queue_lock(context.engine, settings.data_dir, number):
         with reading(context.engine) as connection:
             project = get_project(connection, number)
+        progress("writing the labels", 0, 1)
         archive = _write_labels(context, project, also)
-        hooks = own_webhooks(context, project)
-        for hook in hooks:
-            server.delete_webhook(hook["id"])
-        for backend in server.backends(number):
-            if backend.get("url") == settings.public_url():
-                server.delete_backend(backend["id"])
-        views = [v["id"] for v in server.views(number) if is_own_tab(v, project)]
-        for view_id in views:
-            server.delete_view(view_id)
-        server.update_project(number, **_settings_before(server, project))
+        progress("deleting the ML backend, webhooks and tab", 0, 1)
+        found = find_traces(as_connected(context, project), project)
+        remove(server, found)
+        give_settings_back(server, project)
+        progress("reading the last votes", 0, 1)
         _read_last_votes(context, project)
         with reading(context.engine) as connection:
             tasks = list_tasks(connection, number)
-            found = list_annotations(connection, number)
-        restored = _restore_tasks(server, number, tasks, found)
+            annotations = list_annotations(connection, number)
+        restored = restore_tasks(server, number, tasks, annotations, progress)
         # Last, since it takes longest: nobody is served by these any more.
-        versions = [v for v in server.model_versions(number) if v.startswith("relabel-")]
-        remove_versions_at_last(context, number, versions)
+        versions = own_versions(context, number)
+        for done, version in enumerate(versions):
+            progress("deleting the predictions of rounds", done, len(versions))
+            remove_version_at_last(context, number, version)
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
         shutil.rmtree(context.folder(number), ignore_errors=True)
     return (
         *_written(archive),
-        f"deleted {len(hooks)} webhooks, the ML backend and {len(views)} tabs",
+        f"deleted {len(found.webhooks)} webhooks, the ML backend and {len(found.tabs)} tabs",
         f"deleted the predictions of {len(versions)} rounds",
         f"restored {', '.join(RESTORED)}",
         f"restored overlap and is_labeled of {restored} tasks",
@@ -110,6 +110,21 @@ def _read_last_votes(context: Context, project: Project) -> None:
         log.warning("project %s: its last votes cannot be read: %s", project.id, error)
 
 
+def give_settings_back(server: LabelStudio, project: Project) -> None:
+    """Restore the project's settings, and take the reason out of its description."""
+    body = server.project(project.id)
+    before = _settings_before(server, project)
+    before["description"] = with_notice(body.get("description"), "", "")
+    changes = {
+        key: value for key, value in before.items() if (body.get(key) or "") != (value or "")
+    }
+    if changes.keys() & {"show_collab_predictions", "model_version"}:
+        # Visibility alone would wipe the version.
+        changes |= {key: before[key] for key in ("show_collab_predictions", "model_version")}
+    if changes:
+        server.update_project(project.id, **changes)
+
+
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     before = {key: project.before.get(key, required_settings("").get(key)) for key in RESTORED}
     version = before["model_version"] or ""
@@ -119,12 +134,18 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     return before | {"model_version": version if exists else ""}
 
 
-def _restore_tasks(
-    server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
+def restore_tasks(
+    server: LabelStudio,
+    number: int,
+    tasks: dict[int, Task],
+    found: list[Annotation],
+    progress: Progress = silent,
 ) -> int:
+    """Restore overlap and is_labeled of every task; return how many were not as before."""
     before = states_before(tasks, found, server.project(number))
     restored = 0
-    for body in server.task_states(number):
+    for done, body in enumerate(server.task_states(number)):
+        progress("restoring overlap and state of tasks", done, len(tasks))
         now, wanted = (body["overlap"], body["is_labeled"]), before.get(int(body["id"]))
         if wanted is not None and now != wanted:
             server.update_task(int(body["id"]), overlap=wanted[0], is_labeled=wanted[1])

@@ -14,18 +14,22 @@ from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
+from relabel.service.traces import is_same
 from relabel.service.undo import carry_out_undo
 from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.storage.tasks import drop_tasks
+from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.ingest")
 
 
-def carry_out(context: Context, number: int) -> int:
+def carry_out(context: Context, number: int, *, progress: Progress = silent) -> int:
     """Carry out what the journal holds for a project; return how many events that were.
+
+    `progress` is told how many tasks are opened and closed.
 
     Safe to run twice, in any order, and after being killed at any point: events are marked only
     after Label Studio has everything.
@@ -34,7 +38,7 @@ def carry_out(context: Context, number: int) -> int:
         with reading(context.engine) as connection:
             project = find_project(connection, number)
             ids, task_ids, actions = unhandled(connection, number)
-        if project is None or not ids:
+        if project is None or project.cut_off or not ids:
             return 0
         readings: list[TaskReading] = []
         if actions & {"TASKS_CREATED", "RECONCILE"}:
@@ -54,7 +58,8 @@ def carry_out(context: Context, number: int) -> int:
                 reconcile_all(context, project)
         for action in sorted(a for a in actions if a.startswith(UNDO)):
             carry_out_undo(context, project, action.removeprefix(UNDO))
-        refresh_queue(context, project, {r.task_id: r.predictions for r in readings})
+        known = {r.task_id: r.predictions for r in readings}
+        refresh_queue(context, project, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return len(ids)
@@ -88,7 +93,7 @@ def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any]
 def read_project(context: Context, project: Project) -> Project:
     """Take over the project's title, labelling config and what becomes of skipped tasks."""
     body = context.label_studio.project(project.id)
-    if project.created_at and str(body.get("created_at", "")) != project.created_at:
+    if not is_same(body, project):
         raise NotFoundError(
             f"Project {project.id} was deleted and its number given to another project "
             f"({body.get('title')!r}). Run: relabel forget --project {project.id}"

@@ -6,7 +6,6 @@ submit anything until that is done: a minute for ten thousand tasks.
 
 import logging
 import time
-from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
@@ -64,18 +63,17 @@ def remove_old_predictions(context: Context, number: int) -> int:
     return removed
 
 
-def remove_versions_at_last(context: Context, number: int, versions: Iterable[str]) -> None:
-    """Remove all predictions of these model versions before returning.
+def remove_version_at_last(context: Context, number: int, version: str) -> None:
+    """Remove all predictions of a model version before returning.
 
     All at once, which is several times faster, where nobody has labelled for a moment.
     """
     with reading(context.engine) as connection:
         idle = time.time() - last_labelling(connection, number) > MOMENT_SECONDS
-    for version in versions:
-        if idle:
-            context.label_studio.delete_model_version(number, version)
-        else:
-            remove_version(context, number, version)
+    if idle:
+        context.label_studio.delete_model_version(number, version)
+    else:
+        remove_version(context, number, version)
 
 
 def remove_version(

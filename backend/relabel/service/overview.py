@@ -16,11 +16,11 @@ from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
 from relabel.service.noise import Noise, noise_at_round, noise_now
-from relabel.service.rounds_due import round_due
+from relabel.service.rounds_due import next_round, round_due
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
 from relabel.service.status import status_of
-from relabel.service.stopping import stop_reason
+from relabel.service.stopping import headline, stop_reason
 from relabel.service.yield_curve import YieldCurve, random_yield, yield_curve
 from relabel.settings import Settings
 from relabel.storage.database import reading
@@ -105,8 +105,9 @@ def read_overview(
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
+        following = next_round(connection, project, policy)
     accounts = project_accounts(state, newest_read(rounds))
-    status = status_of(state, rounds, accounts, journalled=journalled, due=due)
+    status = status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
     folder = folder_of(settings, number)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED]
     result = _load(folder, published[-1]) if published else None
@@ -155,6 +156,8 @@ def class_figures(state: ProjectState) -> list[ClassFigures]:
 def sentence(overview: Overview) -> str:
     """Say where the project stands, in one sentence."""
     status, noise = overview.status, overview.noise
+    if overview.state.project.cut_off:
+        return f"Connecting was cut off: repeat relabel connect --project {status['project']}."
     if not status["rounds"]:
         begun = status["round_running"]
         return (
@@ -179,7 +182,8 @@ def sentence(overview: Overview) -> str:
                 f"the next {noise.next_votes} votes should find about {noise.forecast.value:,.0f}"
             )
     if overview.stopped:
-        parts.append(f"stopped: {overview.stopped}")
+        word = headline(overview.stopped).lower()
+        parts.append(word if word == overview.stopped else f"{word}: {overview.stopped}")
     return "; ".join(parts) + "."
 
 

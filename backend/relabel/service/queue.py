@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from relabel.errors import NotFoundError
-from relabel.labelstudio.contract import settings_to_change, tab
+from relabel.labelstudio.contract import settings_to_change
 from relabel.service.context import Context, policy_of
+from relabel.service.notices import repair_notices, tell_reason
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
 from relabel.service.stopping import stop_reason
 from relabel.service.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
-from relabel.storage.projects import Project, set_project
+from relabel.storage.projects import Project
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
-from relabel.types import FloatArray, IntArray
+from relabel.types import FloatArray, IntArray, Progress, silent
 
 log = logging.getLogger("relabel.queue")
 
@@ -40,7 +41,12 @@ class ScoreChange:
 
 
 def refresh_queue(
-    context: Context, project: Project, known: Mapping[int, Predictions] = NONE_KNOWN
+    context: Context,
+    project: Project,
+    known: Mapping[int, Predictions] = NONE_KNOWN,
+    *,
+    look: bool = False,
+    progress: Progress = silent,
 ) -> int:
     """Rewrite the scores that votes have changed, open and close tasks; return the writes.
 
@@ -52,39 +58,25 @@ def refresh_queue(
         context: settings, store and Label Studio.
         project: whose queue.
         known: predictions of tasks that were read just now and need not be asked for again.
+        look: also compare tab and description with what they should be, whoever changed them.
+        progress: told how many tasks are opened and closed.
 
     """
     policy = policy_of(context.settings, project.extra_params)
     with reading(context.engine) as connection:
         state = read_state(connection, project, policy)
         last = published_round(connection, project.id)
-    if last is None:
-        return 0
-    result = RoundResult.load(context.folder(project.id), last.artifact)
-    scores, changed = scores_now(state, result)
-    wanted = open_ids(state, shown_scores(state, scores, changed))
-    first = np.isin(state.counts.task_ids[changed], wanted)
-    written = rewrite_scores(context, state, last, scores, changed[first], known)
-    written += apply_changes(context, state, wanted)
-    written += rewrite_scores(context, state, last, scores, changed[~first], known)
-    tell_reason(context, state)
+    written = 0
+    if last is not None:
+        result = RoundResult.load(context.folder(project.id), last.artifact)
+        scores, changed = scores_now(state, result)
+        wanted = open_ids(state, shown_scores(state, scores, changed))
+        first = np.isin(state.counts.task_ids[changed], wanted)
+        written = rewrite_scores(context, state, last, scores, changed[first], known)
+        written += apply_changes(context, state, wanted, progress=progress)
+        written += rewrite_scores(context, state, last, scores, changed[~first], known)
+    (repair_notices if look else tell_reason)(context, state)
     return written
-
-
-def tell_reason(context: Context, state: ProjectState) -> None:
-    """Write into the tab's title why nothing is open, or take the reason away again."""
-    reason, project = stop_reason(state), state.project
-    if reason == project.note or project.view_id is None:
-        return
-    columns = context.label_studio.columns(project.id)
-    data = tab(columns, state.schema.image_key, queue=state.policy.queue, note=reason)
-    try:
-        context.label_studio.update_view(project.id, project.view_id, data)
-    except NotFoundError:
-        # Somebody deleted the tab; `relabel connect` brings it back. The queue goes on.
-        log.warning("project %s: the tab that says %r is gone", project.id, reason)
-    with context.engine.begin() as connection:
-        set_project(connection, project.id, note=reason)
 
 
 def rewrite_scores(
@@ -134,11 +126,17 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
 
 
 def apply_changes(
-    context: Context, state: ProjectState, wanted: IntArray, *, run: str = LIVE
+    context: Context,
+    state: ProjectState,
+    wanted: IntArray,
+    *,
+    run: str = LIVE,
+    progress: Progress = silent,
 ) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
     changes = pending_changes(state, wanted)
-    for change in changes:
+    for done, change in enumerate(changes):
+        progress("opening and closing tasks", done, len(changes))
         change_task(context, state.project.id, state.tasks[change.task_id], change, run)
     return len(changes)
 

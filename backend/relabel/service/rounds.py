@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 from PIL import Image
 
 from relabel.errors import NotReadyError, RelabelError, RoundStoppedError
@@ -14,11 +15,13 @@ from relabel.imaging.fetch import ImageFetcher
 from relabel.pictures import open_picture
 from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import Context, policy_of
+from relabel.service.enough import check_enough
 from relabel.service.ingest import carry_out
 from relabel.service.progress import RoundProgress, heartbeat
 from relabel.service.publish import publish
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.state import ProjectState, read_state
+from relabel.service.unmatched import missing_source
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.events import journal
@@ -96,10 +99,18 @@ def _run(context: Context, project: Project, current: Round) -> None:
         cache=cache,
         progress=progress,
     )
+    with context.engine.begin() as connection:
+        if published_round(connection, project.id) is None:
+            # Nobody labels by an order yet, and should this round fail, people see why.
+            set_problems(connection, project.id, missing)
+    usable = np.flatnonzero([bool(digest) for digest in digests])
+    # Before thousands of images are described in vain.
+    check_enough(state, usable, missing, partial(missing_source, context, project, state.policy))
     trained = train_round(
         state,
         digests,
         partial(_picture, cache, settings.max_image_pixels),
+        left_out=missing,
         cache=settings.data_dir / "embeddings",
         device=settings.device,
         progress=progress,

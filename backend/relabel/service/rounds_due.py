@@ -1,6 +1,7 @@
 """When the next round is due, computed from state alone: a lost job is found again."""
 
 import time
+from datetime import UTC, datetime
 from itertools import takewhile
 
 from sqlalchemy import Connection
@@ -19,6 +20,8 @@ MAX_RETRY_SECONDS = 600.0
 
 def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     """Return why a new round should start now, "" if none should."""
+    if project.cut_off:
+        return ""
     rounds = list_rounds(connection, project.id)
     votes = count_new_votes(connection, project.id)
     if not rounds:
@@ -39,6 +42,48 @@ def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     if project.paused or busy:
         return ""
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def next_round(connection: Connection, project: Project, policy: Policy) -> str:
+    """Return when the next round starts, as a sentence for people."""
+    if project.paused:
+        return "Paused: no round starts, and no task is opened."
+    due = round_due(connection, project, policy)
+    if due:
+        return f"A round is due ({due}) and starts when a worker is free."
+    rounds = list_rounds(connection, project.id)
+    if not rounds:
+        return "Connecting was cut off: no round starts before it is repeated."
+    last = rounds[-1]
+    if last.state is RoundState.RUNNING:
+        return f"Round {last.number} is running."
+    if last.state is RoundState.FAILED:
+        at = datetime.fromtimestamp((last.finished_at or 0) + _pause(rounds), UTC)
+        return f"Round {last.number} failed and is tried again at {at:%Y-%m-%d %H:%M} UTC."
+    return _by_votes(connection, last, policy)
+
+
+def _by_votes(connection: Connection, last: Round, policy: Policy) -> str:
+    missing = votes_missing(connection, last, policy)
+    if policy.budget is not None:
+        left = policy.budget - count_new_votes(connection, last.project_id)
+        if left <= missing:
+            return f"No round starts by itself any more: the budget ends with {_votes(left)}."
+    there = policy.retrain_after - missing
+    return (
+        f"The next round starts after {_votes(missing)} ({there} of {policy.retrain_after} "
+        f"are there)."
+    )
+
+
+def votes_missing(connection: Connection, last: Round, policy: Policy) -> int:
+    """Return how many more votes start the round after `last`, at least 0."""
+    new = count_new_votes(connection, last.project_id) - last.votes
+    return max(policy.retrain_after - new, 0)
+
+
+def _votes(count: int) -> str:
+    return f"{max(count, 0):,} more vote{'' if count == 1 else 's'}"
 
 
 def _pause(rounds: list[Round]) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from relabel.accounts import Accounts
 from relabel.service.accounts import newest_read, project_accounts
 from relabel.service.context import policy_of
-from relabel.service.rounds_due import round_due
+from relabel.service.rounds_due import next_round, round_due
 from relabel.service.state import ProjectState, read_state
 from relabel.settings import Settings
 from relabel.storage.database import reading
@@ -31,8 +31,9 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, project, policy)
+        following = next_round(connection, project, policy)
     accounts = project_accounts(state, newest_read(rounds))
-    return status_of(state, rounds, accounts, journalled=journalled, due=due)
+    return status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
 
 
 def status_of(
@@ -42,6 +43,7 @@ def status_of(
     *,
     journalled: tuple[int, int],
     due: str,
+    following: str,
 ) -> dict[str, Any]:
     """Return the figures of a project that was read already.
 
@@ -51,6 +53,7 @@ def status_of(
         accounts: its books.
         journalled: events in the journal, and those of them not yet carried out.
         due: why the next round should start now, "" = it should not.
+        following: when the next round starts, as a sentence.
 
     """
     project, policy = state.project, state.policy
@@ -68,6 +71,7 @@ def status_of(
         "model_version": last.model_version if last else "",
         "round_running": _running(rounds),
         "round_due": due,
+        "next_round": following,
         "last_error": rounds[-1].error if rounds else "",
         **_labels(state),
         "events": journalled[0],

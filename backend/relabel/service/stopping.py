@@ -1,4 +1,4 @@
-"""When relabelling should end, and the words in which the tab's title says so."""
+"""When relabelling should end, and the words in which people are told."""
 
 import numpy as np
 
@@ -8,21 +8,50 @@ from relabel.types import State
 RECENT = 50
 """Finished tasks over which the yield is measured."""
 
+PAUSED = "paused"
+SETTLED = "all tasks are settled"
+HEADLINES = {PAUSED: "Paused", SETTLED: "Finished"}
+"""First word of what is told, by how a reason begins; for any other one it is "Stopped"."""
+SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
+"""What stands after the headline where the reason alone would say it twice."""
+
 
 def stop_reason(state: ProjectState) -> str:
     """Return why no task should be open now, "" = go on."""
     policy = state.policy
     if state.project.paused:
-        return "paused"
+        return PAUSED
     if policy.budget is not None and state.spent >= policy.budget:
         return f"budget of {policy.budget} votes spent"
     found = recent_yield(state)
     if policy.stop_yield and found is not None and found < policy.stop_yield:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
-    if state.tasks and not state.waiting().any():
-        ended = int(state.skipped().sum())
-        return "all tasks are settled" + (f" but {ended:,} that were skipped" if ended else "")
+    unusable = np.array([bool(task.problem) for task in state.tasks.values()], dtype=np.bool_)
+    waiting = state.waiting()
+    if state.counts.votes.any() and not (waiting & ~unusable).any():
+        return SETTLED + _but_for(
+            {
+                "without a usable image": int((waiting & unusable).sum()),
+                "skipped": int(state.skipped().sum()),
+            }
+        )
     return ""
+
+
+def headline(reason: str) -> str:
+    """Return the one word for a reason to stop, "" for none."""
+    words = [word for beginning, word in HEADLINES.items() if reason.startswith(beginning)]
+    return [*words, "Stopped"][0] if reason else ""
+
+
+def explained(reason: str) -> str:
+    """Return what follows the headline, as a sentence."""
+    return f"{SENTENCES.get(reason, reason)}."
+
+
+def _but_for(counts: dict[str, int]) -> str:
+    told = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return f" but {' and '.join(told)}" if told else ""
 
 
 def recent_yield(state: ProjectState) -> float | None:

@@ -27,6 +27,13 @@ def sweep(context: Context) -> list[Project]:
         projects = list_projects(connection)
     swept: list[Project] = []
     for project in projects:
+        if project.cut_off:
+            log.warning(
+                "project %s: connecting it was cut off; finish with relabel connect --project %s, "
+                "or take it back with relabel detach --project %s",
+                *(project.id,) * 3,
+            )
+            continue
         try:
             # First what people wait for: the jobs of a killed worker are lost, and its successor
             # begins with a sweep, in which Label Studio is asked for much more than votes.
@@ -61,7 +68,7 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
         if assert_settings(context, project).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, project)
-        refresh_queue(context, project)
+        refresh_queue(context, project, look=True)
     _stamp(context, project).touch()
     carry_out(context, project.id)
     return project

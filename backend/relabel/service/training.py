@@ -1,13 +1,12 @@
 """One round's computation: images to posteriors to priorities. No store, no network, no clock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from relabel.errors import NotReadyError
 from relabel.learning.embed import embed
 from relabel.learning.selection import ImageArray, Selection, TrainingData
 from relabel.learning.selectors import select
@@ -15,9 +14,10 @@ from relabel.numerics.ranking import QualityMap, reorder, select_batch
 from relabel.numerics.spreading import diversity_inputs
 from relabel.pictures import as_rgb
 from relabel.policy import Policy
+from relabel.service.enough import check_enough
 from relabel.service.explanations import Nearest, find_nearest
 from relabel.service.scores import RoundResult, priority_of
-from relabel.service.state import MIN_PER_CLASS, ProjectState
+from relabel.service.state import ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, Progress
 
 
@@ -41,6 +41,7 @@ def train_round(
     digests: Sequence[str],
     load: Callable[[str], Image.Image],
     *,
+    left_out: Mapping[int, str],
     cache: Path,
     device: str,
     progress: Progress,
@@ -51,12 +52,13 @@ def train_round(
         state: the project as it is now.
         digests: one per task of the state, "" = there is no image.
         load: returns the image of a digest, or raises BadImageError.
+        left_out: by task id, why there is no image.
         cache: folder of the embeddings.
         device: torch device.
         progress: called with stage, done and total.
 
     Raises:
-        NotReadyError: fewer than two classes have labels.
+        NotReadyError: fewer than two classes have labels; says why.
 
     """
     policy = state.policy
@@ -79,7 +81,7 @@ def train_round(
     )
     problems = {int(task_ids[present[i]]): reason for i, reason in embedded.failed.items()}
     counts = state.counts.votes[rows]
-    _check_enough(counts.sum(0), state.schema.classes)
+    check_enough(state, rows, {**left_out, **problems})
     data = TrainingData(
         task_ids=task_ids[rows],
         counts=counts,
@@ -200,12 +202,3 @@ def _pixels(
     for row, digest in enumerate(digests):
         images[row] = np.asarray(as_rgb(load(digest), enough=side).resize((side, side)))
     return images
-
-
-def _check_enough(per_class: IntArray, classes: tuple[str, ...]) -> None:
-    if (per_class >= MIN_PER_CLASS).sum() < 2:
-        found = ", ".join(f"{name}: {n}" for name, n in zip(classes, per_class, strict=True))
-        raise NotReadyError(
-            f"Too few labels to learn from ({found}): at least two classes need {MIN_PER_CLASS} "
-            f"labelled tasks with a usable image each."
-        )

@@ -43,6 +43,11 @@ class Project:
     webhook_digest: str = ""
     skip_queue: str = ""
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether connecting it ended half-way: it is left alone until that is repeated."""
+        return self.backend_id is None
+
 
 _COLUMNS = tuple(column.name for column in projects.columns)
 

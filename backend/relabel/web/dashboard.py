@@ -16,6 +16,7 @@ from relabel.errors import RelabelError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.thumbnails import MIMETYPE, Thumbnails
 from relabel.service.jobs import Jobs
+from relabel.service.names import Names, called
 from relabel.service.overview import Overview, sentence
 from relabel.settings import Settings
 from relabel.storage.database import reading
@@ -74,6 +75,7 @@ class Dashboard:
         self._jobs = jobs
         self._health = health
         self._overviews = Overviews(engine, settings)
+        self._names = Names(settings)
         self._thumbnails = Thumbnails(
             settings.data_dir / "thumbnails",
             ImageCache(settings.data_dir / "images"),
@@ -93,10 +95,12 @@ class Dashboard:
     def page(self, number: int, name: str = "overview") -> Any:
         """Show one page of a project."""
         page = PAGES.get(name)
-        if page is None or (name == "annotators" and not self._settings.show_annotators):
+        if page is None:
             raise NotFound
         overview = self._overviews.get(number)
-        hidden = name == "annotators" and request.args.get("people") != "1"
+        off = not self._settings.show_annotators
+        hidden = name == "annotators" and (off or request.args.get("people") != "1")
+        names = self._names.get() if name == "annotators" and not hidden else {}
         return self._render(
             f"{name}.html",
             overview,
@@ -105,6 +109,8 @@ class Dashboard:
             said=said_after(request.args.get("said", "")),
             label_studio=self._settings.label_studio_url.rstrip("/"),
             hidden=hidden,
+            off=off,
+            names=names,
             **({} if hidden else page.show(overview, self._settings)),
         )
 
@@ -153,13 +159,8 @@ class Dashboard:
         return response
 
     def _render(self, template: str, overview: Overview, **values: Any) -> str:
-        shown = {
-            key: page
-            for key, page in PAGES.items()
-            if key != "annotators" or self._settings.show_annotators
-        }
         return render_template(
-            template, overview=overview, status=overview.status, pages=shown, **values
+            template, overview=overview, status=overview.status, pages=PAGES, **values
         )
 
     def _state_of(self, number: int) -> tuple[str, dict[str, Any]]:
@@ -222,11 +223,12 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
+FILTERS: dict[str, Callable[..., str]] = {
     "moment": moment,
     "duration": duration,
     "share": share,
     "nats": nats,
     "whole": whole,
+    "called": called,
 }
 """How templates write values."""

@@ -262,3 +262,30 @@ def test_a_token_file_that_is_no_text_is_named_without_its_content(tmp_path, con
     assert str(error.value).startswith(f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}")
     assert why in str(error.value)
     assert "schl" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [("Images.Example.org", "images.example.org"), (" a.org ", "a.org"), ("[::1]", "::1")],
+)
+def test_a_host_is_read_as_addresses_are_compared_with_it(monkeypatch, written, read_as):
+    monkeypatch.setenv("RELABEL_IMAGE_HOSTS", f'["{written}"]')
+    assert Settings.from_env().image_hosts == (read_as,)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("images.example.org:9000", "'images.example.org:9000'.*without scheme, port and path: "),
+        ("https://images.example.org", "the host alone.*'images.example.org'"),
+        ("images.example.org/photos", "the host alone.*'images.example.org'"),
+        ("*.example.org", "there are no patterns"),
+        ("", "the name of one host"),
+    ],
+)
+def test_a_host_that_could_never_match_is_refused_with_the_one_that_would(
+    monkeypatch, written, words
+):
+    monkeypatch.setenv("RELABEL_IMAGE_HOSTS", f'["{written}"]')
+    with pytest.raises(ConfigurationError, match=rf"RELABEL_IMAGE_HOSTS = .*{words}"):
+        Settings.from_env()

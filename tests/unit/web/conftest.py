@@ -1,7 +1,9 @@
 """A store in the middle of a campaign, and the application over it."""
 
 import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,6 +12,9 @@ from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.app import create_app
 from sqlalchemy import Engine
+
+# Tests are no packages: what several folders share is found by its folder.
+sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
 
 PAGE = {"Accept": "text/html"}
 

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import json
 import re
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from relabel.service.overview import read_overview
 from relabel.service.queue_preview import next_rows
 from relabel.storage.database import reading
 from relabel.storage.events import unhandled
-from relabel.storage.projects import get_project
-from relabel.storage.rounds import running_round
+from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import set_problems
 from relabel.web.actions import ACTIONS, CONFIRMED
 from relabel.web.pages import PAGES
+from served import served
+from werkzeug.wrappers import Request, Response
 
 PAGE = {"Accept": "text/html"}
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -39,6 +42,24 @@ def test_the_home_page_lists_projects_for_people_and_health_for_programs(client,
     assert "Digits" in page(client, "/")
     assert client.get("/").get_json()["status"] == "UP"
     assert client.get("/", headers={"Accept": "*/*"}).get_json()["status"] == "UP"
+
+
+def test_the_home_page_shows_a_failed_round_and_when_it_is_tried_again(own, page):
+    assert "last round failed" not in page(own.client(), "/")
+    with own.engine.begin() as connection:
+        current = start_round(connection, 1, {}, "x")
+        finish_round(connection, current.id, RoundState.FAILED, error="Too few labels.\nTraceback")
+    text = page(own.client(), "/")
+    assert "last round failed" in text
+    assert "Too few labels." in text
+    assert "Traceback" not in text
+    assert re.search(r"Round 2 failed and is tried again at \d{4}-", text)
+
+
+def test_a_project_whose_connecting_was_cut_off_says_so(own, page):
+    with own.engine.begin() as connection:
+        set_project(connection, 1, backend_id=None)
+    assert "Connecting was cut off: repeat relabel connect --project 1." in page(own.client(), "/")
 
 
 def test_the_queue_lists_open_tasks_by_the_score_label_studio_has(seeded, client):
@@ -95,11 +116,56 @@ def test_rounds_are_listed_newest_first(client, page):
 
 def test_figures_about_people_need_the_setting_and_a_second_step(seeded, page):
     path = "/projects/1/annotators?people=1"
-    assert seeded.client().get(path, headers=PAGE).status_code == 404
+    off = page(seeded.client(), path)
+    assert "agrees with consensus" not in off
+    assert "RELABEL_SHOW_ANNOTATORS=true" in off, "it says how to switch them on"
+    assert "mall numbers mislead" in off, "and why they are off"
     allowed = seeded.client(show_annotators=True)
     assert "agrees with consensus" not in page(allowed, "/projects/1/annotators")
     text = page(allowed, path)
     assert "agrees with consensus" in text
+
+
+USERS = [
+    {"id": 2, "first_name": "Ada", "last_name": "Byron", "email": "ada@example.com"},
+    {"id": 3, "first_name": "", "last_name": "", "email": "ben@example.com"},
+]
+
+
+def test_people_go_by_their_names_and_nobody_else_is_asked_about(seeded, page):
+    asked = []
+
+    @Request.application
+    def users(request):
+        asked.append((request.method, request.path))
+        return Response(json.dumps(USERS), mimetype="application/json")
+
+    with served(users) as url:
+        client = seeded.client(show_annotators=True, label_studio_url=url)
+        page(client, "/projects/1/annotators")
+        assert asked == [], "not before the figures are asked for"
+        for _ in range(2):
+            text = page(client, "/projects/1/annotators?people=1")
+    assert asked == [("GET", "/api/users/")], "and then once for a while"
+    for words in ("Ada Byron", "ben@example.com", "user 4 (gone from Label Studio)"):
+        assert words in text
+    with served(users) as url:
+        page(seeded.client(label_studio_url=url), "/projects/1/annotators?people=1")
+    assert len(asked) == 1, "never where the figures are off"
+
+
+def test_without_label_studio_people_go_by_their_ids(seeded, page):
+    client = seeded.client(show_annotators=True, label_studio_url="http://127.0.0.1:1")
+    text = page(client, "/projects/1/annotators?people=1")
+    assert "user 2" in text
+    assert "Label Studio did not tell the names" in text
+
+
+def test_old_labels_have_rows_of_their_own(seeded, page):
+    client = seeded.client(show_annotators=True, label_studio_url="http://127.0.0.1:1")
+    text = page(client, "/projects/1/annotators?people=1")
+    assert text.count("old labels") == 1
+    assert re.search(r"user 1 old labels 200 0 ", text), text
 
 
 def every_address(app):

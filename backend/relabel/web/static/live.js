@@ -16,7 +16,9 @@ function show(status) {
   }
   const running = status.round_running;
   for (const place of live.querySelectorAll("[data-running]")) place.hidden = !running;
-  live.querySelector("[data-idle]").hidden = Boolean(running);
+  const idle = live.querySelector("[data-idle]");
+  idle.hidden = Boolean(running);
+  idle.textContent = status.next_round;
   live.querySelector("[data-start]").disabled = Boolean(running) || status.paused;
   if (running) {
     const left = running.seconds_left === null ? "" :

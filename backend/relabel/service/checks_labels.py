@@ -1,0 +1,65 @@
+"""The doctor's checks of what is read: labelling config, policy, labels."""
+
+from relabel.catalogue import SELECTOR_OPTIONS
+from relabel.policy import Policy, parse_extra_params, read_policy_file
+from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.findings import Finding
+from relabel.service.state import read_state
+from relabel.service.unmatched import missing_source, told_unknown
+from relabel.storage.database import reading
+from relabel.storage.projects import Project
+
+
+def check_config(context: Context, project: Project) -> Finding:
+    """Say which classes and which image the labelling config is read as."""
+    policy = policy_of(context.settings, project.extra_params)
+    schema = schema_of(project, policy)
+    text = (
+        f"{len(schema.classes)} classes in {schema.from_name!r}, "
+        f"image in task.data.{schema.image_key}"
+    )
+    if not schema.required:
+        return Finding(
+            "labelling config",
+            ok=False,
+            text=f'{text}; add required="true" to <Choices name="{schema.from_name}">: without it '
+            f"an empty submit is accepted and counts as no vote",
+        )
+    return Finding("labelling config", ok=True, text=text)
+
+
+def check_policy(context: Context, project: Project) -> Finding:
+    """Name the keys that were set and do nothing beside the others."""
+    policy = policy_of(context.settings, project.extra_params)
+    said = read_policy_file(context.settings.policy_file) | parse_extra_params(project.extra_params)
+    idle = {key: why for key, why in _without_effect(policy).items() if key in said}
+    if idle:
+        told = "; ".join(f"{key} = {said[key]!r} does nothing: {why}" for key, why in idle.items())
+        return Finding("policy", ok=False, text=f"{told}. Take it out, or change the other key")
+    keys = ", ".join(f"{key} = {value!r}" for key, value in said.items()) or "all keys as usual"
+    return Finding("policy", ok=True, text=keys)
+
+
+def check_labels(context: Context, project: Project) -> Finding:
+    """See where labels come from, and name those that are no class."""
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+    labelled = int(state.counts.votes.any(1).sum())
+    text = f"{labelled:,} of {len(state.tasks):,} tasks have one (initial = {policy.initial!r})"
+    missing = missing_source(context, project, policy)
+    wrong = [part for part in (missing, told_unknown(state)) if part]
+    if not labelled and not wrong:
+        wrong = ["nothing can be learnt before people have labelled some"]
+    return Finding("labels", ok=not wrong, text="; ".join([text, *wrong]))
+
+
+def _without_effect(policy: Policy) -> dict[str, str]:
+    """Return the keys that do nothing beside what the others say, each with the reason."""
+    options = SELECTOR_OPTIONS[policy.selector]
+    reads_images = any(name in options for name in ("network", "of", "candidates"))
+    reasons = {
+        "image_size": "" if reads_images else f"selector {policy.selector!r} reads no pixels",
+        "encoder_weights": "encoder 'tiny' has none" if policy.encoder == "tiny" else "",
+    }
+    return {key: reason for key, reason in reasons.items() if reason}
