@@ -12,12 +12,13 @@ from relabel.labelstudio.contract import (
     settings_to_change,
     tab,
 )
-from relabel.labelstudio.labels import LabelSchema
+from relabel.labelstudio.labels import LabelSchema, check_abstention
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
-from relabel.service.reconcile import reconcile_all
+from relabel.service.reconcile import read_everything, reconcile_all
+from relabel.service.survey import refuse_several_images
 from relabel.service.webhooks import replace_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, list_annotations
@@ -62,7 +63,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         extra_params: policy keys for this project as TOML or JSON; None = those it has.
 
     Raises:
-        LabelConfigError: the labelling config is not supported.
+        LabelConfigError: the labelling config is not supported, or tasks show several images.
         ConfigurationError: a policy key or value is wrong.
 
     """
@@ -90,6 +91,10 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)
+    check_abstention(schema, policy.cannot_tell)
+    if known is None:
+        # Of a connected project, such tasks are left out and named: work goes on with the others.
+        refuse_several_images(schema, read_everything(context, project, policy))
     changes = settings_to_change(body, "", policy.queue)
     url = context.settings.public_url()
     tasks_text = (
@@ -103,6 +108,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     leftovers = () if known else _leftovers(context.label_studio, number)
     steps = (
         tasks_text,
+        *(f"remember that {note}" for note in schema.notes),
         *(f"delete the predictions {version!r} of an earlier connection" for version in leftovers),
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
         f"add the ML backend {BACKEND_TITLE!r} at {url}",

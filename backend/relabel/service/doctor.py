@@ -14,6 +14,7 @@ from relabel.labelstudio.contract import (
     WEBHOOK_TOKEN_HEADER,
     settings_to_change,
 )
+from relabel.labelstudio.labels import check_abstention
 from relabel.pictures import decode
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.webhooks import own_webhooks, webhook_url
@@ -84,18 +85,17 @@ def _token(context: Context) -> Finding:
 def _config(context: Context, project: Project) -> Finding:
     policy = policy_of(context.settings, project.extra_params)
     schema = schema_of(project, policy)
-    text = (
-        f"{len(schema.classes)} classes in {schema.from_name!r}, "
-        f"image in task.data.{schema.image_key}"
+    check_abstention(schema, policy.cannot_tell)
+    found = (
+        f"{len(schema.classes)} classes in {schema.from_name!r}, image in "
+        f"{schema.image_attribute}={schema.image!r}"
     )
-    if not schema.required:
-        return Finding(
-            "labelling config",
-            ok=False,
-            text=f'{text}; add required="true" to <Choices name="{schema.from_name}">: without it '
-            f"an empty submit is accepted and counts as no vote",
-        )
-    return Finding("labelling config", ok=True, text=text)
+    missing = (
+        f'add required="true" to <Choices name="{schema.from_name}">: without it an empty submit '
+        f"is accepted and counts as no vote"
+    )
+    texts = [found, *([] if schema.required else [missing]), *schema.notes]
+    return Finding("labelling config", ok=schema.required, text="; ".join(texts))
 
 
 def _backend(context: Context, project: Project) -> Finding:

@@ -1,9 +1,12 @@
 """What connecting a project would find: its books, and where labels are. Nothing is written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relabel.accounts import Accounts
-from relabel.errors import NotReadyError
+from relabel.accounts import EXAMPLES, Accounts
+from relabel.errors import LabelConfigError, NotReadyError
+from relabel.labelstudio.labels import SUPPORTED, LabelSchema
+from relabel.labelstudio.payloads import TaskReading
 from relabel.policy import Policy
 from relabel.service.accounts import project_accounts
 from relabel.service.context import Context
@@ -76,6 +79,23 @@ def survey_project(context: Context, project: Project, policy: Policy) -> Survey
         annotated=len(votes),
     )
     return Survey(state, project_accounts(state, 0), sources)
+
+
+def refuse_several_images(schema: LabelSchema, readings: Sequence[TaskReading]) -> None:
+    """Refuse a project in which one label is asked for several images.
+
+    Raises:
+        LabelConfigError: names the tag, its attribute and tasks.
+
+    """
+    several = [reading for reading in readings if reading.images > 1]
+    if several:
+        numbers = ", ".join(str(reading.task_id) for reading in several[:EXAMPLES])
+        more = f" and {len(several) - EXAMPLES:,} more" if len(several) > EXAMPLES else ""
+        raise LabelConfigError(
+            f'<Image name="{schema.to_name}">: {several[0].image_problem} '
+            f"(tasks {numbers}{more}). Make one task of each image. {SUPPORTED}."
+        )
 
 
 def check_minimum(survey: Survey) -> None:

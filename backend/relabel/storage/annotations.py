@@ -37,10 +37,11 @@ class Kind(StrEnum):
 class Annotation:
     """One annotation as Label Studio reports it. Times are ISO strings in UTC.
 
-    annotator: its author, "" = Label Studio does not know (any more); editor: who else changed what
-    it says after it was made, "" = nobody; initial: made before relabelling began; initial_kind,
-    initial_choice, initial_editor, initial_at: what it said then, who else had changed it, and when
-    it was last saved; "" = not initial, or not recorded yet.
+    annotator: its author, "" = Label Studio does not know (any more); choice: the label, be it a
+    class or not; of what is unreadable, why; else ""; editor: who else changed what it says after
+    it was made, "" = nobody; initial: made before relabelling began; initial_kind, initial_choice,
+    initial_editor, initial_at: what it said then, who else had changed it, and when it was last
+    saved; "" = not initial, or not recorded yet.
     """
 
     annotation_id: int

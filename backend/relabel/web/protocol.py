@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from relabel import __version__
 from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
-from relabel.labelstudio.labels import parse_label_config
+from relabel.labelstudio.labels import check_abstention, parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import policy_of
 from relabel.service.jobs import Jobs
@@ -56,7 +56,8 @@ class Protocol:
         params = body.get("extra_params")
         try:
             policy = policy_of(self._settings, params)
-            parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
+            found = parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
+            check_abstention(found, policy.cannot_tell)
         except (ConfigurationError, LabelConfigError) as error:
             return refusal(str(error))
         return jsonify({"model_version": self._take_over(number, schema, params)})
