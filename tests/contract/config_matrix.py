@@ -324,8 +324,8 @@ READ: dict[str, Case] = {
     ),
     "several variables": Case(
         view(image(value="/data/$folder/$file"), choices()),
-        shown({"folder": "upload/1", "file": "a.png"}, {"folder": 7, "file": "b.png"}),
-        images=(A, "/data/7/b.png"),
+        shown({"folder": "upload/1", "file": "a.png"}, {"folder": "old", "file": 7}),
+        images=(A, "/data/old/7"),
     ),
     "a list of one": Case(
         view(IMAGE, choices()), shown({"image": [A]}, {"image": B}), images=(A, B)
