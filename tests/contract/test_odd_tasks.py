@@ -13,7 +13,7 @@ from relabel.service.rounds import run_round
 from relabel.service.sweep import sweep
 from relabel.storage.database import reading
 from relabel.storage.tasks import list_tasks
-from wiring import connect_project, deliver, votes_of_store
+from wiring import connect_project, deliver, state_of, votes_of_store
 
 LISTS = view(image(valueList="$images"), choices(required="true"))
 PETS = ("cat", "dog")
@@ -72,25 +72,42 @@ def test_a_task_whose_image_comes_later_is_judged_by_the_next_round(context, fak
     assert problems(context, lists) == {}
 
 
-@pytest.mark.parametrize("how", ["event", "sweep"])
-def test_a_changed_config_is_read_again_with_all_tasks(context, fake, how):
-    """The same annotations say another thing, and the image is elsewhere."""
-    number = fake.add_project(config=view(IMAGE, choices()))
+SECOND = view(image(value="$photo"), choices(name="species"))
+
+
+def said_twice(fake, config):
+    """Return a project and its task, whose one annotation says cat of one tag, dog of another."""
+    number = fake.add_project(config=config)
     both = [*chosen("cat"), *chosen("dog", name="species")]
     data = {"image": "/data/a.png", "photo": "/data/b.png"}
     (task,) = fake.import_tasks(number, [{"data": data, "annotations": [{"result": both}]}])
+    return number, task
+
+
+@pytest.mark.parametrize("how", ["event", "sweep"])
+def test_a_changed_config_is_read_again_with_all_tasks(context, fake, how):
+    """The same annotations say another thing, and said it at the beginning; no vote is new."""
+    number, task = said_twice(fake, view(IMAGE, choices()))
     connect_project(context, number)
     assert votes_of_store(context, number) == {(task, "9", "cat")}
-    changed = view(image(value="$photo"), choices(name="species"))
-    fake.set_project(number, label_config=changed)
+    fake.set_project(number, label_config=SECOND)
     if how == "event":
         deliver(context, fake)
     else:
         fake.events.clear()
         sweep(context)
     assert votes_of_store(context, number) == {(task, "9", "dog")}
+    assert state_of(context, number).spent == 0
     with reading(context.engine) as connection:
         assert [t.image for t in list_tasks(connection, number).values()] == ["/data/b.png"]
+
+
+def test_another_tag_is_read_from_the_beginning(context, fake):
+    number, task = said_twice(fake, view(IMAGE, choices(), choices(name="species")))
+    connect_project(context, number, 'choices = "label"')
+    connect_project(context, number, 'choices = "species"')
+    assert votes_of_store(context, number) == {(task, "9", "dog")}
+    assert state_of(context, number).spent == 0
 
 
 CONDITIONAL = view(

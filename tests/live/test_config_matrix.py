@@ -10,7 +10,7 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import read_annotation, read_task
 from relabel.policy import build_policy, parse_extra_params
-from relabel.storage.annotations import votes_of
+from relabel.storage.answers import answers_of, meanings
 
 # Tests are no packages: what several folders share is found by its folder.
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
@@ -52,15 +52,13 @@ def test_a_real_label_studio_hands_out_what_the_matrix_says(label_studio):
         if name not in READ:
             verdicts[name] = any(task.images > 1 for task in tasks)
             continue
-        votes = votes_of(
-            [
-                read_annotation(body, schema, connected_at="9", task_id=task.task_id)
-                for task in tasks
-                for body in task.annotations
-            ],
-            schema.classes,
-        )
-        labels = {vote.task_id: schema.classes[vote.label] for vote in votes}
+        said = [
+            read_annotation(body, schema, connected_at="9", task_id=task.task_id)
+            for task in tasks
+            for body in task.annotations
+        ]
+        answers = answers_of(said, meanings(schema.classes))
+        labels = {a.task_id: schema.classes[a.label] for a in answers if a.label is not None}
         found[name] = [(task.image, labels.get(task.task_id)) for task in tasks]
         labelled = [label for *_, label in case.tasks]
         wanted[name] = list(zip(case.images, labelled, strict=True))

@@ -21,7 +21,7 @@ from relabel.service.reconcile import read_everything, reconcile_all
 from relabel.service.survey import refuse_several_images
 from relabel.service.webhooks import replace_webhooks
 from relabel.settings import Settings
-from relabel.storage.annotations import FAR_FUTURE, list_annotations
+from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
@@ -126,6 +126,9 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
     _refuse_second_backend(server, settings, plan.project)
     with queue_lock(context.engine, settings.data_dir, number):
         with context.engine.begin() as connection:
+            known = find_project(connection, number)
+            if known is not None and _reads_otherwise(plan.project, known):
+                forget_beginnings(connection, number)
             save_project(connection, plan.project)
         for version in plan.leftovers:
             # Rounds are counted from 1 again: their names would meet those of the old ones.
@@ -156,6 +159,11 @@ def connect(context: Context, plan: ConnectPlan) -> Project:
             ):
                 log_write(connection, number, "connect", what, target)
             return get_project(connection, number)
+
+
+def _reads_otherwise(now: Project, before: Project) -> bool:
+    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
+    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
 
 
 def _leftovers(server: LabelStudio, number: int) -> tuple[str, ...]:

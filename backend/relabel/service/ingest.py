@@ -15,6 +15,7 @@ from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
 from relabel.service.undo import carry_out_undo
+from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
@@ -106,4 +107,6 @@ def read_project(context: Context, project: Project) -> Project:
         values["high_water"] = ""
     with context.engine.begin() as connection:
         set_project(connection, project.id, **values)
+        if values["label_config"] != project.label_config:
+            forget_beginnings(connection, project.id)
         return get_project(connection, project.id)

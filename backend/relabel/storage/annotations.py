@@ -167,6 +167,23 @@ def record_truth(
         record_deleted(connection, project_id, gone)
 
 
+def forget_beginnings(connection: Connection, project_id: int) -> None:
+    """Let the next reading say what old annotations said at the beginning.
+
+    For a labelling config or a policy that reads annotations otherwise than before. Those that
+    changed since keep what was read then, since Label Studio no longer knows it.
+    """
+    connection.execute(
+        update(annotations)
+        .where(
+            annotations.c.project_id == project_id,
+            annotations.c.kind == annotations.c.initial_kind,
+            annotations.c.choice == annotations.c.initial_choice,
+        )
+        .values(initial_kind="")
+    )
+
+
 def list_annotations(
     connection: Connection, project_id: int, task_ids: Sequence[int] | None = None
 ) -> list[Annotation]:

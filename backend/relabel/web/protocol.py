@@ -18,6 +18,7 @@ from relabel.service.jobs import Jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
 from relabel.service.receiving import receive
 from relabel.settings import Settings
+from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.projects import find_project, set_project
@@ -118,6 +119,7 @@ class Protocol:
         if project is not None and (project.label_config, project.extra_params) != (schema, text):
             with self._engine.begin() as connection:
                 set_project(connection, number, label_config=schema, extra_params=text)
+                forget_beginnings(connection, number)
                 journal(connection, number, "RECONCILE")
             self._jobs.ingest(number)
         return last.model_version if last else UNTRAINED
