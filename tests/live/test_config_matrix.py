@@ -7,7 +7,7 @@ import pytest
 from relabel.demo import api
 from relabel.errors import LabelConfigError
 from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.labels import parse_label_config
+from relabel.labelstudio.labels import check_abstention, parse_label_config
 from relabel.labelstudio.payloads import read_annotation, read_task
 from relabel.policy import build_policy, parse_extra_params
 from relabel.storage.answers import answers_of, meanings
@@ -32,7 +32,9 @@ def make_project(admin, name, case):
 def schema_of(client, number, params):
     policy = build_policy(parse_extra_params(params))
     config = client.project(number)["label_config"]
-    return parse_label_config(config, policy.choices, policy.image, policy.cannot_tell)
+    schema = parse_label_config(config, policy.choices, policy.image, policy.cannot_tell)
+    check_abstention(schema, policy.cannot_tell)
+    return schema
 
 
 def test_a_real_label_studio_hands_out_what_the_matrix_says(label_studio):
