@@ -63,7 +63,7 @@ HEAVY = {
     "flask": ("web/", "ml_backend"),
     "huey": ("service/jobs.py",),
     "typer": ("cli/", "simulation/command.py", "demo/"),
-    "label_studio_sdk": ("labelstudio/",),
+    "defusedxml": ("labelstudio/tags.py",),
     "label_studio_ml": ("ml_backend",),
 }
 """Where a library may be imported."""

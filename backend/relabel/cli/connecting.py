@@ -15,6 +15,8 @@ from relabel.service.forget import check_forgettable
 from relabel.service.forget import forget as forget_project
 from relabel.service.jobs import open_queue, register_jobs
 from relabel.service.own_address import ask_own_address, is_loopback
+from relabel.service.status import project_status
+from relabel.service.survey import check_minimum
 
 
 def connect(
@@ -32,7 +34,12 @@ def connect(
     Example: relabel connect --project 3 --dry-run
     """
     with opened(new=True) as context:
-        plan = plan_connect(context, project, params)
+        with shown_progress() as progress:
+            progress("reading the project", 0, 1)
+            plan = plan_connect(context, project, params)
+        if plan.survey is not None:
+            for line in plan.survey.lines():
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print(f"Connecting project {project} ({plan.project.title}) will", highlight=False)
         for step in plan.steps:
             console.print(f"  - {step}", highlight=False, markup=False)
@@ -40,6 +47,8 @@ def connect(
         remedy = "Start the backend there first (relabel serve), or set RELABEL_URL to its address."
         if unheard and (dry_run or not is_loopback(context.settings)):
             console.print(f"Warning: {unheard}. {remedy}", highlight=False, markup=False)
+        if plan.survey is not None:
+            check_minimum(plan.survey)
         if dry_run:
             return
         if unheard and is_loopback(context.settings):
@@ -49,6 +58,9 @@ def connect(
         with shown_progress() as progress:
             connect_project(context, plan, progress=progress)
         register_jobs(open_queue(context.settings), lambda: context).ingest(project)
+        figures = project_status(context.engine, context.settings, project)
+        for line in (line for book in figures["accounts"].values() for line in book["lines"]):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Connected. The first round starts by itself; see: relabel status -p {project}")
 
 

@@ -1,6 +1,5 @@
 """Label Studio's JSON to domain values, checked once; errors name the field."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from relabel.errors import PayloadError
 from relabel.labelstudio.labels import LabelSchema
+from relabel.labelstudio.results import read_result
 from relabel.storage.annotations import Annotation, Kind
 
 IMPORT_SECONDS = 20.0
@@ -22,7 +22,11 @@ ID_LIMIT = 2**31
 
 @dataclass(frozen=True, slots=True)
 class TaskReading:
-    """One task as Label Studio reports it; None where a listing does not say."""
+    """One task as Label Studio reports it; None where a listing does not say.
+
+    image: the address of what it shows, "" = none; image_problem: why there is none; images: how
+    many it shows.
+    """
 
     task_id: int
     image: str
@@ -33,6 +37,8 @@ class TaskReading:
     annotations: tuple[Mapping[str, Any], ...]
     predictions: tuple[Mapping[str, Any], ...]
     data: Mapping[str, Any]
+    image_problem: str = ""
+    images: int = 1
 
 
 def field(body: Any, name: str, kind: type, *, where: str) -> Any:
@@ -71,50 +77,27 @@ def person(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def read_task(body: Any, image_key: str) -> TaskReading:
+def read_task(body: Any, schema: LabelSchema) -> TaskReading:
     """Read one task from a listing, an export, a single-task answer or a webhook."""
     task_id = field(body, "id", int, where="task")
     data = body.get("data")
-    image = data.get(image_key, "") if isinstance(data, Mapping) else ""
+    data = data if isinstance(data, Mapping) else {}
+    shown = schema.shown(data)
     overlap = body.get("overlap")
     is_labeled = body.get("is_labeled")
     return TaskReading(
         task_id=task_id,
-        image=image if isinstance(image, str) else "",
+        image=shown.address,
         created_at=str(body.get("created_at") or ""),
         updated_at=str(body.get("updated_at") or ""),
         overlap=overlap if isinstance(overlap, int) else None,
         is_labeled=is_labeled if isinstance(is_labeled, bool) else None,
         annotations=_mappings(body.get("annotations")),
         predictions=_mappings(body.get("predictions")),
-        data=data if isinstance(data, Mapping) else {},
+        data=data,
+        image_problem=shown.problem,
+        images=shown.count,
     )
-
-
-def given_label(reading: TaskReading, schema: LabelSchema, initial: str) -> str:
-    """Return the initial label that is no annotation, "" = none.
-
-    Args:
-        reading: the task.
-        schema: the tags of its project.
-        initial: "annotations" (there is no other label), "predictions:VERSION" or "data:FIELD".
-
-    """
-    source, _, name = initial.partition(":")
-    if source == "data":
-        value = reading.data.get(name)
-        if value is None or isinstance(value, str):
-            return value or ""
-        # Numbers and truth values are read as they stand in JSON: 0.0 is "0.0", true is "true".
-        return json.dumps(value, ensure_ascii=False)
-    if source == "predictions":
-        said = [
-            _choice(prediction.get("result"), schema)
-            for prediction in reading.predictions
-            if prediction.get("model_version") == name
-        ]
-        return said[-1][1] if said else ""
-    return ""
 
 
 def read_annotation(
@@ -178,20 +161,8 @@ def _what_it_says(body: Any, schema: LabelSchema) -> tuple[Kind, str]:
         raise PayloadError("annotation: expected an object.")
     if body.get("was_cancelled"):
         return Kind.CANCELLED, ""
-    return _choice(body.get("result"), schema)
-
-
-def _choice(result: Any, schema: LabelSchema) -> tuple[Kind, str]:
-    items = [item for item in _mappings(result) if item.get("from_name") == schema.from_name]
-    if not items:
-        return Kind.EMPTY, ""
-    value = items[-1].get("value")
-    choices = value.get("choices") if isinstance(value, Mapping) else None
-    if not isinstance(choices, list) or len(choices) > 1 or len(items) > 1:
-        return Kind.UNREADABLE, ""
-    if not choices or not isinstance(choices[0], str) or not choices[0]:
-        return Kind.EMPTY, ""
-    return Kind.LABEL, choices[0]
+    said = read_result(body.get("result"), schema)
+    return said.kind, said.choice or said.why
 
 
 def _soon(later: str, earlier: str, seconds: float) -> bool:

@@ -7,10 +7,10 @@ down, and it refuses the whole file for one `meta` or `result` that is null.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree.ElementTree import Element, fromstring  # nosec B405
 
 from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import person, read_annotation
+from relabel.labelstudio.tags import Tag, read_tags
 from relabel.storage.annotations import Kind
 
 Body = dict[str, Any]
@@ -143,7 +143,7 @@ def _choice(saying: Body, schema: LabelSchema, name: str) -> Body:
     item = next(item for item in saying["result"] if item.get("from_name") == schema.from_name)
     if _word(saying, schema) == name:
         return dict(item)
-    return {**item, "value": {**item["value"], "choices": [name]}}
+    return {**item, "value": {**item["value"], **schema.result(name)["value"]}}
 
 
 def _word(annotation: Body, schema: LabelSchema) -> str:
@@ -174,25 +174,21 @@ def hidden_tags(config: str, tag: str, choice: str) -> frozenset[str]:
     """Return the names of the tags that the form hides while `choice` is chosen in `tag`.
 
     Args:
-        config: a labelling config that was parsed before: it declares no entities.
+        config: a labelling config.
         tag: name of the Choices tag.
         choice: what is chosen in it.
 
     """
-    root = fromstring(config)  # noqa: S314  without entities it is harmless  # nosec B314
     return frozenset(
-        name
-        for part in root.iter()
-        if _hides(part, tag, choice)
-        for name in (inner.get("name") for inner in part.iter())
-        if name and name != tag
+        found.name
+        for found in read_tags(config)
+        if found.name not in ("", tag)
+        and any(_hides(part, tag, choice) for part in (found, *found.above()))
     )
 
 
-def _hides(part: Element, tag: str, choice: str) -> bool:
-    shown_if = {"choice-selected": True, "choice-unselected": False}.get(
-        part.get("visibleWhen", "")
-    )
-    wanted = part.get("whenChoiceValue")
-    chosen = wanted is None or choice in wanted.split(",")
+def _hides(part: Tag, tag: str, choice: str) -> bool:
+    shown_if = {"choice-selected": True, "choice-unselected": False}.get(part.get("visibleWhen"))
+    wanted = part.get("whenChoiceValue").split(",")
+    chosen = not part.has("whenChoiceValue") or choice in wanted
     return part.get("whenTagName") == tag and shown_if is not None and chosen is not shown_if

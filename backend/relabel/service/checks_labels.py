@@ -1,31 +1,33 @@
 """The doctor's checks of what is read: labelling config, policy, labels."""
 
 from relabel.catalogue import SELECTOR_OPTIONS
+from relabel.labelstudio.labels import check_abstention
 from relabel.policy import Policy, parse_extra_params, read_policy_file
+from relabel.service.accounts import newest_read, project_accounts
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.findings import Finding
 from relabel.service.state import read_state
 from relabel.service.unmatched import missing_source, told_unknown
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
+from relabel.storage.rounds import list_rounds
 
 
 def check_config(context: Context, project: Project) -> Finding:
     """Say which classes and which image the labelling config is read as."""
     policy = policy_of(context.settings, project.extra_params)
     schema = schema_of(project, policy)
-    text = (
-        f"{len(schema.classes)} classes in {schema.from_name!r}, "
-        f"image in task.data.{schema.image_key}"
+    check_abstention(schema, policy.cannot_tell)
+    found = (
+        f"{len(schema.classes)} classes in {schema.from_name!r}, image in "
+        f"{schema.image_attribute}={schema.image!r}"
     )
-    if not schema.required:
-        return Finding(
-            "labelling config",
-            ok=False,
-            text=f'{text}; add required="true" to <Choices name="{schema.from_name}">: without it '
-            f"an empty submit is accepted and counts as no vote",
-        )
-    return Finding("labelling config", ok=True, text=text)
+    missing = (
+        f'add required="true" to <Choices name="{schema.from_name}">: without it an empty submit '
+        f"is accepted and counts as no vote"
+    )
+    texts = [found, *([] if schema.required else [missing]), *schema.notes]
+    return Finding("labelling config", ok=schema.required, text="; ".join(texts))
 
 
 def check_policy(context: Context, project: Project) -> Finding:
@@ -52,6 +54,16 @@ def check_labels(context: Context, project: Project) -> Finding:
     if not labelled and not wrong:
         wrong = ["nothing can be learnt before people have labelled some"]
     return Finding("labels", ok=not wrong, text="; ".join([text, *wrong]))
+
+
+def check_books(context: Context, project: Project) -> Finding:
+    """Show what was read and what became of it; what is left out the other checks judge."""
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+        rounds = list_rounds(connection, project.id)
+    accounts = project_accounts(state, newest_read(rounds))
+    return Finding("books", ok=True, text="\n".join(accounts.lines()))
 
 
 def _without_effect(policy: Policy) -> dict[str, str]:

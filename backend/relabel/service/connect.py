@@ -8,7 +8,7 @@ from typing import Any
 
 from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, RelabelError
 from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
-from relabel.labelstudio.labels import LabelSchema
+from relabel.labelstudio.labels import LabelSchema, check_abstention
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.notices import repair_notices
@@ -18,6 +18,7 @@ from relabel.service.reconcile import reconcile_all
 from relabel.service.refusals import why_refused
 from relabel.service.rollback import Rollback
 from relabel.service.state import read_state
+from relabel.service.survey import Survey, survey_project
 from relabel.service.traces import (
     BACKEND_TITLE,
     Traces,
@@ -29,7 +30,7 @@ from relabel.service.traces import (
 )
 from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
-from relabel.storage.annotations import FAR_FUTURE, list_annotations
+from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
@@ -50,7 +51,8 @@ log = logging.getLogger("relabel.connect")
 class ConnectPlan:
     """What connecting will do; nothing has been written yet.
 
-    leftovers: model versions of an earlier connection that this store knows nothing of.
+    leftovers: model versions of an earlier connection that this store knows nothing of; survey:
+    what was read, None where the project is connected already.
     """
 
     project: Project
@@ -58,6 +60,7 @@ class ConnectPlan:
     schema: LabelSchema
     steps: tuple[str, ...]
     leftovers: tuple[str, ...] = ()
+    survey: Survey | None = None
 
 
 def plan_connect(context: Context, number: int, extra_params: str | None = None) -> ConnectPlan:
@@ -69,7 +72,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         extra_params: policy keys for this project as TOML or JSON; None = those it has.
 
     Raises:
-        LabelConfigError: the labelling config is not supported.
+        LabelConfigError: the labelling config is not supported, or tasks show several images.
         ConfigurationError: a policy key or value is wrong.
 
     """
@@ -97,6 +100,9 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)
+    check_abstention(schema, policy.cannot_tell)
+    # Of a connected project the books are known, and work goes on with what is of use.
+    survey = None if known else survey_project(context, project, policy)
     changes = settings_to_change(body, "", policy.queue)
     url = context.settings.public_url()
     tasks_text = (
@@ -111,12 +117,13 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     leftovers = () if known else own_versions(context, number)
     steps = (
         tasks_text,
+        *(f"remember that {note}" for note in schema.notes),
         *(f"delete the predictions {version!r} of an earlier connection" for version in leftovers),
         *(f"set {key} from {body.get(key)!r} to {value!r}" for key, value in changes.items()),
         *_steps_there(url, find_traces(context, project)),
         rounds_text,
     )
-    return ConnectPlan(project, policy, schema, steps, leftovers)
+    return ConnectPlan(project, policy, schema, steps, leftovers, survey)
 
 
 def _steps_there(url: str, traces: Traces) -> Iterator[str]:
@@ -174,6 +181,9 @@ def _connect(
 ) -> tuple[Project, list[int]]:
     number = plan.project.id
     with context.engine.begin() as connection:
+        known = find_project(connection, number)
+        if known is not None and _reads_otherwise(plan.project, known):
+            forget_beginnings(connection, number)
         save_project(connection, plan.project)
     for version in plan.leftovers:
         progress("removing old predictions", 0, 1)
@@ -207,6 +217,11 @@ def _connect(
         for what, target in written.items():
             log_write(connection, number, "connect", f"add {what.removesuffix('_id')}", target)
         return get_project(connection, number), hooks
+
+
+def _reads_otherwise(now: Project, before: Project) -> bool:
+    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
+    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
 
 
 def _cause(error: BaseException, settings: Settings) -> str:

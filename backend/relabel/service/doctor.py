@@ -14,7 +14,7 @@ from relabel.service.checks_connection import (
     check_webhook,
 )
 from relabel.service.checks_images import check_images
-from relabel.service.checks_labels import check_config, check_labels, check_policy
+from relabel.service.checks_labels import check_books, check_config, check_labels, check_policy
 from relabel.service.checks_queue import check_order, check_round, check_scores, check_tab
 from relabel.service.context import Context
 from relabel.service.findings import Check, Finding
@@ -112,6 +112,7 @@ CHECKS: dict[str, Check] = {
     "labelling config": check_config,
     "policy": check_policy,
     "labels": check_labels,
+    "books": check_books,
     "images": check_images,
     "ml backend": check_backend,
     "webhook": check_webhook,

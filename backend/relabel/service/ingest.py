@@ -16,6 +16,7 @@ from relabel.service.reconcile import read_changes, reconcile_all, store
 from relabel.service.steering import UNDO
 from relabel.service.traces import is_same
 from relabel.service.undo import carry_out_undo
+from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
@@ -68,14 +69,14 @@ def carry_out(context: Context, number: int, *, progress: Progress = silent) -> 
 def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:
     """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
     policy = policy_of(context.settings, project.extra_params)
-    image_key = schema_of(project, policy).image_key
+    schema = schema_of(project, policy)
     read_at = context.now()
     body = _task_of(context, project, task_id)
     if body is None:
         with context.engine.begin() as connection:
             drop_tasks(connection, project.id, [task_id])
         return []
-    readings = [read_task(body, image_key)]
+    readings = [read_task(body, schema)]
     with context.engine.begin() as connection:
         store(connection, project, policy, readings, read_at=read_at)
     return readings
@@ -106,6 +107,11 @@ def read_project(context: Context, project: Project) -> Project:
     if values["skip_queue"] != project.skip_queue:
         # Label Studio has counted all tasks anew, and says of none that it changed.
         values["high_water"] = ""
+    if values["label_config"] != project.label_config:
+        # It says what annotations mean and where the images are.
+        values["high_water"] = ""
     with context.engine.begin() as connection:
         set_project(connection, project.id, **values)
+        if values["label_config"] != project.label_config:
+            forget_beginnings(connection, project.id)
         return get_project(connection, project.id)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from relabel.labelstudio.payloads import TaskReading, given_label, read_annotation, read_task
+from relabel.labelstudio.given import given_label
+from relabel.labelstudio.payloads import TaskReading, read_annotation, read_task
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
@@ -45,17 +46,17 @@ def reconcile_all(context: Context, project: Project) -> int:
 
 def read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
     """Return every task of a project as Label Studio has it now; nothing is stored."""
-    image_key = schema_of(project, policy).image_key
+    schema = schema_of(project, policy)
     if policy.initial.startswith("predictions:"):
         # Only this slower listing holds what predictions say.
-        return [read_task(b, image_key) for b in context.label_studio.all_tasks(project.id)]
+        return [read_task(b, schema) for b in context.label_studio.all_tasks(project.id)]
     states = {
         body["id"]: (int(body["overlap"]), bool(body["is_labeled"]))
         for body in context.label_studio.task_states(project.id)
     }
     readings = []
     for body in context.label_studio.export(project.id):
-        reading = read_task(body, image_key)
+        reading = read_task(body, schema)
         # A task made between the two readings belongs to the next one.
         if reading.task_id in states:
             overlap, is_labeled = states[reading.task_id]
@@ -109,10 +110,10 @@ def _read_since(
 ) -> list[TaskReading]:
     read_at = context.now()
     policy = policy_of(context.settings, project.extra_params)
-    image_key = schema_of(project, policy).image_key
+    schema = schema_of(project, policy)
     since = datetime.fromisoformat(known) - timedelta(seconds=overlap_seconds)
     found = context.label_studio.tasks_since(project.id, since.strftime(TIME_FORMAT))
-    readings = [read_task(body, image_key) for body in found]
+    readings = [read_task(body, schema) for body in found]
     _store_batches(context, project, policy, readings, read_at)
     return readings
 
@@ -161,7 +162,8 @@ def task_of(project: Project, policy: Policy, reading: TaskReading) -> Task:
         updated_at=reading.updated_at,
         overlap_before=0 if came_later else overlap,
         is_labeled_before=is_labeled and not came_later,
-        given=given_label(reading, schema, policy.initial),
+        given=given_label(reading, schema, policy.initial).choice,
+        problem=reading.image_problem,
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
-from relabel.service.connect import VERSION_PREFIX
 from relabel.service.context import Context
 from relabel.service.state import ProjectState
+from relabel.service.traces import VERSION_PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,8 @@ def _run(context: Context, project: Project, current: Round) -> None:
         progress=progress,
     )
     cache.close()
-    problems = missing | trained.problems
+    shown = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
+    problems = missing | trained.problems | shown
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
     folder = context.folder(project.id)

@@ -1,15 +1,19 @@
 """What connecting a project would find: its books, and where labels are. Nothing is written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relabel.accounts import Accounts
-from relabel.errors import NotReadyError
+from relabel.accounts import EXAMPLES, Accounts
+from relabel.errors import LabelConfigError, NotReadyError
+from relabel.labelstudio.labels import SUPPORTED, LabelSchema
+from relabel.labelstudio.payloads import TaskReading
 from relabel.policy import Policy
 from relabel.service.accounts import project_accounts
-from relabel.service.context import Context
+from relabel.service.context import Context, schema_of
 from relabel.service.label_sources import LabelSource, label_sources
 from relabel.service.reconcile import annotations_of, read_everything, task_of
 from relabel.service.state import MIN_PER_CLASS, ProjectState, count_state
+from relabel.service.unmatched import offered_mapping
 from relabel.storage.answers import Outcome
 from relabel.storage.projects import Project
 
@@ -28,27 +32,13 @@ class Survey:
     def lines(self) -> tuple[str, ...]:
         """Return books and sources as people read them."""
         initial = self.state.policy.initial
+        offered = offered_mapping(self.state)
         others = [source for source in self.sources if source.initial != initial]
         return (
             *self.accounts.lines(),
             *(f'also there: {one.text} (set initial = "{one.initial}")' for one in others),
-            *self._mapping(),
+            *([f"if that is what they mean, add to the policy: {offered}"] if offered else []),
         )
-
-    def _mapping(self) -> tuple[str, ...]:
-        """Offer names for labels that are no class but look like one; nothing is guessed."""
-        labels = self.accounts.book("labels")
-        parts = () if labels is None else labels.left_out
-        alike = [
-            (example.value, example.nearest)
-            for part in parts
-            for example in part.examples
-            if example.nearest
-        ]
-        if not alike:
-            return ()
-        pairs = ", ".join(f"{_toml(value)} = {_toml(name)}" for value, name in alike)
-        return (f"if that is what they mean, add to the policy: classes = {{{pairs}}}",)
 
 
 def survey_project(context: Context, project: Project, policy: Policy) -> Survey:
@@ -56,9 +46,11 @@ def survey_project(context: Context, project: Project, policy: Policy) -> Survey
 
     Raises:
         LabelStudioError: Label Studio does not answer.
+        LabelConfigError: tasks show several images.
 
     """
     readings = read_everything(context, project, policy)
+    _refuse_several_images(schema_of(project, policy), readings)
     tasks = {r.task_id: task_of(project, policy, r) for r in readings}
     found = [a for r in readings for a in annotations_of(project, policy, r)]
     state = count_state(project, policy, dict(sorted(tasks.items())), found)
@@ -76,6 +68,23 @@ def survey_project(context: Context, project: Project, policy: Policy) -> Survey
         annotated=len(votes),
     )
     return Survey(state, project_accounts(state, 0), sources)
+
+
+def _refuse_several_images(schema: LabelSchema, readings: Sequence[TaskReading]) -> None:
+    """Refuse a project in which one label is asked for several images.
+
+    Raises:
+        LabelConfigError: names the tag, its attribute and tasks.
+
+    """
+    several = [reading for reading in readings if reading.images > 1]
+    if several:
+        numbers = ", ".join(str(reading.task_id) for reading in several[:EXAMPLES])
+        more = f" and {len(several) - EXAMPLES:,} more" if len(several) > EXAMPLES else ""
+        raise LabelConfigError(
+            f'<Image name="{schema.to_name}">: {several[0].image_problem} '
+            f"(tasks {numbers}{more}). Make one task of each image. {SUPPORTED}."
+        )
 
 
 def check_minimum(survey: Survey) -> None:
@@ -98,8 +107,3 @@ def check_minimum(survey: Survey) -> None:
         f"{found or 'none'} of {len(state.tasks):,} tasks. Nothing was written. "
         + "; ".join(survey.lines())
     )
-
-
-def _toml(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

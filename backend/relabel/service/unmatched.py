@@ -46,13 +46,24 @@ def told_unknown(state: ProjectState) -> str:
     part = counted_part(
         "unknown_class", "labels are no class of this config", found, used=False, known=classes
     )
-    meant = {label: nearest(label, classes) for label, _ in found.most_common(SHOWN)}
-    pairs = [f"{json.dumps(a)} = {json.dumps(b)}" for a, b in meant.items() if b]
-    example = ", ".join(pairs) or f'"{next(iter(found))}" = "{classes[0]}"'
+    offered = offered_mapping(state) or f'classes = {{"{next(iter(found))}" = "{classes[0]}"}}'
     return (
         f"{part}. To let them count, say in the extra params which choice each stands for, as in "
-        f"classes = {{{example}}}, or add them to the labelling config as choices"
+        f"{offered}, or add them to the labelling config as choices"
     )
+
+
+def offered_mapping(state: ProjectState) -> str:
+    """Return the policy key by which labels would count that look like a class; "" = none does."""
+    first = (label for label, _ in unknown_labels(state).most_common(SHOWN))
+    meant = {label: nearest(label, state.schema.classes) for label in first}
+    # JSON's quoted text is TOML's as well.
+    pairs = [
+        f"{json.dumps(a, ensure_ascii=False)} = {json.dumps(b, ensure_ascii=False)}"
+        for a, b in meant.items()
+        if b
+    ]
+    return f"classes = {{{', '.join(pairs)}}}" if pairs else ""
 
 
 def _missing(what: str, name: str, found: dict[str, str]) -> str:

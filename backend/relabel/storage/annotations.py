@@ -37,10 +37,11 @@ class Kind(StrEnum):
 class Annotation:
     """One annotation as Label Studio reports it. Times are ISO strings in UTC.
 
-    annotator: its author, "" = Label Studio does not know (any more); editor: who else changed what
-    it says after it was made, "" = nobody; initial: made before relabelling began; initial_kind,
-    initial_choice, initial_editor, initial_at: what it said then, who else had changed it, and when
-    it was last saved; "" = not initial, or not recorded yet.
+    annotator: its author, "" = Label Studio does not know (any more); choice: the label, be it a
+    class or not; of what is unreadable, why; else ""; editor: who else changed what it says after
+    it was made, "" = nobody; initial: made before relabelling began; initial_kind, initial_choice,
+    initial_editor, initial_at: what it said then, who else had changed it, and when it was last
+    saved; "" = not initial, or not recorded yet.
     """
 
     annotation_id: int
@@ -164,6 +165,23 @@ def record_truth(
     gone = [i for i, row in stored.items() if i not in true and i not in newer and not row.deleted]
     if gone:
         record_deleted(connection, project_id, gone)
+
+
+def forget_beginnings(connection: Connection, project_id: int) -> None:
+    """Let the next reading say what old annotations said at the beginning.
+
+    For a labelling config or a policy that reads annotations otherwise than before. Those that
+    changed since keep what was read then, since Label Studio no longer knows it.
+    """
+    connection.execute(
+        update(annotations)
+        .where(
+            annotations.c.project_id == project_id,
+            annotations.c.kind == annotations.c.initial_kind,
+            annotations.c.choice == annotations.c.initial_choice,
+        )
+        .values(initial_kind="")
+    )
 
 
 def list_annotations(

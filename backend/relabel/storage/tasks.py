@@ -49,10 +49,15 @@ def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) ->
 
     The state before this backend's first touch is only taken from the first sight of a task.
     """
+    seen = list(seen)
     rows = [{"project_id": project_id} | {n: getattr(t, n) for n in _COLUMNS} for t in seen]
     upsert(
         connection, tasks, rows, update=("image", "overlap", "is_labeled", "updated_at", "given")
     )
+    for task in seen:
+        # What a round found stays; that there is no image to look at is known without one.
+        if task.problem:
+            set_task(connection, project_id, task.task_id, problem=task.problem)
 
 
 def list_tasks(

@@ -11,13 +11,14 @@ from sqlalchemy import Engine
 
 from relabel import __version__
 from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
-from relabel.labelstudio.labels import parse_label_config
+from relabel.labelstudio.labels import check_abstention, parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import policy_of
 from relabel.service.jobs import Jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
 from relabel.service.receiving import receive
 from relabel.settings import Settings
+from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.projects import find_project, set_project
@@ -56,7 +57,8 @@ class Protocol:
         params = body.get("extra_params")
         try:
             policy = policy_of(self._settings, params)
-            parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
+            found = parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
+            check_abstention(found, policy.cannot_tell)
         except (ConfigurationError, LabelConfigError) as error:
             return refusal(str(error))
         return jsonify({"model_version": self._take_over(number, schema, params)})
@@ -117,6 +119,7 @@ class Protocol:
         if project is not None and (project.label_config, project.extra_params) != (schema, text):
             with self._engine.begin() as connection:
                 set_project(connection, number, label_config=schema, extra_params=text)
+                forget_beginnings(connection, number)
                 journal(connection, number, "RECONCILE")
             self._jobs.ingest(number)
         return last.model_version if last else UNTRAINED

@@ -5,7 +5,6 @@ from relabel.errors import PayloadError
 from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import (
     field,
-    given_label,
     person,
     project_id,
     read_annotation,
@@ -78,25 +77,17 @@ def test_one_choice_is_a_label():
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "kind", "choice"),
     [
-        ({"result": []}, Kind.EMPTY),
-        ({"result": None}, Kind.EMPTY),
-        ({"result": "cat"}, Kind.EMPTY),
-        ({"result": [choice("cat", from_name="other")]}, Kind.EMPTY),
-        ({"result": [choice()]}, Kind.EMPTY),
-        ({"result": [choice("")]}, Kind.EMPTY),
-        ({"was_cancelled": True}, Kind.CANCELLED),
-        ({"result": [choice("cat", "dog")]}, Kind.UNREADABLE),
-        ({"result": [choice("cat"), choice("dog")]}, Kind.UNREADABLE),
-        ({"result": [{"from_name": "label", "value": {"rating": 3}}]}, Kind.UNREADABLE),
-        ({"result": [{"from_name": "label"}]}, Kind.UNREADABLE),
-        ({"result": [{"from_name": "label", "value": {"choices": "cat"}}]}, Kind.UNREADABLE),
+        ({"result": []}, Kind.EMPTY, ""),
+        ({"result": [choice("cat", from_name="other")]}, Kind.EMPTY, ""),
+        ({"was_cancelled": True}, Kind.CANCELLED, ""),
+        ({"result": [choice("cat", "dog")]}, Kind.UNREADABLE, "2 choices at once"),
     ],
 )
-def test_everything_but_one_choice_is_no_label(values, kind):
+def test_everything_but_one_choice_is_no_label_and_says_why(values, kind, choice):
     found = read(**values)
-    assert (found.kind, found.choice) == (kind, "")
+    assert (found.kind, found.choice) == (kind, choice)
 
 
 def test_results_of_other_tags_do_not_hide_the_choice():
@@ -163,46 +154,28 @@ def test_whoever_makes_an_annotation_in_somebody_elses_name_is_no_editor():
 
 def test_a_task_is_read_from_any_listing():
     task = read_task(
-        {"id": 7, "data": {"photo": "/a.png"}, "overlap": 2, "is_labeled": True}, "photo"
+        {"id": 7, "data": {"photo": "/a.png"}, "overlap": 2, "is_labeled": True}, SCHEMA
     )
     assert (task.task_id, task.image, task.overlap, task.is_labeled) == (7, "/a.png", 2, True)
-    short = read_task({"id": 7, "annotations": [annotation(), None, 3]}, "photo")
+    assert (task.images, task.image_problem) == (1, "")
+    short = read_task({"id": 7, "annotations": [annotation(), None, 3]}, SCHEMA)
     assert (short.image, short.overlap, short.is_labeled) == ("", None, None)
     assert len(short.annotations) == 1
 
 
-@pytest.mark.parametrize("data", [None, {"photo": 3}, {"photo": None}, {"other": "/a.png"}, []])
-def test_a_task_without_usable_address_has_none(data):
-    assert read_task({"id": 7, "data": data}, "photo").image == ""
-
-
-def test_the_initial_label_may_be_a_field_of_the_data():
-    task = read_task({"id": 7, "data": {"old": "dog", "number": 3}}, "photo")
-    assert given_label(task, SCHEMA, "data:old") == "dog"
-    assert given_label(task, SCHEMA, "data:number") == "3"
-    assert given_label(task, SCHEMA, "data:none") == ""
-    assert given_label(task, SCHEMA, "annotations") == ""
-
-
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0.0"), (1, "1"), (True, "true"), (False, "false"), (["猫"], '["猫"]'), (None, "")],
+    ("data", "problem", "images"),
+    [
+        (None, 'task.data has no field "photo"', 0),
+        ([], 'task.data has no field "photo"', 0),
+        ({"photo": 3}, "task.data.photo is the number 3, no address", 0),
+        ({"photo": ["/a.png", "/b.png"]}, 'value="$photo" holds 2 images', 2),
+    ],
 )
-def test_a_field_that_is_no_text_is_read_as_it_stands_in_json(value, text):
-    task = read_task({"id": 7, "data": {"old": value}}, "photo")
-    assert given_label(task, SCHEMA, "data:old") == text
-
-
-def test_the_initial_label_may_be_a_prediction_of_one_version():
-    predictions = [
-        {"model_version": "v1", "result": [choice("cat")]},
-        {"model_version": "v2", "result": [choice("dog")]},
-        {"model_version": "v3", "result": [choice("cat", "dog")]},
-    ]
-    task = read_task({"id": 7, "predictions": predictions}, "photo")
-    assert given_label(task, SCHEMA, "predictions:v2") == "dog"
-    assert given_label(task, SCHEMA, "predictions:v3") == ""
-    assert given_label(task, SCHEMA, "predictions:v4") == ""
+def test_a_task_without_usable_address_says_why(data, problem, images):
+    task = read_task({"id": 7, "data": data}, SCHEMA)
+    assert (task.image, task.images) == ("", images)
+    assert task.image_problem.startswith(problem)
 
 
 JSON = st.recursive(
