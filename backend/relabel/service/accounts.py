@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from relabel.accounts import EXAMPLES, Accounts, Book, Example, Part, part_of
+from relabel.imaging.reasons import kind_of
 from relabel.service.state import ProjectState
 from relabel.storage.answers import Answer, Outcome
 from relabel.storage.rounds import Round, RoundState
@@ -89,7 +90,7 @@ def _images(state: ProjectState, newest: int) -> Book:
         (
             Part("read", len(state.tasks) - len(problems) - unread, "read"),
             Part("unread", unread, "not read yet"),
-            part_of("failed", "cannot be used", map(_reason, problems), used=False),
+            part_of("failed", "cannot be used", map(kind_of, problems), used=False),
         ),
     )
 
@@ -149,9 +150,3 @@ def _left_out(name: str, text: str, task_ids: Sequence[int]) -> Part:
 
 def _people(number: int) -> str:
     return "1 person" if number == 1 else f"{number:,} people"
-
-
-def _reason(problem: str) -> str:
-    """Return why an image cannot be used without its address, so that equal reasons are counted."""
-    address, colon, reason = problem.partition(": ")
-    return reason if colon and "/" in address else problem
