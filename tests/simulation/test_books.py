@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.simulation.books import by_class, with_first_labels, without_first_labels
-from relabel.simulation.campaign import initial_counts
 from relabel.simulation.command import SimulationOptions, run_simulation
 from relabel.simulation.dataset import Dataset, certain
 from relabel.simulation.encoding import with_features
 from relabel.simulation.experiment import Setting, run_experiment
-from relabel.simulation.noise_models import make_noise
 from relabel.simulation.rankings import Method
 from relabel.simulation.summary import summarise
 from rich.console import Console
@@ -72,10 +70,9 @@ def test_half_blank_and_the_rest_right_is_no_wrong_label():
 
 def test_nothing_below_takes_a_missing_first_label():
     data = labelled([0, 1, 2], [0, -1, 2])
-    with pytest.raises(InvalidValuesError, match="1 samples of made have no first label"):
-        make_noise("given", data, np.random.default_rng(0), rate=None)
-    with pytest.raises(InvalidValuesError, match="1 initial labels are missing"):
-        initial_counts(data.given, 3)
+    for setting in (Setting(data, "given", None), Setting(data, "", None, labels=data.given)):
+        with pytest.raises(InvalidValuesError, match="1 samples of made have no first label"):
+            run_experiment(setting, (), (0,))
 
 
 def test_first_labels_that_a_noise_model_draws_instead_are_told():

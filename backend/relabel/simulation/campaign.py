@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.errors import ConfigurationError
 from relabel.numerics.labels import leading
 from relabel.simulation.annotators import NOBODY, Annotators
 from relabel.simulation.votelog import VoteLog
@@ -68,19 +68,10 @@ Prioritise = Callable[[IntArray, IntArray, BoolArray], Queue]
 
 
 def initial_counts(labels: IntArray, classes: int) -> IntArray:
-    """Return (N, K) counts with the initial label as one vote.
-
-    Raises:
-        InvalidValuesError: a label is missing (-1). Every figure compares the labels with the
-            truth, and would take a missing one for a wrong one.
-
-    """
-    if (labels < 0).any():
-        raise InvalidValuesError(
-            f"{int((labels < 0).sum())} initial labels are missing: leave these samples out first."
-        )
+    """Return (N, K) counts with the initial label as one vote; a label of -1 gives none."""
     counts = np.zeros((len(labels), classes), dtype=np.int64)
-    counts[np.arange(len(labels)), labels] = 1
+    labelled = np.flatnonzero(labels >= 0)
+    counts[labelled, labels[labelled]] = 1
     return counts
 
 

@@ -17,7 +17,7 @@ from relabel.simulation.campaign import initial_counts
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets import load_dataset
 from relabel.simulation.encoding import with_features
-from relabel.simulation.experiment import Run, Setting, run_experiment
+from relabel.simulation.experiment import Run, Setting, first_labels, run_experiment
 from relabel.simulation.noise_models import check_noise, make_noise
 from relabel.simulation.preset_parts import Job
 from relabel.simulation.presets import check_preset, run_preset
@@ -196,9 +196,7 @@ def run_with_progress(
 def show_ranking(setting: Setting, method: Method, out: Path, console: Console) -> None:
     """Draw the first method's ranking of the first seed, if there are images to show."""
     data = setting.data
-    initial = setting.labels
-    if initial is None:
-        initial = make_noise(setting.noise, data, generator(0, "noise"), rate=setting.noise_rate)
+    initial = first_labels(setting, 0)
     counts = initial_counts(initial, len(data.classes))
     selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
     score = scores_of(method.score, counts, initial, selection, np.random.default_rng(0))

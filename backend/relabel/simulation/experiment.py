@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relabel.errors import RelabelError
+from relabel.errors import InvalidValuesError, RelabelError
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.annotators import Annotators, PanelSpec, make_annotators
 from relabel.simulation.campaign import (
@@ -164,15 +164,32 @@ def _limited(
         return list(run_seed(setting, methods, seed, folder))
 
 
+def first_labels(setting: Setting, seed: int) -> IntArray:
+    """Return the (N,) labels that the campaigns of a seed begin with.
+
+    Raises:
+        InvalidValuesError: one is missing (-1): every figure compares labels with the truth, and
+            would take it for a wrong one.
+
+    """
+    labels = setting.labels
+    if labels is None:
+        noise = generator(seed, "noise")
+        labels = make_noise(setting.noise, setting.data, noise, rate=setting.noise_rate)
+    if (labels < 0).any():
+        raise InvalidValuesError(
+            f"{int((labels < 0).sum())} samples of {setting.data.name} have no first label; leave "
+            "them out with simulation.books.with_first_labels."
+        )
+    return labels
+
+
 def run_seed(
     setting: Setting, methods: tuple[Method, ...], seed: int, folder: Path | None = None
 ) -> Iterator[Run]:
     """Run the baselines and all methods of one seed, on the same first labels and answers."""
     data = setting.data
-    initial = setting.labels
-    if initial is None:
-        noise = generator(seed, "noise")
-        initial = make_noise(setting.noise, data, noise, rate=setting.noise_rate)
+    initial = first_labels(setting, seed)
     stage = _Stage(
         setting=setting,
         seed=seed,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import truncnorm
 
 from relabel.catalogue import meant
-from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.errors import ConfigurationError
 from relabel.simulation.dataset import Dataset
 from relabel.types import FloatArray, IntArray
 
@@ -36,11 +36,6 @@ def given(data: Dataset, rng: np.random.Generator, *, rate: float | None = None)
         raise ConfigurationError(
             f"noise='given' needs labels that come with the data; {data.name} has none. "
             "Choose another noise model."
-        )
-    if (data.given < 0).any():
-        raise InvalidValuesError(
-            f"noise='given': {int((data.given < 0).sum())} samples of {data.name} have no first "
-            "label; leave them out with simulation.books.with_first_labels."
         )
     if rate is not None:
         raise ConfigurationError("noise='given' uses the labels as they are: leave noise_rate out.")
