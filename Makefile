@@ -43,8 +43,9 @@ test-versions: $(INSTALLED_TEST) $(LABEL_STUDIO_VERSIONS:%=$(CACHE)/label-studio
 	    $(BIN)/pytest tests/live/test_contract.py tests/live/test_versions.py $(ARGS) || exit 1; \
 	done
 
-fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests of each kind
+fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests and read 2,000 damaged files of each kind
 	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)
+	RELABEL_FUZZ_FILES=2000 $(BIN)/pytest tests/properties/test_mutated_files.py $(ARGS)
 
 lint: $(INSTALLED_TEST) ## Check style and types only
 	$(BIN)/ruff check .

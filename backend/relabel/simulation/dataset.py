@@ -9,7 +9,7 @@ from PIL import Image
 
 from relabel.accounts import Accounts
 from relabel.errors import BadImageError, InvalidValuesError
-from relabel.files import reason, told
+from relabel.files import reason
 from relabel.pictures import open_picture
 from relabel.types import Float32Array, FloatArray, IntArray
 
@@ -74,18 +74,17 @@ class Dataset:
         """Return the picture of a sample, opened; `relabel.pictures` makes pixels of it.
 
         Raises:
-            BadImageError: its file is missing, no picture, or too large; the message names it.
+            BadImageError: its file is missing, no picture, or too large; says why. Which file it
+                is, `paths` says.
 
         """
         if self.images is not None:
             return Image.fromarray(self.images[row])
-        path = self.paths[row]
         try:
-            return open_picture(Path(path).read_bytes(), max_pixels=max_pixels)
+            content = Path(self.paths[row]).read_bytes()
         except OSError as error:
-            raise BadImageError(f"{told(path)}: {reason(error)}") from error
-        except BadImageError as error:
-            raise BadImageError(f"{told(path)}: {error}") from error
+            raise BadImageError(reason(error)) from error
+        return open_picture(content, max_pixels=max_pixels)
 
     def rows(self, rows: IntArray) -> "Dataset":
         """Return the data set made of these rows, in this order."""

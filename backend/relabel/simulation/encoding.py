@@ -1,12 +1,14 @@
 """Features for data sets that bring none, from the same encoders that a live project uses."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.files import told
 from relabel.learning.embed import embed
 from relabel.simulation.books import keep, listed
 from relabel.simulation.dataset import Dataset
@@ -49,9 +51,9 @@ def with_features(
     )
     readable = np.ones(len(data), dtype=bool)
     readable[list(result.failed)] = False
-    unread = listed(
-        "unreadable", "cannot be read", [" ".join(why.split()) for why in result.failed.values()]
-    )
+    # Files of equal content share a reason, which therefore cannot name any of them.
+    reasons = [f"{told(data.paths[row])}: {told(why)}" for row, why in result.failed.items()]
+    unread = listed("unreadable", "cannot be read", reasons)
     if not readable.any():
         raise ConfigurationError(f"{data.name}: no image can be read; {unread}.")
     return keep(replace(data, features=result.vectors), readable, "images", unread)
@@ -62,4 +64,4 @@ def _digest(path: str) -> str:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
-        return f"cannot be read: {path}"
+        return hashlib.sha256(b"cannot be read: " + os.fsencode(path)).hexdigest()

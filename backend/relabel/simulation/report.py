@@ -15,7 +15,8 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from relabel.accounts import Accounts
-from relabel.files import write_file
+from relabel.errors import BadImageError
+from relabel.files import told, write_file
 from relabel.learning.selection import Selection
 from relabel.numerics.labels import leading
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
@@ -116,7 +117,7 @@ def write_ranking(
     """Draw the top, middle and bottom of a ranking with their CE and H; False if no images.
 
     Raises:
-        BadImageError: one of the images is gone since it was read; the message names it.
+        BadImageError: one of them is gone or damaged since it was read; the message names it.
 
     """
     if data.images is None and not data.paths:
@@ -254,9 +255,12 @@ def _picture(
 ) -> Picture:
     first, true = int(leading(counts[row : row + 1])[0]), data.classes[data.truth[row]]
     label = data.classes[first] if first >= 0 else "no label"
-    told = label if label == true else f"{label} (is {true})"
-    shown = pixels(data.picture(row, max_pixels=max_pixels))
-    return Picture(shown, f"{told}\nCE {loss:.2f}  H {doubt:.2f}")
+    caption = label if label == true else f"{label} (is {true})"
+    try:
+        shown = pixels(data.picture(row, max_pixels=max_pixels))
+    except BadImageError as error:
+        raise BadImageError(f"{told(data.paths[row])}: {error}") from error
+    return Picture(shown, f"{caption}\nCE {loss:.2f}  H {doubt:.2f}")
 
 
 def _inline(path: Path) -> str:
