@@ -85,7 +85,8 @@ class Policy(BaseModel):
         default=10,
         ge=2,
         le=100,
-        description="Votes after which a task without a majority is ambiguous.",
+        description="Answers after which a task without a majority is ambiguous, those without a "
+        "vote included.",
     )
     solo: bool = Field(
         default=False,

@@ -1,6 +1,7 @@
 """Whose vote an annotation is, and what stands for ever: the labels from before connecting."""
 
 import pytest
+from fake_label_studio import CONFIG
 from relabel.errors import ConfigurationError
 from relabel.service.people import people
 from relabel.service.status import project_status
@@ -163,6 +164,20 @@ def test_an_imported_label_that_was_changed_after_it_was_read_stands(context, fa
     fake.change(max(fake.annotations), "dog", by=2)
     tell(number)
     assert counted(context, number, task) == {"cat": 1, "dog": 1}
+
+
+def test_an_old_label_that_cannot_tell_is_no_vote_since(context, fake):
+    config = CONFIG.replace('<Choice value="bird"/>', '<Choice value="bird"/><Choice value="?"/>')
+    number = fake.add_project(["cat", "?", "dog"], config=config)
+    connect_project(context, number, 'cannot_tell = "?"')
+    state = state_of(context, number)
+    assert (state.spent, state.begun().any()) == (0, False)
+    assert state.abstains.tolist() == [0, 1, 0]
+    fake.annotate(list(fake.tasks)[1], 1, "?")
+    deliver(context, fake)
+    state = state_of(context, number)
+    assert state.spent == 1
+    assert state.consensus.states[1] == State.AMBIGUOUS
 
 
 def test_a_deleted_old_label_is_gone(context, fake, running, tell):

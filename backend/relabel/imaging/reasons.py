@@ -15,7 +15,7 @@ _OF_ONE_IMAGE = (
 def kind_of(reason: str) -> str:
     """Return a reason without address, size and figures of one image, so that equal ones count."""
     address, colon, rest = reason.partition(": ")
-    text = rest if colon and "/" in address else reason
+    text = rest if colon and ("/" in address or address.endswith("...")) else reason
     for pattern, instead in _OF_ONE_IMAGE:
         text = pattern.sub(instead, text)
     return text

@@ -44,6 +44,7 @@ class Names:
                     self._settings.label_studio_url,
                     self._settings.api_key(),
                     timeout_seconds=WAIT_SECONDS,
+                    ca_bundle=self._settings.ca_bundle,
                 )
             self._known = names_of(self._label_studio.users())
             self._until = time.monotonic() + FRESH_SECONDS

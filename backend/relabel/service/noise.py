@@ -111,7 +111,7 @@ def _forecast(
     finished = (state.touched() & (state.consensus.states == State.SETTLED))[rows]
     finished &= ~np.isnan(doubts)
     wrong = state.consensus.labels[rows] != state.given[rows]
-    waiting = np.flatnonzero(state.unsettled()[rows] & ~np.isnan(doubts))
+    waiting = np.flatnonzero(state.waiting()[rows] & ~np.isnan(doubts))
     if not len(waiting) or not votes:
         return None
     tasks = list(state.tasks.values())

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from relabel.imaging.reasons import kind_of
+
 SHOWN_TASKS = 5
 SHOWN_REASONS = 5
 
@@ -16,17 +18,11 @@ def told_problems(problems: Mapping[int, str]) -> str:
     """
     tasks: dict[str, list[int]] = defaultdict(list)
     for task_id, reason in sorted(problems.items()):
-        tasks[_kind(reason)].append(task_id)
+        tasks[kind_of(reason)].append(task_id)
     ordered = sorted(tasks.items(), key=lambda item: (-len(item[1]), item[0]))
     told = [f"{len(ids):,} ({_numbers(ids)}): {reason}" for reason, ids in ordered]
     more = len(told) - SHOWN_REASONS
     return "; ".join(told[:SHOWN_REASONS]) + (f"; and {more:,} other reasons" if more > 0 else "")
-
-
-def _kind(reason: str) -> str:
-    """Return a reason without the address of one image, so that equal ones are counted."""
-    address, _, rest = reason.partition(": ")
-    return rest if rest and ("/" in address or address.endswith("...")) else reason
 
 
 def _numbers(ids: Sequence[int]) -> str:

@@ -106,7 +106,7 @@ def train_round(
         state.initial[rows],
         state.consensus.at(rows),
     )
-    head = _head(policy, priority, state.unsettled()[rows], data, selection)
+    head = _head(policy, priority, state.waiting()[rows], data, selection)
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
     priority = reorder(priority, interleave(head, audit, policy.audit_share))
     rng = np.random.default_rng([policy.seed, 1])
@@ -139,8 +139,7 @@ def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) ->
     policy = state.policy
     wanted = round(policy.audit_share * _head_size(policy))
     tasks = list(state.tasks.values())
-    labelled = state.counts.votes.any(1)
-    untouched: BoolArray = (state.unsettled() & ~state.touched() & labelled)[rows]
+    untouched: BoolArray = (state.waiting() & ~state.touched())[rows]
     drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
     waiting = np.flatnonzero(drawn & untouched)
     pool = np.flatnonzero(~drawn & untouched)

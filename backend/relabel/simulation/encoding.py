@@ -62,6 +62,7 @@ def with_features(
 def _digest(path: str) -> str:
     """Return the digest of a file's bytes; of one that cannot be read, what no other file has."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return hashlib.sha256(b"cannot be read: " + os.fsencode(path)).hexdigest()

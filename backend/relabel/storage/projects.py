@@ -129,9 +129,11 @@ def set_project(connection: Connection, project_id: int, **values: Any) -> None:
 
 
 def forget_project(connection: Connection, project_id: int) -> None:
-    """Remove the project and all that is stored about it."""
-    for table in (annotations, tasks, events, rounds, writes):
+    """Remove the project and all that is stored about it but where files of earlier times are."""
+    for table in (annotations, tasks, events, rounds):
         connection.execute(delete(table).where(table.c.project_id == project_id))
+    logged = (writes.c.project_id == project_id) & (writes.c.run != DETACH)
+    connection.execute(delete(writes).where(logged))
     connection.execute(delete(projects).where(projects.c.id == project_id))
 
 

@@ -11,7 +11,7 @@ from relabel.service.connect import connect, plan_connect
 from relabel.service.detach import detach
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
-from relabel.storage.projects import find_project, list_projects
+from relabel.storage.projects import find_detached, find_project, list_projects
 from wiring import connect_project, deliver, make_context, publish_round, state_of
 
 HEALTH = (
@@ -118,6 +118,21 @@ def test_a_backend_that_was_added_although_the_answer_got_lost_is_taken_back(con
     with pytest.raises(RelabelError, match="taken back"):
         connect_project(context, number)
     assert everything(fake) == before
+
+
+def test_where_the_files_of_an_earlier_connection_are_is_still_known_after_a_failure(
+    context, fake, connected
+):
+    number = connected(["cat", "dog"])
+    detach(context, number)
+    with reading(context.engine) as connection:
+        noted = find_detached(connection, number)
+    assert noted is not None
+    fake.intercept = answer_to("/api/ml", httpx.Response(400, json={"detail": "no"}))
+    with pytest.raises(RelabelError, match="taken back"):
+        connect_project(context, number)
+    with reading(context.engine) as connection:
+        assert find_detached(connection, number) == noted
 
 
 def die_at(fake, path):
