@@ -1,11 +1,9 @@
 """Commands that work on a connected project."""
 
 import logging
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from relabel.cli.options import ProjectOption, RunOption, console, opened
 from relabel.cli.progress import shown_progress
@@ -80,7 +78,7 @@ def resume(project: ProjectOption) -> None:
     _steer(project, steering.go_on)
 
 
-def _steer(number: int, change: Callable[[Engine, int], None]) -> None:
+def _steer(number: int, change: steering.Wish) -> None:
     """Do what the dashboard's button does, and wait until Label Studio has it."""
     with opened() as context:
         change(context.engine, number)

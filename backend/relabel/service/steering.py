@@ -4,6 +4,8 @@ Each leaves a note in the journal, so that a lost job is found again by the swee
 undoing name the run they mean, so that a page that was open for long cannot hit another one.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 
 from relabel.errors import NotReadyError
@@ -12,6 +14,8 @@ from relabel.storage.events import journal
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import running_round
 
+Wish = Callable[[Engine, int], None]
+"""wish(store, project's number): journals what is wished."""
 STOP, UNDO = "STOP ", "UNDO "
 """Beginnings of the journal's actions; the name of a run follows."""
 

@@ -66,6 +66,7 @@ def test_an_unknown_key_is_shown_with_the_known_ones():
 WRONG = [
     ("choices", 3, "valid string"),
     ("image", ["a"], "valid string"),
+    ("classes", "dog", "valid dictionary"),
     ("preset", "fast", "'', 'quick', 'careful' or 'medical'"),
     ("initial", "elsewhere", "annotations|predictions:.+|data:.+"),
     ("initial", "data:", "annotations|predictions:.+|data:.+"),

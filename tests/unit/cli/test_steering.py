@@ -57,7 +57,7 @@ def words(done):
 
 
 def test_a_project_from_connecting_to_detaching(typed, fake):
-    number = str(fake.add_project(["cat", "dog", "bird"]))
+    number = str(fake.add_project(["cat", "cat", "dog", "dog", "bird"]))
     before = fake.picture(int(number))
     told = words(typed("connect", "-p", number, "--yes"))
     assert "Connected." in told
@@ -78,32 +78,32 @@ def test_a_project_from_connecting_to_detaching(typed, fake):
 
 
 def test_forgetting_says_what_is_forgotten(typed, fake):
-    number = str(fake.add_project(["cat", "dog"]))
+    number = str(fake.add_project(["cat", "cat", "dog", "dog"]))
     typed("connect", "-p", number, "--yes")
     fake.delete_project(int(number))
     done = typed("forget", "-p", number, "--yes")
     assert done.returncode == 0
-    assert "forgot 2 tasks, 2 annotations and 0 rounds" in words(done)
+    assert "forgot 4 tasks, 4 annotations and 0 rounds" in words(done)
     assert "does not exist in Label Studio any more" in words(done)
 
 
 def test_a_backend_that_does_not_run_is_told_before_anything_is_asked(typed, fake):
-    number = str(fake.add_project(["cat", "dog"]))
+    number = str(fake.add_project(["cat", "cat", "dog", "dog"]))
     fake.requests.clear()
     nowhere = "http://127.0.0.1:1"
     done = typed("connect", "-p", number, "--dry-run", RELABEL_URL=nowhere)
     assert done.returncode == 0
-    assert f"Warning: nothing answers at {nowhere}" in words(done)
+    assert f"Warning: {nowhere}: the connection is refused" in words(done)
     assert "relabel serve" in words(done)
     done = typed("connect", "-p", number, RELABEL_URL=nowhere)
     assert done.returncode == 1
-    assert f"Nothing was written: nothing answers at {nowhere}" in words(done)
+    assert f"Nothing was written: {nowhere}: the connection is refused" in words(done)
     assert "Go on?" not in words(done)
     assert fake.writes() == []
 
 
 def test_another_program_at_the_address_is_told_as_such(typed, fake):
-    number = str(fake.add_project(["cat", "dog"]))
+    number = str(fake.add_project(["cat", "cat", "dog", "dog"]))
     with served(over_http(fake)) as stranger:
         done = typed("connect", "-p", number, "--dry-run", RELABEL_URL=stranger)
     assert "another program answers at" in words(done)

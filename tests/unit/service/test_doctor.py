@@ -93,7 +93,7 @@ def test_a_backend_that_has_moved_is_found_at_its_new_address(context, fake, run
         ("401 Client Error: UNAUTHORIZED for url: http://x", "another password"),
         ("certificate verify failed: CERTIFICATE_VERIFY_FAILED", "REQUESTS_CA_BUNDLE"),
         ("ProxyError('Cannot connect to proxy.')", "NO_PROXY"),
-        ("it hurts", "nothing answers at http://relabel.test:9090.*relabel serve"),
+        ("it hurts", "http://relabel.test:9090: the name of the host is unknown.*relabel serve"),
     ],
 )
 def test_why_label_studio_does_not_reach_the_backend_is_one_cause(
