@@ -133,3 +133,17 @@ def test_a_skip_says_no_label():
 def test_a_task_in_which_nobody_says_the_label_any_more_stays_as_it_is():
     first = annotation(1, item("label", "cat"), ground_truth=True)
     assert labelled(first) == [first]
+
+
+def test_a_nested_class_is_put_in_with_the_choices_above_it():
+    nested = (
+        '<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
+        'allowNested="true"><Choice value="pet"><Choice value="cat"/><Choice value="dog"/>'
+        "</Choice></Choices></View>"
+    )
+    hound = Label("dog", frozenset({"dog", "hound"}))
+    said = annotation(1, item("label", ["pet", "hound"]))
+    task = {"id": 5, "data": {}, "annotations": [said]}
+    schema = parse_label_config(nested)
+    first = with_label(task, schema, hound, settled=True, new_id=99)["annotations"][0]
+    assert first["result"] == [item("label", ["pet", "dog"])]
