@@ -4,13 +4,18 @@ import re
 import textwrap
 from pathlib import Path
 
+import httpx
 import pytest
 from config_matrix import MATRIX, READ, REFUSED, table
+from fake_label_studio import URL
 from relabel.errors import LabelConfigError
+from relabel.labelstudio.exports import read_export
 from relabel.labelstudio.labels import parse_label_config
 from relabel.storage.database import reading
 from relabel.storage.tasks import list_tasks
 from wiring import connect_project, state_of, votes_of_store
+
+EXPORT = "/api/projects/{}/export"
 
 
 @pytest.mark.parametrize("case", READ.values(), ids=READ)
@@ -37,6 +42,18 @@ def test_what_cannot_be_cleaned_is_refused_by_tag_and_attribute(context, fake, c
     for words in case.refused:
         assert words in str(error.value)
     assert fake.picture(number) == before
+
+
+@pytest.mark.parametrize("case", READ.values(), ids=READ)
+def test_an_export_is_read_as_the_connected_project_is(fake, case):
+    number = fake.add_project(config=case.config)
+    ids = fake.import_tasks(number, case.bodies())
+    answer = fake.answer(httpx.Request("GET", URL + EXPORT.format(number)))
+    export = read_export(answer.json(), "label")
+    found = {a.task_id: export.classes[a.label] for a in export.answers if a.label is not None}
+    wanted = {i: said for i, (*_, said) in zip(ids, case.tasks, strict=True) if said is not None}
+    assert found == wanted
+    assert set(export.tasks) == set(ids)
 
 
 def test_most_of_the_configs_are_read():

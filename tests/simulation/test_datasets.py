@@ -102,34 +102,6 @@ def test_wrong_counts_file_is_refused_by_its_digest(tmp_path):
         load_dataset("cifar10h", tmp_path)
 
 
-def annotation(label, when, **other):
-    result = [{"type": "choices", "value": {"choices": [label]}}] if label else []
-    return {"result": result, "created_at": when, **other}
-
-
-def test_label_studio_export_starts_from_the_oldest_annotation(tmp_path):
-    tasks = [
-        {
-            "id": 7,
-            "annotations": [
-                annotation("dog", "2026-01-03"),
-                annotation("cat", "2026-01-01"),
-                annotation("dog", "2026-01-02"),
-                annotation("cat", "2026-01-04", was_cancelled=True),
-                annotation(None, "2026-01-05"),
-            ],
-        },
-        {"id": 3, "annotations": [annotation("cat", "2026-01-01")]},
-        {"id": 9, "annotations": []},
-    ]
-    (tmp_path / "export.json").write_text(json.dumps(tasks))
-    data = load_dataset("label_studio", tmp_path)
-    assert data.classes == ("cat", "dog")
-    assert data.given.tolist() == [0, 0]
-    assert data.truth.tolist() == [0, 1]
-    assert data.distributions[1] == pytest.approx([1 / 3, 2 / 3])
-
-
 def cases(opacity, nih):
     n = len(opacity)
     none = np.zeros(n, dtype=bool)

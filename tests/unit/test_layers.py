@@ -43,8 +43,12 @@ BELOW = {
 }
 """What each layer may import. Simulation stands beside adapters and services, not on them."""
 
-BESIDE = {"service/forecast.py": "relabel.simulation.forecast"}
-"""A forecast plays the rest of a real project as a simulated campaign, and is the one bridge."""
+BESIDE = {
+    "service/forecast.py": "relabel.simulation.forecast",
+    "simulation/datasets/projects.py": "relabel.labelstudio.exports",
+}
+"""The two bridges: a forecast plays the rest of a real project as a simulated campaign, and a
+backtest reads the history of a real project with the eyes of the service."""
 
 HEAVY = {
     "torch": ("learning/",),

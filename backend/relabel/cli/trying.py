@@ -43,6 +43,9 @@ def demo(
 def simulate(
     dataset: Annotated[str, typer.Option(help="Data set whose truth is known.")] = "digits",
     data_dir: Annotated[Path, typer.Option(help="Folder with its files.")] = Path("data"),
+    choices: Annotated[
+        str, typer.Option(help="<Choices> tag to read of a Label Studio export with several.")
+    ] = "",
     noise: Annotated[str | None, typer.Option(help="Noise model; default by data set.")] = None,
     noise_rate: Annotated[float | None, typer.Option(help="Share of wrong labels.")] = None,
     selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
@@ -66,6 +69,7 @@ def simulate(
     options = SimulationOptions(
         dataset=dataset,
         data_dir=data_dir,
+        choices=choices,
         noise=noise,
         noise_rate=noise_rate,
         selector=_names(selector),

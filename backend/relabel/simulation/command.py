@@ -41,11 +41,13 @@ class SimulationOptions:
     noise None = the labels that the data set brings, else temperature where annotators disagree,
     else symmetric. noise_rate None = 0.20 where the noise model takes one. budget None = one vote
     per task. retrain_every in votes, None = one model ranks all. annotators: "crowd" or accuracies
-    such as "0.95,0.9@0.5". workers None = one per processor, at most one per seed.
+    such as "0.95,0.9@0.5". choices: the tag that is read of a Label Studio export. workers None =
+    one per processor, at most one per seed.
     """
 
     dataset: str = "digits"
     data_dir: Path = Path("data")
+    choices: str = ""
     noise: str | None = None
     noise_rate: float | None = None
     selector: tuple[str, ...] = ("linear",)
@@ -132,7 +134,7 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     of them.
     """
     methods = methods_of(options)
-    data = load_dataset(options.dataset, options.data_dir)
+    data = load_dataset(options.dataset, options.data_dir, options.choices)
     noise = options.noise or usual_noise(data)
     rate = options.noise_rate
     if rate is None and noise != "given":

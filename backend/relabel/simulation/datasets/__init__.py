@@ -42,19 +42,27 @@ DATASETS: dict[str, Callable[[Path], Dataset]] = {
 }
 
 
-def load_dataset(name: str, folder: Path) -> Dataset:
+def load_dataset(name: str, folder: Path, choices: str = "") -> Dataset:
     """Return the named data set, read from `folder`.
+
+    Args:
+        name: of the data set.
+        folder: that holds its files.
+        choices: name of the Choices tag to read, for label_studio.
 
     Raises:
         ConfigurationError: no such data set, or a file is missing (the message says which one).
+
     """
     if name not in DATASETS:
         raise ConfigurationError(
             f"dataset={name!r} is unknown; known: {', '.join(DATASETS)}.{meant(name, DATASETS)}"
         )
+    if choices and name != "label_studio":
+        raise ConfigurationError(f"choices={choices!r} is for dataset='label_studio' alone.")
     where = f"dataset={name!r} in --data-dir {told(folder)}"
     try:
-        return DATASETS[name](folder)
+        return label_studio(folder, choices) if choices else DATASETS[name](folder)
     except OSError as error:
         raise ConfigurationError(f"{where}: {reason(error)}.") from error
     except InvalidValuesError as error:

@@ -1,82 +1,114 @@
 """A Label Studio project's own history as a data set: would another order have been better?"""
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from relabel.errors import ConfigurationError
+from relabel.accounts import Accounts, Book, Part, part_of
+from relabel.errors import ConfigurationError, PayloadError
 from relabel.files import read_json, told
+from relabel.labelstudio.exports import REMEDY, Export, read_export
+from relabel.simulation.books import keep, listed
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.datasets.files import data_dir
 
+LEFT_OUT = {
+    "unreadable": "hold no single choice",
+    "no answer": "were submitted without a choice",
+    "skipped": "were skipped",
+    "replaced": "were replaced by a newer one of the same person",
+}
+"""What became of annotations that are no votes, in the words of the service."""
 
-def label_studio(folder: Path) -> Dataset:
+
+def label_studio(folder: Path, choices: str = "") -> Dataset:
     """Backtest on a JSON export of a single-choice project; --data-dir is the file or its folder.
 
     A task's initial label is its oldest annotation, its true label distribution the share of each
-    class among all its annotations, and tasks with a single annotation count as right. So the truth
+    class among the votes of all people, and tasks with a single vote count as right. So the truth
     is what people agreed on: a backtest says how fast another order would have got *there*.
+
+    Args:
+        folder: the file, or the folder that holds export.json.
+        choices: name of the Choices tag to read, where the export holds answers of several.
+
     """
     path = folder if folder.is_file() else folder / "export.json"
     if not path.is_file():
         raise ConfigurationError(
-            f"dataset='label_studio' needs export.json in {data_dir(folder)}, or its path: in "
-            "Label Studio, Export, JSON."
+            f"dataset='label_studio' needs export.json in {data_dir(folder)}, or its path. {REMEDY}"
         )
-    votes = _read(path)
-    voted = {task: labels for task, labels in votes.items() if labels}
-    classes = tuple(sorted({label for labels in voted.values() for label in labels}))
-    if len(classes) < 2:
-        raise ConfigurationError(f"{path} holds annotations of {len(classes)} classes; need two.")
-    number = {name: c for c, name in enumerate(classes)}
-    shares = np.zeros((len(voted), len(classes)))
-    given = np.empty(len(voted), dtype=np.int64)
-    for row, task in enumerate(sorted(voted)):
-        for label, times in Counter(voted[task]).items():
-            shares[row, number[label]] = times / len(voted[task])
-        given[row] = number[voted[task][0]]
-    return Dataset(path.stem, classes, shares, given=given, paths=_images(path, sorted(voted)))
-
-
-def _read(path: Path) -> dict[int, list[str]]:
-    """Return the labels of each task, by its id."""
-    tasks = read_json(path)
-    if not isinstance(tasks, list):
+    try:
+        export = read_export(read_json(path), choices)
+    except PayloadError as error:
+        raise ConfigurationError(f"{told(path)}: {error}") from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error} {REMEDY}") from error
+    if len(export.classes) < 2:
         raise ConfigurationError(
-            f"{told(path)} holds no list of tasks; in Label Studio, Export, JSON."
+            f"{told(path)} holds annotations of {len(export.classes)} classes; need two."
         )
-    votes = {}
-    for place, task in enumerate(tasks, start=1):
-        try:
-            votes[int(task["id"])] = _votes(task)
-        except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigurationError(
-                f"{told(path)}, task {place} of {len(tasks)} is not as Label Studio exports it "
-                f"({' '.join(str(error).split())}); in Label Studio, Export, JSON."
-            ) from error
-    return votes
+    images = _images(path)
+    shares = _shares(export)
+    tasks = sorted(shares)
+    data = Dataset(
+        path.stem,
+        export.classes,
+        np.array([shares[task] for task in tasks]),
+        given=np.array([export.oldest[task] for task in tasks], dtype=np.int64),
+        paths=tuple(images.get(task, "") for task in tasks) if images else (),
+        accounts=Accounts((_tasks(export), _annotations(export))),
+    )
+    if not images:
+        return data
+    missing = [f"task {task}" for task in tasks if task not in images]
+    there = np.array([task in images for task in tasks], dtype=np.bool_)
+    absent = listed("missing", "have no file images/<task id>.*", missing)
+    return keep(data, there, "tasks with votes", absent)
 
 
-def _votes(task: dict[str, Any]) -> list[str]:
-    """Return the labels of a task's annotations, oldest first; skipped and empty ones are none."""
-    done = [a for a in task.get("annotations", []) if not a.get("was_cancelled")]
-    done.sort(key=lambda a: str(a.get("created_at", "")))
-    choices = [_choice(a.get("result") or []) for a in done]
-    return [choice for choice in choices if choice is not None]
+def _shares(export: Export) -> dict[int, list[float]]:
+    """Return the share of each class among the votes of every task that has some."""
+    votes: dict[int, list[int]] = defaultdict(list)
+    for answer in export.answers:
+        if answer.label is not None:
+            votes[answer.task_id].append(answer.label)
+    classes = range(len(export.classes))
+    return {task: [of.count(c) / len(of) for c in classes] for task, of in votes.items()}
 
 
-def _choice(result: list[dict[str, Any]]) -> str | None:
-    for region in result:
-        chosen = region.get("value", {}).get("choices", [])
-        if region.get("type") == "choices" and len(chosen) == 1:
-            return str(chosen[0])
-    return None
+def _annotations(export: Export) -> Book:
+    said: dict[str, list[str]] = defaultdict(list)
+    for answer in export.answers:
+        said[answer.outcome].append(answer.choice)
+    left = [
+        # Why they cannot be read; of the others there is nothing more to say.
+        part_of("unreadable", text, said[outcome], used=False)
+        if outcome == "unreadable"
+        else Part(outcome.replace(" ", "_"), len(said[outcome]), text, used=False)
+        for outcome, text in LEFT_OUT.items()
+    ]
+    votes = Part("votes", len(said["vote"]), "votes")
+    return Book("annotations", len(export.answers), (votes, *left))
 
 
-def _images(path: Path, tasks: list[int]) -> tuple[str, ...]:
-    """Return image files next to the export, images/<task id>.*, if every task has one."""
-    by_id = {p.stem: str(p) for p in (path.parent / "images").glob("*")}
-    found = [by_id.get(str(task)) for task in tasks]
-    return tuple(p for p in found if p is not None) if all(found) else ()
+def _tasks(export: Export) -> Book:
+    outcomes: dict[int, set[str]] = {task: set() for task in export.tasks}
+    for answer in export.answers:
+        outcomes[answer.task_id].add(answer.outcome)
+    left: dict[str, list[int]] = defaultdict(list)
+    for task, found in outcomes.items():
+        if "vote" in found:
+            continue
+        reason = next((text for outcome, text in LEFT_OUT.items() if outcome in found), "")
+        left[f"have annotations that {reason}" if reason else "have no annotation"].append(task)
+    parts = [part_of("left_out", text, tasks, used=False) for text, tasks in left.items()]
+    used = len(export.tasks) - sum(part.count for part in parts)
+    return Book("tasks", len(export.tasks), (Part("used", used, "used"), *parts))
+
+
+def _images(path: Path) -> dict[int, str]:
+    """Return the image files next to the export, images/<task id>.*, by task."""
+    files = sorted((path.parent / "images").glob("*"))
+    return {int(file.stem): str(file) for file in files if file.stem.isdecimal()}
