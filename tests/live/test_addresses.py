@@ -20,6 +20,7 @@ from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
 from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import read_task
 from relabel.pictures import decode
 from relabel.settings import Settings
@@ -93,7 +94,8 @@ class Studio:
         """Know Label Studio by an address; gives (client, fetcher, all that is read)."""
         settings = Settings(label_studio_url=url, **settings)
         client = LabelStudio(url, ADMINISTRATOR.token, ca_bundle=settings.ca_bundle)
-        tasks = [read_task(body, "image") for body in client.all_tasks(self.project)]
+        schema = parse_label_config(digits.label_config())
+        tasks = [read_task(body, schema) for body in client.all_tasks(self.project)]
         cache = ImageCache(folder)
         fetcher = ImageFetcher(settings, client)
         references = [task.image for task in tasks]
