@@ -200,7 +200,7 @@ def test_after_detaching_tasks_that_came_meanwhile_have_the_overlap_of_the_proje
             {
                 "data": {"image": f"/{i}.png"},
                 "annotations": [
-                    {"result": upload.choice("1"), "completed_by": label_studio.original}
+                    {"result": upload.choice(str(i % 2)), "completed_by": label_studio.original}
                 ],
             }
             for i in range(tasks)
