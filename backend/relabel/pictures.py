@@ -84,9 +84,11 @@ def as_rgb(picture: Image.Image, enough: int = 0) -> Image.Image:
             ImageOps.exif_transpose(picture, in_place=True)
         return _flat(picture)
     except Exception as error:
-        kind = picture.format or "picture"
-        text = f"cannot be decoded: the {kind} is damaged or cut off{_said(error)}"
-        raise BadImageError(text) from error
+        what = f"a {picture.format or 'picture'}"
+        file = getattr(picture, "fp", None)
+        if isinstance(file, io.BytesIO):
+            what += f", {file.getbuffer().nbytes:,} bytes,"
+        raise BadImageError(_damaged(what, error)) from error
 
 
 def pixels(picture: Image.Image) -> Pixels:
@@ -136,12 +138,13 @@ def _too_large(size: str, max_pixels: int) -> str:
 def _no_picture(content: bytes, error: Exception) -> str:
     """Say what the file is instead, or what is wrong with the picture that it begins as."""
     looks = looks_like(content)
-    what = f"cannot be decoded: {looks}, {len(content):,} bytes"
+    what = f"{looks}, {len(content):,} bytes"
     if looks.rsplit(" ", 1)[-1].upper().replace("PNM", "PPM") in FORMATS:
-        return f"{what}, is damaged, cut off or of a rare kind{_said(error)}"
-    return f"{what}; {READ}"
+        return _damaged(f"{what},", error)
+    return f"cannot be decoded: {what}; {READ}"
 
 
-def _said(error: Exception) -> str:
-    text = _MEMORY.sub("", str(error)).removesuffix("cannot identify image file").strip()
-    return f" ({text[:200]})" if text else ""
+def _damaged(what: str, error: Exception) -> str:
+    said = _MEMORY.sub("", str(error)).removesuffix("cannot identify image file").strip()
+    text = f"cannot be decoded: {what} is damaged, cut off or of a rare kind"
+    return text + (f" ({said[:200]})" if said else "")

@@ -6,7 +6,7 @@ from relabel.pictures import READ
 
 _OF_ONE_IMAGE = (
     (re.compile(rf"; {re.escape(READ)}$"), ""),
-    (re.compile(r", [\d,]+ bytes\b"), ""),
+    (re.compile(r", [\d,]+ bytes\b,?"), ""),
     (re.compile(r"\s*\(\d[^()]*\)"), ""),
     (re.compile(r"^\d[\d x]* pixels\b"), "its pixels"),
 )

@@ -24,6 +24,7 @@ OWN_FILES = re.compile(
 """The beginnings of those that hardly any other server has."""
 
 LONGEST_SHOWN = 120
+USER = re.compile(r"//[^/@]*@")
 WHITE = re.compile(rb"\s")
 
 
@@ -87,13 +88,13 @@ def set_alias(alias: str) -> str:
 def brief(reference: str) -> str:
     """Return a reference for messages and pages.
 
-    Left out are the query, which may hold a signature, the picture of a data: address, and what is
-    long.
+    Left out are the query and the user, which may hold a signature and a password, the picture of a
+    data: address, and what is long.
     """
     if is_data(reference):
         kind = re.split("[;,]", reference[5:50], maxsplit=1)[0]
         return f"data:{kind[:30]} ({len(reference):,} characters)"
-    return reference.split("?", 1)[0][-LONGEST_SHOWN:]
+    return USER.sub("//", reference.split("?", 1)[0])[-LONGEST_SHOWN:]
 
 
 def is_data(reference: str) -> bool:
@@ -112,7 +113,7 @@ def data_content(reference: str, *, max_bytes: int) -> bytes:
     if not comma:
         raise BadImageError(f"{brief(reference)}: no comma before its content: it is cut off")
     coded = head.lower().replace(" ", "").endswith(";base64")
-    if len(text) > max_bytes * (2 if coded else 3):  # the most that so many bytes can take
+    if len(text) > max_bytes * (2 if coded else 3):  # hardly more is needed for so many bytes
         raise BadImageError(too_large(reference, max_bytes))
     content = unquote_to_bytes(text)
     if coded:

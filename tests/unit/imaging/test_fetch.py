@@ -315,9 +315,13 @@ def test_the_status_of_a_missing_image_is_told(server, status):
         server.fetch("/data/upload/1/a.png")
 
 
-def test_the_signature_of_an_address_is_not_told(server):
-    with pytest.raises(BadImageError) as error:
-        server.fetch(f"https://{PUBLIC}/a.png?X-Amz-Signature=secret")
+@pytest.mark.parametrize(
+    "reference",
+    [f"https://{PUBLIC}/a.png?X-Amz-Signature=secret", f"https://user:secret@{PUBLIC}/a.png"],
+)
+def test_the_signature_and_the_password_of_an_address_are_not_told(server, reference):
+    with pytest.raises(BadImageError, match=r"a\.png: answered 404") as error:
+        server.fetch(reference)
     assert "secret" not in str(error.value)
 
 
