@@ -139,7 +139,10 @@ def test_a_mutated_export_is_read_or_named(tmp_path):
             is_told(error, str(tmp_path / "export.json"))
             continue
         read += 1
-        assert len(data) == by_class(data).accounts.book("samples").total
+        tasks, said = (data.accounts.book(name) for name in ("tasks", "annotations"))
+        assert tasks.count("used") == len(data) == by_class(data).accounts.book("samples").total
+        assert said.count("votes") >= len(data)
+        assert all("\n" not in line for line in data.accounts.lines())
     assert 0 < read < FILES
 
 

@@ -88,6 +88,17 @@ def test_one_of_several_tags_is_read(tmp_path):
     assert SimulationOptions().choices == ""
 
 
+def test_the_name_of_a_tag_is_told_in_one_line(tmp_path):
+    tasks = [
+        {"id": i, "annotations": [annotation(i, "cat", "2026-01-01", name=name)]}
+        for i, name in enumerate(("a\nb", "\ud800" * 5_000))
+    ]
+    with pytest.raises(ConfigurationError) as message:
+        load_dataset("label_studio", write(tmp_path, tasks))
+    assert "\n" not in str(message.value)
+    assert len(str(message.value).encode()) < 3_000
+
+
 def test_tasks_without_a_file_are_left_out_where_others_have_one(tmp_path):
     more = {"id": 5, "annotations": [annotation(8, "dog", "2026-01-01")]}
     folder = write(tmp_path, [*TASKS, more])

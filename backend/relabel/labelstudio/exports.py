@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel.errors import PayloadError
+from relabel.files import told
 from relabel.labelstudio.controls import Path, class_names
 from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import field, read_annotation
@@ -74,18 +75,18 @@ def _schema(results: Sequence[Any], choices: str) -> LabelSchema:
     """Return the tag to read and what was chosen in it."""
     entries = [e for r in results if isinstance(r, list) for e in r if _holds_choices(e)]
     tags = Counter(str(entry.get("from_name")) for entry in entries)
-    listed = ", ".join(f"{tag} {times:,}" for tag, times in tags.most_common()) or "none"
+    listed = ", ".join(f"{told(tag)} {times:,}" for tag, times in tags.most_common()) or "none"
     if choices not in ("", *tags):
-        raise PayloadError(f'nothing is chosen in "{choices}", but in: {listed}.')
+        raise PayloadError(f'nothing is chosen in "{told(choices)}", but in: {listed}.')
     if len(tags) > 1 and not choices:
         most = tags.most_common(1)[0][0]
         raise PayloadError(
             f"several <Choices> tags have answers ({listed}); name the one to read: "
-            f"--choices {most}."
+            f"--choices {told(most)}."
         )
     name = choices or next(iter(tags), "")
     if any(e.get("from_name") == name and set(e["value"]) != {"choices"} for e in entries):
-        raise PayloadError(f'what is chosen in "{name}" are labels of regions.')
+        raise PayloadError(f'what is chosen in "{told(name)}" are labels of regions.')
     names = _names(chosen_paths(result, name)[0] for result in results)
     classes = tuple(sorted(set(names.values())))
     return LabelSchema(classes, name, "", "", required=False, names=names)
