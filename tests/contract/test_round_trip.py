@@ -238,12 +238,50 @@ def test_a_label_that_one_person_settled_alone_is_still_there_after_importing(
 def test_the_file_can_be_backtested(context, project, tmp_path):
     number, _ = project
     exported(context, number, tmp_path)
-    data = label_studio(tmp_path)
+    data = label_studio(tmp_path, "label")
     given = [data.classes[g] for g in data.given]
     # Task by task, as the fixture made them: what each came with, whatever was found since.
     assert given[:6] == ["cat", "cat", "cat", "cat", "dog", "bird"]
     truth = [data.classes[t] for t in data.distributions.argmax(1)]
     assert truth[:3] == ["cat", "dog", "dog"]
+    # The annotation that was added to the third is nobody's second vote.
+    assert data.distributions[2].max() == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said_first", "found"),
+    [
+        ('<Choice value="cat"/><Choice value="dog"/>', ["cat"], ["dog"]),
+        (
+            '<Choice value="animal"><Choice value="cat"/><Choice value="dog"/></Choice>',
+            ["animal", "cat"],
+            ["animal", "dog"],
+        ),
+    ],
+    ids=["flat", "nested"],
+)
+def test_nested_choices_keep_their_path(context, fake, tmp_path, choices, said_first, found):
+    config = CONFIG.replace('required="true">', 'required="true" allowNested="true">').replace(
+        '<Choice value="cat"/><Choice value="dog"/><Choice value="bird"/>', choices
+    )
+    number = fake.add_project([], config=config)
+    first = {**label("cat"), "value": {"choices": [said_first]}}
+    (task_id,) = fake.import_tasks(number, [task("nested", said(first, BOX))])
+    connect_project(context, number, PARAMS)
+    publish_round(context, number, {task_id: 0.9})
+    for person in (1, 2):
+        fake.annotate(task_id, person, found)
+    deliver(context, fake)
+    file = exported(context, number, tmp_path)
+    assert file["nested"]["annotations"][0]["result"] == [
+        {**label("dog"), "value": {"choices": [found]}},
+        BOX,
+    ]
+    again = fake.add_project([], config=config)
+    fake.import_tasks(again, json.loads((tmp_path / "export.json").read_text()))
+    connect_project(context, again, PARAMS)
+    assert normalised(exported(context, again, tmp_path, "again.json")) == normalised(file)
+    assert list(labels(context, again).values()) == ["dog"]
 
 
 def odd_task(draw, number):

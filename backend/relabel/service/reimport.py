@@ -47,7 +47,9 @@ def labelled_tasks(
 def _wanted(state: ProjectState, name: str) -> Label:
     schema = state.schema
     renamed = {value for value, meant in state.policy.classes.items() if meant == name}
-    hidden = hidden_tags(state.project.label_config, schema.from_name, name)
+    # Where several choices end alike, a class is called by its whole path, and the form is not.
+    choice = next(path[-1] for path, called in schema.names.items() if called == name)
+    hidden = hidden_tags(state.project.label_config, schema.from_name, choice)
     return Label(name, frozenset({name, *renamed}), hidden)
 
 
