@@ -2,15 +2,17 @@
 
 import io
 
+import httpx
 import numpy as np
 import pytest
 from config_matrix import IMAGE, choices, chosen, image, view
 from fake_label_studio import CONFIG
 from PIL import Image
+from relabel.errors import RelabelError
 from relabel.service.connect import connect, plan_connect
 from relabel.service.doctor import examine_project
 from relabel.service.rounds import run_round
-from relabel.service.sweep import sweep
+from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.tasks import list_tasks
 from wiring import connect_project, deliver, state_of, votes_of_store
@@ -107,6 +109,23 @@ def test_another_tag_is_read_from_the_beginning(context, fake):
     connect_project(context, number, 'choices = "label"')
     connect_project(context, number, 'choices = "species"')
     assert votes_of_store(context, number) == {(task, "9", "dog")}
+    assert state_of(context, number).spent == 0
+
+
+def test_another_tag_that_could_not_be_connected_leaves_the_votes_as_they_were(context, fake):
+    number, task = said_twice(fake, view(IMAGE, choices(), choices(name="species")))
+    connect_project(context, number, 'choices = "label"')
+    fake.intercept = lambda request: (
+        httpx.Response(400, json={"detail": "no"})
+        if (request.method, request.url.path) == ("POST", "/api/webhooks/")
+        else None
+    )
+    with pytest.raises(RelabelError, match="was not connected"):
+        connect_project(context, number, 'choices = "species"')
+    fake.intercept = lambda _request: None
+    forget_sweeps(context)
+    sweep(context)
+    assert votes_of_store(context, number) == {(task, "9", "cat")}
     assert state_of(context, number).spent == 0
 
 

@@ -4,7 +4,7 @@ Computed here and nowhere else; commands, pages, the report and the metrics show
 book refuses to be built unless its parts add up to what was read (`relabel.accounts`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -137,14 +137,18 @@ def _no_votes(answers: Sequence[Answer], state: ProjectState) -> list[Part]:
             values = [answer.choice for answer in found]
             parts.append(part_of(name, text, values, used=False, known=state.schema.classes))
         else:
-            parts.append(_left_out(name, text, [answer.task_id for answer in found]))
+            why = {a.task_id: f" ({a.choice})" for a in found if outcome is Outcome.UNREADABLE}
+            parts.append(_left_out(name, text, [answer.task_id for answer in found], why))
     return parts
 
 
-def _left_out(name: str, text: str, task_ids: Sequence[int]) -> Part:
-    """Return a part whose examples are the tasks with the lowest numbers."""
+def _left_out(
+    name: str, text: str, task_ids: Sequence[int], why: Mapping[int, str] | None = None
+) -> Part:
+    """Return a part whose examples are the tasks with the lowest numbers, each with its reason."""
     different = sorted(set(task_ids))
-    examples = tuple(Example(f"task {task_id}") for task_id in different[:EXAMPLES])
+    first = different[:EXAMPLES]
+    examples = tuple(Example(f"task {task_id}{(why or {}).get(task_id, '')}") for task_id in first)
     return Part(name, len(task_ids), text, used=False, examples=examples, kinds=len(different))
 
 

@@ -8,9 +8,10 @@ from relabel.errors import LabelStudioError
 from relabel.service.context import Context
 from relabel.service.detach import give_settings_back, restore_tasks
 from relabel.service.traces import Body, Traces, find_traces, listed, remove
-from relabel.storage.annotations import list_annotations
+from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.projects import Project, forget_project, save_project
+from relabel.storage.events import journal
+from relabel.storage.projects import Project, forget_project, reads_otherwise, save_project
 from relabel.storage.tasks import list_tasks
 
 log = logging.getLogger("relabel.connect")
@@ -117,5 +118,9 @@ class Rollback:
                 forget_project(connection, self._project.id)
             elif self._known is not None:
                 save_project(connection, self._known)
+                if reads_otherwise(self._project, self._known):
+                    # What was read meanwhile is read again as before: no answer has changed.
+                    forget_beginnings(connection, self._project.id)
+                    journal(connection, self._project.id, "RECONCILE")
         if forgotten:
             shutil.rmtree(self._context.folder(self._project.id), ignore_errors=True)

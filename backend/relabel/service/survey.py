@@ -1,10 +1,12 @@
 """What connecting a project would find: its books, and where labels are. Nothing is written."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relabel.accounts import EXAMPLES, Accounts
 from relabel.errors import LabelConfigError, NotReadyError
+from relabel.labelstudio.given import given_label
 from relabel.labelstudio.labels import SUPPORTED, LabelSchema
 from relabel.labelstudio.payloads import TaskReading
 from relabel.policy import Policy
@@ -13,6 +15,7 @@ from relabel.service.context import Context, schema_of
 from relabel.service.label_sources import LabelSource, label_sources
 from relabel.service.reconcile import annotations_of, read_everything, task_of
 from relabel.service.state import MIN_PER_CLASS, ProjectState, count_state
+from relabel.service.traces import several
 from relabel.service.unmatched import offered_mapping
 from relabel.storage.answers import Outcome
 from relabel.storage.projects import Project
@@ -22,12 +25,14 @@ from relabel.storage.projects import Project
 class Survey:
     """What a project holds before anything is written.
 
-    state: what its tasks and annotations say; sources: every place where labels are.
+    state: what its tasks and annotations say; sources: every place where labels are; missing: why
+    tasks have no label in the place that the policy names, with how many.
     """
 
     state: ProjectState
     accounts: Accounts
     sources: tuple[LabelSource, ...]
+    missing: Counter[str]
 
     def lines(self) -> tuple[str, ...]:
         """Return books and sources as people read them."""
@@ -36,6 +41,10 @@ class Survey:
         others = [source for source in self.sources if source.initial != initial]
         return (
             *self.accounts.lines(),
+            *(
+                f"{initial} gives no label of {several(times, 'task')}: {why}"
+                for why, times in self.missing.most_common(EXAMPLES)
+            ),
             *(f'also there: {one.text} (set initial = "{one.initial}")' for one in others),
             *([f"if that is what they mean, add to the policy: {offered}"] if offered else []),
         )
@@ -67,7 +76,9 @@ def survey_project(context: Context, project: Project, policy: Policy) -> Survey
         people=len({answer.source for answer in votes}),
         annotated=len(votes),
     )
-    return Survey(state, project_accounts(state, 0), sources)
+    whys = (given_label(reading, state.schema, policy.initial).why for reading in readings)
+    missing = Counter(why for why in whys if why)
+    return Survey(state, project_accounts(state, 0), sources, missing)
 
 
 def _refuse_several_images(schema: LabelSchema, readings: Sequence[TaskReading]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 from relabel.accounts import counted_part, nearest
+from relabel.labelstudio.images import first_field
 from relabel.policy import Policy
 from relabel.service.context import Context
 from relabel.service.state import ProjectState
@@ -28,7 +29,10 @@ def missing_source(context: Context, project: Project, policy: Policy) -> str:
     if kind == "data":
         columns = context.label_studio.columns(project.id)
         fields = [str(column["id"]) for column in columns if column.get("parent") == "data"]
-        return _missing("a field", name, {field: repr(field) for field in fields})
+        # A path leads on from the field that it begins with.
+        begun = first_field(f"${name}")
+        wanted = begun if begun in fields else name
+        return _missing("a field", wanted, {field: repr(field) for field in fields})
     return ""
 
 

@@ -52,6 +52,11 @@ class Project:
 _COLUMNS = tuple(column.name for column in projects.columns)
 
 
+def reads_otherwise(now: Project, before: Project) -> bool:
+    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
+    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
+
+
 def save_project(connection: Connection, project: Project) -> None:
     """Insert the project or replace what is known of it."""
     row = {name: getattr(project, name) for name in _COLUMNS}

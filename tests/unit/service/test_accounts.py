@@ -118,3 +118,12 @@ def test_the_same_books_are_shown_everywhere(context, connected, tmp_path):
     assert wanted in metrics
     write_report(context, number, tmp_path / "report.html")
     assert "are no class of this config" in (tmp_path / "report.html").read_text()
+
+
+def test_an_answer_that_cannot_be_read_is_named_with_the_reason(context, connected, fake):
+    number = connected(["cat", "dog"])
+    task = min(fake.tasks)
+    fake.annotate(task, ANN1, "cat", "dog")
+    deliver(context, fake)
+    told = f"  left out: 1 cannot be read as one choice: task {task} (2 choices at once)"
+    assert told in lines_of(context, number)

@@ -268,6 +268,12 @@ def test_a_field_that_no_task_has_is_told_with_those_that_there_are(context, fak
     assert "0 of 2 tasks have one" in text
 
 
+def test_a_path_is_found_by_the_field_that_it_begins_with(context, fake):
+    number = fake.add_project([None, None])
+    connect_project(context, number, 'initial = "data:image.label"')
+    assert "no task has a field" not in found(context, number, "labels").text
+
+
 def test_labels_that_are_no_class_are_told_with_the_nearest_and_how_to_let_them_count(
     context, fake
 ):

@@ -71,3 +71,30 @@ def test_a_misspelt_field_is_refused_with_the_one_that_holds_labels(context, fak
     with pytest.raises(NotReadyError, match='set initial = "data:old"'):
         check_minimum(surveyed(context, number, 'initial = "data:odl"'))
     check_minimum(surveyed(context, number, 'initial = "data:old"'))
+
+
+def test_it_says_why_tasks_have_no_label_in_the_named_source(context, fake):
+    number = fake.add_project([None] * 5)
+    first, second, *_ = fake.tasks.values()
+    first["data"]["old"], second["data"]["old"] = "cat", ""
+    lines = surveyed(context, number, 'initial = "data:old"').lines()
+    assert 'data:old gives no label of 3 tasks: no field "old"' in lines
+    assert 'data:old gives no label of 1 task: field "old" is empty' in lines
+
+
+def test_it_says_which_predictions_hold_no_label(context, fake):
+    number = fake.add_project()
+    said = {"model_version": "v1", "result": result(["cat"]), "score": 0.5}
+    fake.import_tasks(
+        number,
+        [
+            {"predictions": [said]},
+            {"predictions": [said | {"result": []}]},
+            {"predictions": [said | {"result": result(["cat", "dog"])}]},
+        ],
+    )
+    lines = surveyed(context, number, 'initial = "predictions:v1"').lines()
+    assert "predictions:v1 gives no label of 1 task: its prediction holds no choice" in lines
+    assert (
+        "predictions:v1 gives no label of 1 task: its prediction holds 2 choices at once" in lines
+    )
