@@ -16,7 +16,7 @@ from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
 from relabel.service.reconcile import reconcile_all
 from relabel.service.refusals import why_refused
-from relabel.service.rollback import Rollback
+from relabel.service.rollback import Rollback, reads_otherwise
 from relabel.service.state import read_state
 from relabel.service.survey import Survey, survey_project
 from relabel.service.traces import (
@@ -182,7 +182,7 @@ def _connect(
     number = plan.project.id
     with context.engine.begin() as connection:
         known = find_project(connection, number)
-        if known is not None and _reads_otherwise(plan.project, known):
+        if known is not None and reads_otherwise(plan.project, known):
             forget_beginnings(connection, number)
         save_project(connection, plan.project)
     for version in plan.leftovers:
@@ -217,11 +217,6 @@ def _connect(
         for what, target in written.items():
             log_write(connection, number, "connect", f"add {what.removesuffix('_id')}", target)
         return get_project(connection, number), hooks
-
-
-def _reads_otherwise(now: Project, before: Project) -> bool:
-    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
-    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
 
 
 def _cause(error: BaseException, settings: Settings) -> str:

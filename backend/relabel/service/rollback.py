@@ -8,8 +8,9 @@ from relabel.errors import LabelStudioError
 from relabel.service.context import Context
 from relabel.service.detach import give_settings_back, restore_tasks
 from relabel.service.traces import Body, Traces, find_traces, listed, remove
-from relabel.storage.annotations import list_annotations
+from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
+from relabel.storage.events import journal
 from relabel.storage.projects import Project, forget_project, save_project
 from relabel.storage.tasks import list_tasks
 
@@ -117,5 +118,14 @@ class Rollback:
                 forget_project(connection, self._project.id)
             elif self._known is not None:
                 save_project(connection, self._known)
+                if reads_otherwise(self._project, self._known):
+                    # Old annotations were read by the keys that do not hold after all.
+                    forget_beginnings(connection, self._known.id)
+                    journal(connection, self._known.id, "RECONCILE")
         if forgotten:
             shutil.rmtree(self._context.folder(self._project.id), ignore_errors=True)
+
+
+def reads_otherwise(now: Project, before: Project) -> bool:
+    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
+    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
