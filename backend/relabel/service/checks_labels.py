@@ -1,10 +1,9 @@
 """The doctor's checks of what is read: labelling config, policy, labels."""
 
 from relabel.catalogue import SELECTOR_OPTIONS
-from relabel.labelstudio.labels import check_abstention
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.accounts import newest_read, project_accounts
-from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.context import Context, check_cannot_tell, policy_of, schema_of
 from relabel.service.findings import Finding
 from relabel.service.state import read_state
 from relabel.service.unmatched import missing_source, told_unknown
@@ -17,7 +16,7 @@ def check_config(context: Context, project: Project) -> Finding:
     """Say which classes and which image the labelling config is read as."""
     policy = policy_of(context.settings, project.extra_params)
     schema = schema_of(project, policy)
-    check_abstention(schema, policy.cannot_tell)
+    check_cannot_tell(policy, schema)
     found = (
         f"{len(schema.classes)} classes in {schema.from_name!r}, image in "
         f"{schema.image_attribute}={schema.image!r}"

@@ -8,9 +8,9 @@ from typing import Any
 
 from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, RelabelError
 from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
-from relabel.labelstudio.labels import LabelSchema, check_abstention
+from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
-from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.context import Context, check_cannot_tell, policy_of, schema_of
 from relabel.service.notices import repair_notices
 from relabel.service.old_predictions import remove_version
 from relabel.service.queue import switch_queue
@@ -101,7 +101,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     )
     policy = policy_of(context.settings, params)
     schema = schema_of(project, policy)
-    check_abstention(schema, policy.cannot_tell)
+    check_cannot_tell(policy, schema)
     # Of a connected project the books are known, and work goes on with what is of use.
     survey = None if known else survey_project(context, project, policy)
     changes = settings_to_change(body, "", policy.queue)

@@ -16,12 +16,12 @@ from relabel.catalogue import (
     meant,
     shown,
 )
-from relabel.errors import ConfigurationError
+from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.labels import LabelSchema, parse_label_config
+from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_label_config
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
-from relabel.policy import Policy, build_policy, parse_extra_params, read_policy_file
+from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 from relabel.storage.database import clock, open_database, reading
 from relabel.storage.projects import Project
@@ -129,6 +129,26 @@ def schema_of(project: Project, policy: Policy) -> LabelSchema:
     )
     _check_classes(policy, schema)
     return schema
+
+
+def check_cannot_tell(policy: Policy, schema: LabelSchema) -> None:
+    """Refuse a policy whose abstention nobody can choose.
+
+    Raises:
+        LabelConfigError: names the choice, and the preset if that asks for it.
+
+    """
+    try:
+        check_abstention(schema, policy.cannot_tell)
+    except LabelConfigError as error:
+        preset, choice = policy.preset, policy.cannot_tell
+        if PRESETS.get(preset, {}).get("cannot_tell") != choice:
+            raise
+        raise LabelConfigError(
+            f'preset = "{preset}" lets people abstain by the choice "{choice}": {error} Add '
+            f'<Choice value="{choice}"/> to the labelling config, or set cannot_tell to the choice '
+            f'that you have, or to "" for none.'
+        ) from error
 
 
 def _check_classes(policy: Policy, schema: LabelSchema) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from relabel import __version__
 from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
-from relabel.labelstudio.labels import check_abstention, parse_label_config
+from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
-from relabel.service.context import policy_of
+from relabel.service.context import check_cannot_tell, policy_of
 from relabel.service.jobs import Jobs
 from relabel.service.predictions import UNTRAINED, stored_predictions
 from relabel.service.receiving import receive
@@ -58,7 +58,7 @@ class Protocol:
         try:
             policy = policy_of(self._settings, params)
             found = parse_label_config(schema, policy.choices, policy.image, policy.cannot_tell)
-            check_abstention(found, policy.cannot_tell)
+            check_cannot_tell(policy, found)
         except (ConfigurationError, LabelConfigError) as error:
             return refusal(str(error))
         return jsonify({"model_version": self._take_over(number, schema, params)})

@@ -6,9 +6,11 @@ from dataclasses import asdict
 import httpx
 import pytest
 import stamina
+from fake_label_studio import CONFIG
 from relabel.errors import NotReadyError, RelabelError
 from relabel.service.connect import connect, plan_connect
 from relabel.service.detach import detach
+from relabel.service.ingest import carry_out
 from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.projects import find_detached, find_project, list_projects
@@ -218,6 +220,28 @@ def test_a_failed_reconnecting_leaves_the_old_connection_at_work(
     assert everything(fake) == before
     with reading(context.engine) as connection:
         assert asdict(find_project(connection, number)) == row
+
+
+TWO_TAGS = CONFIG.replace(
+    "</View>",
+    '<Choices name="mood" toName="image" choice="single-radio"><Choice value="calm"/>'
+    '<Choice value="wild"/></Choices></View>',
+)
+
+
+def test_a_failed_reconnecting_with_other_keys_leaves_the_old_labels_as_they_were_read(
+    context, fake, connected
+):
+    number = connected(["cat", "dog", "bird"], params='choices = "label"', config=TWO_TAGS)
+    before = state_of(context, number).given.tolist()
+    fake.intercept = answer_to("/api/webhooks/", httpx.Response(400, json={"detail": "no"}))
+    with pytest.raises(RelabelError, match="the connection from before goes on"):
+        connect_project(context, number, 'choices = "mood"')
+    fake.intercept = lambda _request: None
+    carry_out(context, number)
+    state = state_of(context, number)
+    assert state.schema.classes == ("cat", "dog", "bird")
+    assert state.given.tolist() == before == [0, 1, 2]
 
 
 def test_label_studio_going_away_once_the_connection_stands_undoes_nothing(context, fake):

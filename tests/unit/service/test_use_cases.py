@@ -190,6 +190,22 @@ def test_a_project_that_cannot_be_cleaned_is_refused_untouched(context, fake):
     assert writes(fake) == []
 
 
+def test_a_preset_whose_choice_the_project_does_not_have_is_refused_by_its_name(context, fake):
+    number = fake.add_project(["cat", "dog"])
+    with pytest.raises(LabelConfigError) as refused:
+        plan_connect(context, number, 'preset = "medical"')
+    text = str(refused.value)
+    assert 'preset = "medical" lets people abstain by the choice "cannot tell"' in text
+    assert '<Choice value="cannot tell"/>' in text
+    with pytest.raises(LabelConfigError) as refused:
+        plan_connect(context, number, 'cannot_tell = "unsure"')
+    assert "preset" not in str(refused.value)
+    plan_connect(context, number, 'preset = "medical"\ncannot_tell = ""')
+    with_choice = CONFIG.replace("</Choices>", '<Choice value="cannot tell"/></Choices>')
+    fake.set_project(number, label_config=with_choice)
+    assert plan_connect(context, number, 'preset = "medical"').schema.classes[-1] == "bird"
+
+
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 @pytest.mark.parametrize("before", [{}, {"maximum_annotations": 3, "sampling": "Uniform sampling"}])
 def test_detaching_gives_everything_back(context, fake, rounds, before):
