@@ -90,7 +90,7 @@ class Training:
     @property
     def classes(self) -> int:
         """K."""
-        return self.data.counts.shape[1]
+        return int(self.data.counts.shape[1])
 
     @property
     def tasks(self) -> int:

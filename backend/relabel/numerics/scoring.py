@@ -106,7 +106,8 @@ def tiered_phi(counts: IntArray, probs: Probs, *, labels: IntArray | None = None
         logs = logarithm(p)
         loss = 0.0 - np.einsum("nk,nk->n", normalise(votes), logs)
         doubt = 0.0 - np.einsum("nk,nk->n", p, logs)
-        return np.where(among_likeliest(p, label), loss, loss - doubt + shift)
+        judged: FloatArray = np.where(among_likeliest(p, label), loss, loss - doubt + shift)
+        return judged
 
     return _rows(_judging(formula), counts, probs, labels, lowest=0.0)
 

@@ -63,7 +63,7 @@ def train_round(
     """
     policy = state.policy
     present = np.flatnonzero([bool(digest) for digest in digests])
-    used = [digests[row] for row in present]
+    used = [digests[row] for row in present.tolist()]
     embedded = embed(
         lambda i: load(used[i]),
         used,

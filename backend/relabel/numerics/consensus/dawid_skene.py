@@ -87,7 +87,8 @@ def _confusion(
     others = (1 - right) / (classes - 1)
     same = np.eye(classes, dtype=bool)
     one_coin = np.where(same, right[:, None, None], others[:, None, None])
-    return np.where(coins[:, None, None], one_coin, full)
+    confusions: FloatArray = np.where(coins[:, None, None], one_coin, full)
+    return confusions
 
 
 def _posterior(
