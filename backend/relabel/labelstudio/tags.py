@@ -6,7 +6,7 @@ The editor takes names of tags and attributes in any case, and text inside a tag
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError  # defusedxml parses  # nosec B405
 
 from defusedxml import DTDForbidden
 from defusedxml.ElementTree import fromstring
