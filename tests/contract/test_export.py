@@ -33,7 +33,7 @@ def project(context, fake, connected):
 
 
 def exported(context, number, kind):
-    return FORMATS[kind](context, *export_rows(context, number))
+    return FORMATS[kind](context, *export_rows(context, number)).text
 
 
 def test_every_task_is_exported_once_with_label_state_and_votes(context, project):

@@ -1,9 +1,7 @@
 """A real Label Studio imports what was exported for it, and the next export is the same again."""
 
-import csv
-import json
-
 import pytest
+from exports import exported, in_file, in_label_studio, user_of
 from relabel.demo import api
 from relabel.demo.annotators import poll
 from relabel.demo.upload import choice
@@ -81,56 +79,6 @@ def lived(make_project):
     return Lived(make_project(limit=10, noise_rate=0.0))
 
 
-def exported(backend, number, folder):
-    """Return the file for Label Studio, and the label of each image."""
-    project = ("--project", str(number))
-    file, table = folder / f"{number}.json", folder / f"{number}.csv"
-    backend.run("export", *project, "--format", "label-studio", "--out", str(file))
-    backend.run("export", *project, "--out", str(table))
-    with table.open(newline="") as lines:
-        labels = {row["image"]: row["label"] for row in csv.DictReader(lines)}
-    return json.loads(file.read_text()), labels
-
-
-def normalised(tasks, predictions):
-    """Return what a project or a file holds, without what each import makes anew."""
-    return [
-        {
-            "data": task["data"],
-            "meta": task["meta"],
-            "annotations": [
-                (
-                    person(a["completed_by"]),
-                    a["result"],
-                    a["was_cancelled"],
-                    a["ground_truth"],
-                    a.get("lead_time"),
-                )
-                for a in task["annotations"]
-            ],
-            "predictions": [
-                (p["model_version"], p["score"], p["result"]) for p in predictions(task)
-            ],
-        }
-        for task in sorted(tasks, key=lambda task: task["id"])
-    ]
-
-
-def person(value):
-    return value["id"] if isinstance(value, dict) else value
-
-
-def in_label_studio(admin, number):
-    path = f"/api/projects/{number}/export"
-    tasks = api.get(admin, path, exportType="JSON", download_all_tasks="true")
-    found = api.get(admin, "/api/predictions/", project=number)
-    return normalised(tasks, lambda task: [p for p in found if p["task"] == task["id"]])
-
-
-def in_file(tasks):
-    return normalised(tasks, lambda task: task["predictions"])
-
-
 def test_export_import_connect_and_export_again_lose_nothing(lived, start_backend, tmp_path):
     project, admin, backend = lived.project, lived.admin, start_backend("--no-worker")
     backend.run("connect", "--project", str(project.id), "--yes")
@@ -150,7 +98,7 @@ def test_export_import_connect_and_export_again_lose_nothing(lived, start_backen
             assert now["result"] == (one["result"] or [])
             for key in ("was_cancelled", "created_at", "updated_at", "lead_time", "unique_id"):
                 assert now[key] == one[key]
-            assert person(now["completed_by"]) == one["completed_by"]
+            assert user_of(now["completed_by"]) == one["completed_by"]
     by_id = {task["id"]: task for task in file}
     truths = {
         kind: [a["result"] for a in by_id[number]["annotations"] if a["ground_truth"]]

@@ -26,7 +26,7 @@ from relabel.errors import ConfigurationError, NotReadyError
 from relabel.files import check_file
 from relabel.service.archive import NAMES, REPORT, Archive, find_archive, take_out
 from relabel.service.doctor import examine_project, examine_server
-from relabel.service.export import FORMATS, write_back, write_export
+from relabel.service.export import FORMATS, Export, write_back, write_export
 from relabel.service.findings import Finding
 from relabel.service.status import project_status
 from relabel.settings import Settings
@@ -178,17 +178,19 @@ def export(
             )
         if archive is not None:
             take_out(archive, NAMES[form], out)
-            _print_exported(out, archive.tasks, archive.corrected)
+            lost = archive.lost if form == "label-studio" else ()
+            _print_exported(out, Export(archive.tasks, archive.corrected, tuple(lost)))
             console.print(_as_detached(archive), highlight=False, markup=False)
             return
-        _print_exported(out, *write_export(context, project, form, out))
+        _print_exported(out, write_export(context, project, form, out))
         if back:
             console.print(f"Wrote {write_back(context, project)} labels into task.data.")
 
 
-def _print_exported(out: Path, tasks: int, corrected: int) -> None:
-    text = f"{out}: {tasks} tasks, {corrected} of them corrected."
-    console.print(text, highlight=False, markup=False)
+def _print_exported(out: Path, made: Export) -> None:
+    text = f"{out}: {made.tasks} tasks, {made.corrected} of them corrected."
+    for line in (text, *made.told):
+        console.print(line, highlight=False, markup=False)
 
 
 def _as_detached(archive: Archive) -> str:

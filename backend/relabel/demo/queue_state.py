@@ -127,8 +127,9 @@ def read_queue(database: Path, project: int) -> QueueState:
 
 
 def chosen(result: list[dict[str, dict[str, list[str]]]]) -> str | None:
-    """Return the choice in an annotation's `result`; None = it is empty."""
-    return result[0]["value"]["choices"][0] if result else None
+    """Return the choice in an annotation's `result`; None = there is none in it."""
+    values = [entry["value"]["choices"] for entry in result if "choices" in entry["value"]]
+    return values[0][0] if values else None
 
 
 def _before(score: float | None, other: float) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relabel.accounts import EXAMPLES
 from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.payloads import person, read_annotation
 from relabel.labelstudio.tags import Tag, read_tags
@@ -32,7 +33,8 @@ def importable(
         task: as the export has it.
         predictions: of the task, whole.
         emails: of people by id. By an address everyone is found again on another server, too, where
-            the same number may be somebody else.
+            the same number may be somebody else; for one whom nobody knows the import refuses the
+            whole file, so such annotations have no author there, see `lost_by_importing`.
         own_versions: how the model versions of this backend's predictions begin: they are left out,
             here and where an annotation remembers which prediction its author saw.
 
@@ -52,8 +54,9 @@ def importable(
 def _annotation(body: Mapping[str, Any], emails: Mapping[int, str], own_versions: str) -> Body:
     annotation = {**body, "result": body.get("result") or []}
     author = body.get("completed_by")
-    if isinstance(author, int) and author in emails:
-        annotation["completed_by"] = {"id": author, "email": emails[author]}
+    if isinstance(author, int):
+        known = {"id": author, "email": emails[author]} if author in emails else None
+        annotation["completed_by"] = known
     seen = body.get("prediction")
     if isinstance(seen, Mapping) and _is_own(seen, own_versions):
         annotation |= {"prediction": {}, "parent_prediction": None}
@@ -62,6 +65,37 @@ def _annotation(body: Mapping[str, Any], emails: Mapping[int, str], own_versions
 
 def _is_own(prediction: Mapping[str, Any], own_versions: str) -> bool:
     return str(prediction.get("model_version") or "").startswith(own_versions)
+
+
+def lost_by_importing(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say what Label Studio's import does not keep of these tasks, a sentence each.
+
+    Args:
+        tasks: as `importable` returns them.
+
+    """
+    authorless = [
+        task["id"]
+        for task in tasks
+        for annotation in task["annotations"]
+        if annotation.get("completed_by") is None
+    ]
+    drafts = [task["id"] for task in tasks for _ in task.get("drafts") or ()]
+    said = {
+        "puts annotations of users who are gone under whoever imports it": authorless,
+        "leaves drafts out": drafts,
+    }
+    return tuple(
+        f"Importing this file {what}: {len(ids):,}, in task {_few(ids)}."
+        for what, ids in said.items()
+        if ids
+    )
+
+
+def _few(ids: Sequence[int]) -> str:
+    different = sorted(set(ids))
+    more = len(different) - EXAMPLES
+    return ", ".join(map(str, different[:EXAMPLES])) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)

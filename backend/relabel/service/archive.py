@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from relabel.errors import ConfigurationError, LabelConfigError, NotReadyError
 from relabel.files import read_bytes, read_json, reason, told, write_file
+from relabel.labelstudio.reimport import lost_by_importing
 from relabel.service.context import Context
 from relabel.service.export import FORMATS, export_rows
 from relabel.service.exported import not_exported
@@ -38,7 +39,8 @@ class Archive:
     """The files of one detached project.
 
     at: when it was detached, Unix seconds; tasks, corrected: as the export counts them; told: what
-    no export held until then; missing: why a file is not there, by its name.
+    no export held until then; missing: why a file is not there, by its name; lost: what importing
+    the tasks does not keep.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Archive:
     corrected: int = 0
     told: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
 
     @property
     def day(self) -> str:
@@ -116,10 +119,15 @@ def _write(context: Context, archive: Archive, folder: Path, also: Mapping[str, 
         log.warning("project %s: its labels cannot be told: %s", number, error)
         tasks = importable_tasks(context, number)
         write_file(folder / NAMES["label-studio"], as_text(tasks))
-        lost = [name for form, name in NAMES.items() if form != "label-studio"]
-        return replace(archive, tasks=len(tasks), missing=dict.fromkeys([*lost, *also], str(error)))
+        left = [name for form, name in NAMES.items() if form != "label-studio"]
+        missing = dict.fromkeys([*left, *also], str(error))
+        lost = lost_by_importing(tasks)
+        return replace(archive, tasks=len(tasks), missing=missing, lost=lost)
+    not_kept: list[str] = []
     for form, name in NAMES.items():
-        write_file(folder / name, FORMATS[form](context, state, rows))
+        written = FORMATS[form](context, state, rows)
+        write_file(folder / name, written.text)
+        not_kept += written.told
     missing = {}
     for name, write in also.items():
         try:
@@ -137,6 +145,7 @@ def _write(context: Context, archive: Archive, folder: Path, also: Mapping[str, 
         corrected=len(corrected),
         told=not_exported(context, number, corrected),
         missing=missing,
+        lost=tuple(not_kept),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from relabel.files import write_file
+from relabel.labelstudio.reimport import lost_by_importing
 from relabel.service.context import Context, policy_of
 from relabel.service.exported import log_export
 from relabel.service.reimport import Found, as_text, labelled_tasks
@@ -102,7 +103,15 @@ def _not_counted(said: list[Answer]) -> dict[str, str]:
     return {source: "; ".join(several) for source, several in reasons.items()}
 
 
-def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> str:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export says. told: what whoever reads the file will miss, a sentence each."""
+
+    text: str
+    told: tuple[str, ...] = ()
+
+
+def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> Written:
     """One line per task; what has several parts as JSON."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
@@ -112,16 +121,16 @@ def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> st
         for key in ("soft_label", "votes", "not_counted"):
             values[key] = json.dumps(values[key], sort_keys=True)
         writer.writerow(values)
-    return text.getvalue()
+    return Written(text.getvalue())
 
 
-def to_json(_context: Context, state: ProjectState, rows: list[ExportRow]) -> str:
+def to_json(_context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
     """Classes and one object per task."""
     body = {"classes": state.schema.classes, "tasks": [asdict(row) for row in rows]}
-    return json.dumps(body, indent=1)
+    return Written(json.dumps(body, indent=1))
 
 
-def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]) -> str:
+def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
     """Label Studio's own tasks, whole, with the labels that people's votes have found."""
     touched = state.touched().tolist()
     found = {
@@ -129,18 +138,28 @@ def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]
         for row, voted in zip(rows, touched, strict=True)
         if voted and row.label
     }
-    return as_text(labelled_tasks(context, state, found))
+    tasks = list(labelled_tasks(context, state, found))
+    return Written(as_text(tasks), lost_by_importing(tasks))
 
 
-FORMATS: dict[str, Callable[[Context, ProjectState, list[ExportRow]], str]] = {
+FORMATS: dict[str, Callable[[Context, ProjectState, list[ExportRow]], Written]] = {
     "csv": to_csv,
     "json": to_json,
     "label-studio": to_label_studio,
 }
 
 
-def write_export(context: Context, number: int, form: str, out: Path) -> tuple[int, int]:
-    """Write a project's labels to a file; return its tasks, and how many were corrected.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was written to a file. corrected: of the tasks; told: see `Written`."""
+
+    tasks: int
+    corrected: int
+    told: tuple[str, ...]
+
+
+def write_export(context: Context, number: int, form: str, out: Path) -> Export:
+    """Write a project's labels to a file, and say what it holds.
 
     Args:
         context: settings, store and Label Studio.
@@ -154,10 +173,11 @@ def write_export(context: Context, number: int, form: str, out: Path) -> tuple[i
 
     """
     state, rows = export_rows(context, number)
-    write_file(out, FORMATS[form](context, state, rows), "--out")
+    written = FORMATS[form](context, state, rows)
+    write_file(out, written.text, "--out")
     corrected = sum(row.changed for row in rows)
     log_export(context, number, form, out, tasks=len(rows), corrected=corrected)
-    return len(rows), corrected
+    return Export(len(rows), corrected, written.told)
 
 
 def write_back(context: Context, number: int) -> int:

@@ -48,7 +48,7 @@ def project(context, fake, connected):
 
 @pytest.fixture
 def detached(context, project):
-    wanted = {form: FORMATS[form](context, *export_rows(context, project)) for form in FORMATS}
+    wanted = {form: FORMATS[form](context, *export_rows(context, project)).text for form in FORMATS}
     detach(context, project, also={REPORT: write_report})
     return project, wanted
 

@@ -2,7 +2,13 @@
 
 import pytest
 from relabel.labelstudio.labels import parse_label_config
-from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
+from relabel.labelstudio.reimport import (
+    Label,
+    hidden_tags,
+    importable,
+    lost_by_importing,
+    with_label,
+)
 
 CONFIG = (
     '<View><Image name="image" value="$image"/>'
@@ -47,10 +53,22 @@ def test_what_label_studio_counts_for_itself_is_left_out():
     assert importable(task | counts, [], {}, own_versions="x") == task | {"predictions": []}
 
 
-def test_people_without_a_known_address_stay_as_they_are():
-    task = {"id": 1, "data": {}, "annotations": [annotation(7), annotation(8, completed_by=None)]}
+def test_people_whom_nobody_knows_are_nobody_and_are_told():
+    """For one of their numbers Label Studio's import would refuse the whole file."""
+    people = [annotation(3), annotation(7), annotation(8, completed_by=None)]
+    task = {"id": 1, "data": {}, "annotations": people, "drafts": [{"id": 4}]}
     body = importable(task, [], {3: "c@example.com"}, own_versions="x")
-    assert [a["completed_by"] for a in body["annotations"]] == [7, None]
+    known = {"id": 3, "email": "c@example.com"}
+    assert [a["completed_by"] for a in body["annotations"]] == [known, None, None]
+    authorless, drafts = lost_by_importing([body])
+    assert authorless.endswith("users who are gone under whoever imports it: 2, in task 1.")
+    assert drafts == "Importing this file leaves drafts out: 1, in task 1."
+
+
+def test_nothing_is_told_where_importing_keeps_everything():
+    task = {"id": 1, "data": {}, "annotations": [annotation(3)], "drafts": []}
+    body = importable(task, [], {3: "c@example.com"}, own_versions="x")
+    assert lost_by_importing([body]) == ()
 
 
 def test_whoever_filled_in_everything_gives_the_ground_truth():

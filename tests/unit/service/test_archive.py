@@ -43,7 +43,7 @@ def detached(context, number):
 
 def test_detaching_writes_every_format_and_the_report_first(context, corrected):
     wanted = {
-        name: FORMATS[form](context, *export_rows(context, corrected))
+        name: FORMATS[form](context, *export_rows(context, corrected)).text
         for form, name in NAMES.items()
     }
     archive, lines = detached(context, corrected)

@@ -94,7 +94,7 @@ def played(begin, classes, story, params):
         "labels": shown(context, number),
         "reasons": [reason(task) for task in found],
         "suggested": [task.suggested for task in found],
-        "tasks": json.loads(FORMATS["json"](context, *export_rows(context, number)))["tasks"],
+        "tasks": json.loads(FORMATS["json"](context, *export_rows(context, number)).text)["tasks"],
     }
 
 
