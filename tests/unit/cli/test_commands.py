@@ -75,7 +75,7 @@ def test_what_could_be_undone_or_stopped_is_told_before_it_is_done(relabel, tmp_
 def test_status_of_nothing_says_how_to_connect(relabel):
     done = relabel("status")
     assert done.returncode == 1
-    assert "relabel connect --project 1" in done.stderr
+    assert "relabel connect --project 1" in " ".join(done.stderr.split())
 
 
 def test_the_server_refuses_a_wrong_policy_file_before_it_listens(relabel, tmp_path):

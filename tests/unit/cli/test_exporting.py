@@ -30,7 +30,7 @@ def relabel(context, monkeypatch):
     def run(*arguments):
         done = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        return done.output
+        return " ".join(done.output.split())  # paths may be long, and lines wrap
 
     return run
 
