@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Engine, update
 from relabel.demo import digits
 from relabel.imaging.cache import ImageCache
 from relabel.numerics.ranking import QualityMap, reorder
+from relabel.pictures import READ
+from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import policy_of
 from relabel.service.explanations import find_nearest
 from relabel.service.queue import open_ids
@@ -32,6 +34,7 @@ START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 SECONDS_PER_VOTE = 20
 PEOPLE = ("2", "3", "4")
 WRONG_VOTES = 0.04
+NO_PICTURE = f"cannot be decoded: a web page, 4,120 bytes; {READ}"
 HARD_SHARE = 0.03
 """Share of tasks on which people see one of two classes by the toss of a coin."""
 
@@ -178,13 +181,19 @@ def _round(
         set_problems(
             connection,
             campaign.number,
-            {int(ids[-1]): "/data/upload/1/scan.png: cannot be decoded (UnidentifiedImageError)"},
+            {int(ids[-1]): f"/data/upload/1/scan.png: {NO_PICTURE}"},
         )
         finish_round(
             connection,
             current.id,
             RoundState.PUBLISHED,
-            record={"selector": "linear", "tasks": len(ids), "left_out": 1, "seconds": 12.4},
+            record={
+                "selector": "linear",
+                "tasks": len(ids),
+                NEWEST_TASK: int(ids[-1]),
+                "left_out": 1,
+                "seconds": 12.4,
+            },
             stage="published",
             artifact=artifact,
         )
