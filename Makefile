@@ -28,7 +28,7 @@ demo-clean: ## Remove what the demo keeps between runs
 	rm -rf $(DEMO_HOME)
 
 test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-tutorial: $(INSTALLED_TEST) $(INSTALLED_LS) ## Follow the tutorial to the letter
 	RELABEL_TEST_TUTORIAL=1 $(BIN)/pytest tests/browser/test_tutorial.py $(ARGS)
