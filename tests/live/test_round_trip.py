@@ -2,6 +2,7 @@
 
 import pytest
 from exports import exported, in_file, in_label_studio, user_of
+from odd_project import BOX, THEIRS
 from relabel.demo import api
 from relabel.demo.annotators import poll
 from relabel.demo.upload import choice
@@ -14,16 +15,6 @@ FURTHER_TAGS = (
     '<TextArea name="seven" toName="image" visibleWhen="choice-selected" whenTagName="label" '
     'whenChoiceValue="7"/></View>'
 )
-BOX = {
-    "id": "r1",
-    "from_name": "box",
-    "to_name": "image",
-    "type": "rectanglelabels",
-    "original_width": 8,
-    "original_height": 8,
-    "value": {"x": 1.5, "y": 2, "width": 30, "height": 4, "rectanglelabels": ["thing"]},
-}
-THEIRS = {"score": 0.3, "model_version": "theirs"}
 
 
 def text(tag, said):

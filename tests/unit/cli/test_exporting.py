@@ -7,7 +7,7 @@ from relabel.cli.app import build_app
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.archive import REPORT
 from relabel.service.detach import detach
-from relabel.service.export import FORMATS, export_rows
+from relabel.service.export import FORMATS, export_rows, write_export
 from relabel.web.report import write_report
 from typer.testing import CliRunner
 from wiring import deliver, publish_round
@@ -75,6 +75,21 @@ def test_after_detaching_an_export_is_what_was_written_then(relabel, detached, t
     assert out.read_bytes() == wanted[form].encode()
     assert "2 tasks, 1 of them corrected." in said
     assert f"Project {number} (Project {number}) was detached on 20" in said
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_importing_will_not_keep_is_told_before_and_after_detaching(
+    relabel, context, fake, project, tmp_path, gone
+):
+    if gone:
+        fake.annotations[min(fake.annotations)]["completed_by"] = None
+    arguments = ("export", "-p", str(project), "--out", str(tmp_path / "out"), "--format")
+    told = "under whoever imports it: 1, in task"
+    made = write_export(context, project, "label-studio", tmp_path / "out")
+    assert (told in " ".join(made.told)) is gone
+    detach(context, project, also={REPORT: write_report})
+    assert (told in relabel(*arguments, "label-studio")) is gone
+    assert told not in relabel(*arguments, "csv")
 
 
 def test_after_detaching_the_report_is_the_one_of_then(relabel, detached, tmp_path):
