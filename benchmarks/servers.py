@@ -6,9 +6,11 @@ Label Studio, the store and the queue do not care, and nothing has to be downloa
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -146,7 +148,10 @@ def make_backend(
 
 @dataclass
 class OddNetwork:
-    """Stands between Label Studio and the web processes; loses and repeats some of the webhooks."""
+    """Stands between Label Studio and the web processes; loses and repeats some of the webhooks.
+
+    seconds: how long the web processes took to answer each webhook that they did answer.
+    """
 
     targets: Sequence[str]
     drop: float
@@ -156,6 +161,10 @@ class OddNetwork:
     dropped: int = 0
     duplicated: int = 0
     seed: int = 0
+    seconds: list[float] = field(default_factory=list)
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=10.0, trust_env=False), repr=False
+    )
 
     @property
     def url(self) -> str:
@@ -189,8 +198,8 @@ class OddNetwork:
                     return
                 if luck > 1 - network.duplicate:
                     network.duplicated += 1
-                    network.forward("POST", self.path, body, self.headers)
-                self.answer(*network.forward("POST", self.path, body, self.headers))
+                    network.report(body, self.headers)
+                self.answer(*network.report(body, self.headers))
 
             def answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)
@@ -215,6 +224,15 @@ class OddNetwork:
         finally:
             server.shutdown()
             server.server_close()
+            self.client.close()
+
+    def report(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Pass a webhook on, and note how long it took."""
+        began = time.monotonic()
+        status, answer = self.forward("POST", "/webhook", body, headers)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.seconds.append(time.monotonic() - began)
+        return status, answer
 
     def forward(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str]
@@ -225,14 +243,7 @@ class OddNetwork:
         first = self.events % len(self.targets)
         for target in (*self.targets[first:], *self.targets[:first]):
             try:
-                answer = httpx.request(
-                    method,
-                    target + path,
-                    content=body,
-                    headers=kept,
-                    timeout=10.0,
-                    trust_env=False,
-                )
+                answer = self.client.request(method, target + path, content=body, headers=kept)
             except httpx.TransportError:
                 continue
             return answer.status_code, answer.content

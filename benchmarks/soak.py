@@ -2,18 +2,20 @@
 
     python benchmarks/soak.py [--tasks 10000] [--annotators 8] [--votes 2000] [--pause 4]
         [--kill-every 20] [--restart-label-studio 2] [--drop 0.05] [--duplicate 0.05]
-        [--workers 1] [--webs 1] [--pair sqlite | postgresql]
+        [--workers 1] [--webs 1] [--dashboards 0] [--pair sqlite | postgresql]
 
 Simulated annotators work at a real Label Studio while web, worker and round are killed at random,
-Label Studio is restarted, and webhooks are lost and repeated on their way. In the end the store
-must say of every annotation what Label Studio says; nobody may have been given a task twice, no
-settled task may have been handed out again, and no annotation may have failed while Label Studio
-was up.
+Label Studio is restarted, and webhooks are lost and repeated on their way; --dashboards overviews
+stay open meanwhile, each asking as often as the page in a browser does. In the end the store must
+say of every annotation what Label Studio says; nobody may have been given a task twice, no settled
+task may have been handed out again, and no annotation may have failed while Label Studio was up.
 Then all rounds are undone, the project is detached, and Label Studio's export is compared with
-what it was, byte for byte, people's annotations aside. Prints its figures last; exits with 1 when
-something did not hold. The memory of those processes that nobody kills is compared as well: of
-the further ones of --workers and --webs, and of all with --kill-every 0, where the time until the
-queue follows a vote must keep its limits, too.
+what it was, byte for byte, people's annotations aside; no task may show another number of
+annotations than it has. Prints its figures last; exits with 1 when something did not hold. The
+memory of those processes that nobody kills is compared as well: of the further ones of --workers
+and --webs, and of all with --kill-every 0, where the times that people and Label Studio wait must
+keep their limits, too: until the queue follows a vote, until a webhook is answered, and a
+submission against the same one without the backend.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contract"))
@@ -59,9 +62,14 @@ from servers import Filled, LabelStudioServer, OddNetwork, fill, label_studio, m
 from sqlalchemy import select
 
 SWEEP_SECONDS = 15
+LOOK_SECONDS = 5.0
+"""Pause between two looks of an open overview, as in web/static/live.js."""
 MEMORY_GROWTH = 1.05
 FOLLOW_SECONDS = {"median": 1.0, "p99": 3.0}
 """From the arrival of an event until Label Studio has everything that follows from it."""
+WEBHOOK_P99_MS = 100.0
+SUBMISSION_RATIO = 1.1
+"""Median of a submission with the backend over the one without it, the same team at work."""
 SETTLE_SECONDS = 600.0
 GRACE_SECONDS = 2.0
 """After Label Studio answers again, requests of before its end may still fail."""
@@ -149,6 +157,45 @@ def memory(chaos: Chaos, helpers: dict[str, subprocess.Popen[bytes]]) -> dict[st
 
 
 @dataclass
+class Dashboards:
+    """Overviews that stay open: each asks for the status, and again for the page after a round."""
+
+    url: str
+    number: int
+    open: int
+    looks: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Open them all."""
+        self.threads = [threading.Thread(target=self._run) for _ in range(self.open)]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Close them all."""
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _run(self) -> None:
+        shown = None
+        with httpx.Client(base_url=self.url, timeout=30.0, trust_env=False) as site:
+            while not self.done.is_set():
+                try:
+                    if shown is None:
+                        site.get(f"/projects/{self.number}")
+                    status = site.get(f"/api/projects/{self.number}/status").json()
+                    now = status["rounds"], status["last_error"], status["paused"]
+                    shown = None if shown not in (None, now) else now
+                    self.looks += 1
+                except (httpx.TransportError, ValueError, KeyError):
+                    pass  # the web process was killed just now
+                self.done.wait(LOOK_SECONDS)
+
+
+@dataclass
 class Watch:
     """Looks again and again for settled tasks that stand open; twice in a row counts."""
 
@@ -180,6 +227,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--duplicate", type=float, default=0.05)
     parser.add_argument("--workers", type=int, default=1, help="in all")
     parser.add_argument("--webs", type=int, default=1, help="web processes in all")
+    parser.add_argument("--dashboards", type=int, default=0, help="overviews that stay open")
     parser.add_argument("--retrain-after", type=int, default=500)
     parser.add_argument("--window", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -244,7 +292,13 @@ def campaign(
         require(lambda: backend.status(number)["rounds"] >= 1, "the first round")
         figures["connect_and_first_round_seconds"] = round(time.monotonic() - began, 1)
         before = said_in_label_studio(server.admin, number)
-        crowd, windows, reopened, sizes = annotate(server, project, chaos, helpers, options)
+        dashboards = Dashboards(backend.url, number, options.dashboards)
+        dashboards.start()
+        try:
+            crowd, windows, reopened, sizes = annotate(server, project, chaos, helpers, options)
+        finally:
+            dashboards.stop()
+        figures["looks_at_overviews"] = dashboards.looks
         figures["kills"] = chaos.kills
         broken = settle(server, backend, number)
         figures["load_average"].append(round(os.getloadavg()[1], 1))
@@ -253,7 +307,7 @@ def campaign(
         figures["memory_mib"], text = grown(*sizes)
         broken += text
         if not options.kill_every:
-            broken += too_late(figures["queue_follows_ms"])
+            broken += too_late(figures)
         broken += take_back(server, backend, number, before_connecting, before, figures)
     finally:
         for one in helpers.values():
@@ -288,6 +342,9 @@ def take_back(
     left = api.get(server.admin, f"/api/projects/{number}/model-versions/")
     if left:
         broken.append(f"after detaching, predictions are left: {left}")
+    figures["stale_counters_after_detaching"] = stale_counters(server, number)
+    if figures["stale_counters_after_detaching"]:
+        broken.append("after detaching, some task shows another number of annotations than it has")
     new = said_in_label_studio(server.admin, number).keys() - before.keys()
     now = export_bytes(server.admin, number, new)
     figures["export_bytes"] = len(now)
@@ -444,6 +501,7 @@ def count(
         "webhooks_dropped": network.dropped,
         "webhooks_duplicated": network.duplicated,
         "failed_calls_of_annotators": len(crowd.failures),
+        "webhook_ms": quantiles(network.seconds),
         "submit_with_ms": quantiles([one.seconds for one in crowd.submissions]),
         "queue_follows_ms": quantiles(following(backend, number, crowd)),
         "stale_counters": stale_counters(server, number),
@@ -464,13 +522,20 @@ def following(backend: Backend, number: int, crowd: Crowd) -> list[float]:
     return found
 
 
-def too_late(milliseconds: dict[str, float]) -> list[str]:
-    """Return in words which quantile of the time until the queue follows is too large."""
-    return [
-        f"the queue follows after {milliseconds[name]:.0f} ms ({name})"
+def too_late(figures: dict[str, Any]) -> list[str]:
+    """Return in words which of the times that somebody waits is too long."""
+    follows, webhook = figures["queue_follows_ms"], figures["webhook_ms"]
+    ratio = figures["submit_with_ms"]["median"] / figures["submit_without_ms"]["median"]
+    late = [
+        f"the queue follows after {follows[name]:.0f} ms ({name})"
         for name, limit in FOLLOW_SECONDS.items()
-        if milliseconds[name] > 1000 * limit
+        if follows[name] > 1000 * limit
     ]
+    if webhook["p99"] > WEBHOOK_P99_MS:
+        late.append(f"a webhook is answered after {webhook['p99']:.0f} ms (p99)")
+    if ratio > SUBMISSION_RATIO:
+        late.append(f"a submission takes {ratio:.2f} times as long as without the backend (median)")
+    return late
 
 
 def stale_counters(server: LabelStudioServer, number: int) -> int:

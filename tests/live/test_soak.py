@@ -27,6 +27,7 @@ NUMBERS = {
     "duplicate": 0.1,
     "retrain-after": 18,
     "window": 15,
+    "dashboards": 2,
 }
 
 
