@@ -11,8 +11,7 @@ from relabel.service.rounds import run_round
 from relabel.storage.database import reading
 from relabel.storage.rounds import list_rounds
 from relabel.storage.tasks import list_tasks
-from relabel.web.app import create_app
-from wiring import connect_project
+from wiring import connect_project, site
 
 CLASSES = ("cat", "dog", "bird")
 PER_CLASS = 8
@@ -98,8 +97,8 @@ def test_pictures_in_the_tasks_themselves_are_cleaned_like_files(context, projec
     number = project(image=data_address)
     done = run_round(context, number)
     assert (done.record["tasks"], done.record["left_out"]) == (24, 0)
-    client = create_app(context.settings).test_client()
-    page = client.get(f"/projects/{number}/queue").text
+    with site(context.settings) as client:
+        page = client.get(f"/projects/{number}/queue").text
     assert page.count("<img") >= 2
 
 
@@ -118,7 +117,8 @@ def test_a_reason_names_what_came_instead_and_never_holds_a_picture(context, fak
     assert "its base64 is damaged" in problems[first]
     assert "a web page (Sign in), 35 bytes; PNG, JPEG" in problems[second]
     assert "an empty file, 0 bytes" in problems[third]
-    page = create_app(context.settings).test_client().get(f"/projects/{number}/images").text
+    with site(context.settings) as client:
+        page = client.get(f"/projects/{number}/images").text
     with reading(context.engine) as connection:
         told = [page, caplog.text, str(list_rounds(connection, number)), *problems.values()]
     coded = whole.split(",")[1][:40]

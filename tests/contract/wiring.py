@@ -1,12 +1,14 @@
 """The backend around the fake Label Studio: settings, store, a connected project, a round."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_label_studio import URL, FakeLabelStudio
+from flask.testing import FlaskClient
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import HINTS
 from relabel.numerics.ranking import QualityMap
@@ -24,6 +26,7 @@ from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, set_round, start_round
 from relabel.types import Posteriors, silent
+from relabel.web.app import create_app
 from store_template import StoreTemplate, store_template_in
 
 TOKEN = "f" * 40
@@ -43,6 +46,16 @@ def make_settings(folder: Path, **values: Any) -> Settings:
         "policy_file": policy,
     }
     return Settings(**(fixed | values))
+
+
+@contextmanager
+def site(settings: Settings) -> Iterator[FlaskClient]:
+    """Yield a client of the web application, and close what that opened."""
+    app = create_app(settings)
+    try:
+        yield app.test_client()
+    finally:
+        app.extensions["relabel.engine"].dispose()
 
 
 def make_context(
