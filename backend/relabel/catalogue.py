@@ -33,6 +33,14 @@ TRAINING: Options = {
 CO_TEACHING: Options = {"forget_rate": float | None, "ramp_epochs": int, "warm_up": int}
 PRETRAINING: Options = {"body": str, "pretrain_epochs": int, "pretrain_batch": int}
 
+ENSEMBLE = ("linear", "co_teaching")
+CANDIDATES = ("linear", "co_teaching", "simifeat")
+CROSS_FITTED, FALLBACK = "vanilla", "linear"
+"""What `ensemble`, `auto` and `cross_fit` run unless they are told otherwise."""
+
+Parts = dict[str, dict[str, Any]]
+"""Options of the selectors that another one runs, by selector."""
+
 SELECTOR_OPTIONS: dict[str, Options] = {
     "linear": {"folds": int},
     "vanilla": {"smoothing": float, **TRAINING},
@@ -45,10 +53,19 @@ SELECTOR_OPTIONS: dict[str, Options] = {
     "simifeat": {"neighbours": int, "prior": float},
     "ssl_linear": {**PRETRAINING, "smoothing": float, "logit_penalty": float, **TRAINING},
     "ssl_co_teaching": {**PRETRAINING, "forget_rate": float | None, "warm_up": int, **TRAINING},
-    "ensemble": {"of": tuple[str, ...], "repeats": int},
-    "cross_fit": {"of": str, "folds": int},
-    "auto": {"candidates": tuple[str, ...], "fallback": str},
+    "ensemble": {"of": tuple[str, ...], "repeats": int, "options": Parts | None},
+    "cross_fit": {"of": str, "folds": int, "options": Parts | None},
+    "auto": {"candidates": tuple[str, ...], "fallback": str, "options": Parts | None},
 }
+
+COMPOSED = ("ensemble", "cross_fit", "auto")
+"""Selectors that run other ones."""
+
+PAIRS = ("co_teaching", "co_teaching_vog", "ssl_co_teaching")
+"""Selectors that train two networks."""
+
+OF_MEMBERS = ("bald",)
+"""Scores that compare several networks, or several passes through one."""
 
 DIVERSITY_OPTIONS: dict[str, Options] = {
     "none": {},
@@ -116,12 +133,67 @@ def check_options(what: str, name: str, options: Mapping[str, Any], known: Optio
             )
 
 
+def check_selector(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options of a selector, or of those that it runs, that are not known.
+
+    Raises:
+        ConfigurationError: names the key, the value and what is allowed.
+    """
+    check_options("Selector", name, options, SELECTOR_OPTIONS[name])
+    if name not in COMPOSED:
+        return
+    single = [one for one in SELECTOR_OPTIONS if one not in COMPOSED]
+    for part, its in (options.get("options") or {}).items():
+        if part not in single:
+            raise ConfigurationError(
+                f"Option 'options' of selector '{name}' names '{told(part)}'; it may name one of "
+                f"{', '.join(single)}.{meant(part, single)}"
+            )
+        check_options("Selector", part, its, SELECTOR_OPTIONS[part])
+
+
+def check_score(score: str, selector: str, options: Mapping[str, Any]) -> None:
+    """Refuse a score that compares several networks or passes where the selector has one.
+
+    Raises:
+        ConfigurationError: names both, and the selectors that have several.
+    """
+    if score in OF_MEMBERS and not has_members(selector, options):
+        raise single_member(score, selector)
+
+
+def single_member(score: str, selector: str) -> ConfigurationError:
+    """Return the error of a score that compares members where the selector has one."""
+    return ConfigurationError(
+        f'score = "{score}" compares several networks, or several passes through one, and '
+        f'selector = "{told(selector)}" has one only, so that every task would score the same: '
+        f"choose {', '.join(PAIRS)} or ensemble, or give a network that has dropout or "
+        "augmentation several passes."
+    )
+
+
+def has_members(selector: str, options: Mapping[str, Any]) -> bool:
+    """Return whether a selector with these options asks several networks, or one several times."""
+    parts = options.get("options") or {}
+    if selector == "ensemble":
+        return len(options.get("of", ENSEMBLE)) * int(options.get("repeats", 1)) > 1
+    if selector in COMPOSED:
+        several = [*options.get("candidates", CANDIDATES), options.get("fallback", FALLBACK)]
+        run = [options.get("of", CROSS_FITTED)] if selector == "cross_fit" else several
+        return all(has_members(one, parts.get(one, {})) for one in run)
+    return selector in PAIRS or (selector != "o2u" and options.get("passes", 0) > 1)
+
+
 def _fits(value: object, hint: Any) -> bool:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in arguments)
     if origin is tuple:
         return isinstance(value, list | tuple) and all(_fits(v, arguments[0]) for v in value)
+    if origin is dict:
+        return isinstance(value, Mapping) and (
+            arguments[1] is Any or all(_fits(v, arguments[1]) for v in value.values())
+        )
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

@@ -69,6 +69,11 @@ class Policy(BaseModel):
     selector_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of that selector, by name."
     )
+    warm_start: bool = Field(
+        default=False,
+        description="Networks go on from the weights of the last round, for a part of the epochs, "
+        "instead of starting afresh.",
+    )
     score: str = Field(default="tiered_phi", description="What ranks the tasks.")
     diversity: str = Field(
         default="none", description="What spreads the head of the ranking over the data."

@@ -11,13 +11,14 @@ from fake_label_studio import URL, FakeLabelStudio
 from flask.testing import FlaskClient
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import HINTS
-from relabel.numerics.ranking import QualityMap
+from relabel.numerics.ranking import QualityMap, prioritise
+from relabel.numerics.scoring import SCORES
 from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context, policy_of
 from relabel.service.ingest import carry_out
 from relabel.service.publish import publish
 from relabel.service.receiving import receive
-from relabel.service.scores import RoundResult, priority_of
+from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
@@ -120,7 +121,8 @@ def judge(
     for row, task in enumerate(state.counts.task_ids.tolist()):
         if task in (posteriors or {}):
             probs[row] = [posteriors[task][name] for name in state.schema.classes]
-    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus)
+    scores = SCORES[state.policy.score](counts, probs, labels=state.consensus.labels)
+    priority = prioritise(scores, counts, state.initial, state.consensus.states)
     result = RoundResult(
         Posteriors(state.counts.task_ids, probs.astype(np.float32)),
         counts,
@@ -128,6 +130,8 @@ def judge(
         priority,
         QualityMap.fit(priority, np.random.default_rng(0)),
         state.schema.classes,
+        state.policy.score,
+        scores,
     )
     artifact = result.save(context.folder(number), f"round-{current.number}")
     with context.engine.begin() as connection:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from relabel.errors import InvalidValuesError
 from relabel.numerics.scoring import SCORES
+from relabel.numerics.spreading import Surroundings
 from relabel.simulation.annotators import PanelSpec, make_annotators
 from relabel.simulation.campaign import Rules, initial_counts, run_campaign
 from relabel.simulation.curves import curve_of, final_labels, visits_of
@@ -109,8 +110,9 @@ def test_interval_holds_the_realised_votes_in_at_least_seven_of_ten_projects(tmp
     held = 0
     for seed in range(10):
         labels = make_noise("symmetric", data, generator(seed, "noise"), rate=0.2)
-        select = selector_of("linear", data, seed_of(seed, "model"))
-        probs = select(initial_counts(labels, 10)).posteriors.probs
+        model = seed_of(seed, "model")
+        select = selector_of("linear", data, Surroundings(data.features, model), model)
+        probs = select(initial_counts(labels, 10), labels).posteriors.probs
         pilot, realised = pilot_of(data, labels, probs, seed)
         found = forecast(pilot, draws=40, seed=seed)
         held += found.votes.low <= realised <= found.votes.high

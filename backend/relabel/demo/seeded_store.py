@@ -13,13 +13,15 @@ from sqlalchemy import Connection, Engine, update
 
 from relabel.demo import digits
 from relabel.imaging.cache import ImageCache
-from relabel.numerics.ranking import QualityMap, reorder
+from relabel.numerics.ranking import QualityMap, prioritise, reorder
+from relabel.numerics.scoring import SCORES
+from relabel.numerics.spreading import Surroundings
 from relabel.pictures import READ
 from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import policy_of
-from relabel.service.explanations import find_nearest
+from relabel.service.explanations import nearest_of
 from relabel.service.queue import open_ids
-from relabel.service.scores import RoundResult, priority_of, scores_now
+from relabel.service.scores import RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import Annotation, Kind, record
@@ -156,7 +158,8 @@ def _round(
     current = _claim(engine, state)
     probs = _posteriors(truth, strength, rng)
     counts = state.counts.votes
-    priority = priority_of(state.policy, counts, probs, state.initial, state.consensus)
+    judged = SCORES[state.policy.score](counts, probs, labels=state.consensus.labels)
+    priority = prioritise(judged, counts, state.initial, state.consensus.states)
     untouched = np.flatnonzero(~state.touched())
     audit = rng.choice(untouched, min(8, len(untouched)), replace=False)
     others = untouched[~np.isin(untouched, audit)]
@@ -167,11 +170,19 @@ def _round(
     posteriors = Posteriors(ids, probs.astype(np.float32))
     quality = QualityMap.fit(priority, rng)
     result = RoundResult(
-        posteriors, counts, state.consensus.labels, priority, quality, state.schema.classes
+        posteriors,
+        counts,
+        state.consensus.labels,
+        priority,
+        quality,
+        state.schema.classes,
+        state.policy.score,
+        judged,
     )
     folder = settings.data_dir / "projects" / str(campaign.number)
     artifact = result.save(folder, f"round-{current.number}")
-    find_nearest(ids, vectors, rng).save(folder, current.number)
+    neighbours = Surroundings(vectors, campaign.seed).neighbours
+    nearest_of(ids, neighbours).save(folder, current.number)
     scores, _ = scores_now(state, result)
     with engine.begin() as connection:
         set_scores(

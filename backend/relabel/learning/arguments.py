@@ -39,4 +39,5 @@ def run_of(arguments: TrainingArguments) -> Run:
         arguments.get("progress", silent),
         arguments.get("checkpoint"),
         arguments.get("warm_start"),
+        arguments.get("method", ""),
     )

@@ -21,13 +21,15 @@ class CycleTrace(Weighting):
     probs: Tensor
     epochs: Tensor
     latest: Tensor
+    traced: Tensor
 
     def __init__(self, *, tasks: int, classes: int, skip: int) -> None:
         super().__init__()
         self.skip = skip
         self.register_buffer("losses", torch.zeros(tasks, dtype=torch.float64))
         self.register_buffer("probs", torch.zeros(tasks, classes, dtype=torch.float64))
-        self.register_buffer("latest", torch.zeros(tasks, dtype=torch.float64))
+        self.register_buffer("latest", torch.full((tasks,), torch.nan, dtype=torch.float64))
+        self.register_buffer("traced", torch.zeros(tasks, dtype=torch.int64))
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
 
     def weigh(self, step: Step) -> Tensor:
@@ -41,12 +43,17 @@ class CycleTrace(Weighting):
         """Add the epoch's losses to the mean."""
         del epoch
         if int(self.epochs) >= self.skip:
-            self.losses += self.latest - self.latest.mean()
+            known = ~self.latest.isnan()
+            self.losses[known] += self.latest[known] - self.latest[known].mean()
+            self.traced += known
         self.epochs += 1
 
     def mean_losses(self) -> Tensor:
-        """Return the mean centred loss (N,): high = the label was forgotten again and again."""
-        return self.losses / (self.epochs - self.skip).clamp_min(1)
+        """Return the mean centred loss (N,): high = the label was forgotten again and again.
+
+        NaN where no batch has held the task.
+        """
+        return (self.losses / self.traced).masked_fill(self.traced == 0, torch.nan)
 
     def mean_probs(self) -> Tensor:
         """Return the mean posterior (N, K); rows of tasks never trained on are zero."""

@@ -46,6 +46,7 @@ class SmallLossExchange(Weighting):
     """
 
     chosen: Tensor
+    seen: Tensor
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class SmallLossExchange(Weighting):
         self.mix = mix
         self.variance = variance
         self.register_buffer("chosen", torch.zeros(peers, tasks, dtype=torch.bool))
+        self.register_buffer("seen", torch.zeros(tasks, dtype=torch.bool))
 
     def weigh(self, step: Step) -> Tensor:
         """Return (M, B): zero for tasks the peer left out, else B over the number kept."""
@@ -76,7 +78,12 @@ class SmallLossExchange(Weighting):
                 mask |= smallest(spread.masked_fill(mask, math.inf), by_variance)
             self.variance.note(step)
         self.chosen[:, step.rows] = mask
+        self.seen[step.rows] = True
         return mask.roll(-1, 0) * (size / kept)
+
+    def contribution(self) -> Tensor:
+        """Return (N,) the share of the networks that kept each task last, NaN where none met it."""
+        return self.chosen.double().mean(0).masked_fill(~self.seen, torch.nan)
 
     def after_epoch(self, epoch: int) -> None:
         """Let the variance close its epoch."""

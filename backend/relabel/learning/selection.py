@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relabel.errors import InvalidValuesError
-from relabel.numerics.labels import top_classes
+from relabel.numerics.labels import leading_or_first
 from relabel.types import (
     BoolArray,
     Float32Array,
@@ -34,6 +34,8 @@ class TrainingData:
     selectors that train a network on pixels. Each selector says which of the two it needs.
     given: (N,) the label that the task came with, -1 = none; `auto` measures with it.
     shown: (N,) the label that the consensus shows, -1 = none; it decides between tied classes.
+    groups: (N,) group of near-duplicates of each task; whatever is held out goes by group. None =
+    every task is alone.
     trusted: (N,) bool, tasks whose label is known to be right; None = those with a strict majority
     of at least two votes.
     """
@@ -44,13 +46,14 @@ class TrainingData:
     images: ImageArray | None = None
     given: IntArray | None = None
     shown: IntArray | None = None
+    groups: IntArray | None = None
     trusted: BoolArray | None = None
 
     def __post_init__(self) -> None:
         LabelCounts(self.task_ids, self.counts)
         if self.counts.shape[1] < 2:
             raise InvalidValuesError("TrainingData.counts needs at least two classes (columns).")
-        for name in ("vectors", "images", "given", "shown", "trusted"):
+        for name in ("vectors", "images", "given", "shown", "groups", "trusted"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.task_ids):
                 raise InvalidValuesError(
@@ -71,16 +74,8 @@ class TrainingData:
 
     @property
     def labels(self) -> IntArray:
-        """The class with most votes (N,), of several the shown one; -1 where unlabelled.
-
-        Where none of them is shown it is the first: whatever is learnt from the label alone, how
-        tasks are dealt to folds or drawn into batches, needs one for every task with votes.
-        """
-        labels = self.counts.argmax(1)
-        if self.shown is not None:
-            kept = top_classes(self.counts)[np.arange(len(labels)), self.shown] & (self.shown >= 0)
-            labels = np.where(kept, self.shown, labels)
-        return np.where(self.counts.any(1), labels, -1).astype(np.int64)
+        """The class with most votes (N,), of several the shown one; -1 where unlabelled."""
+        return leading_or_first(self.counts, self.shown)
 
     @property
     def settled(self) -> BoolArray:
@@ -101,7 +96,8 @@ class Selection:
     """What a selector found out about every task.
 
     posteriors: (N, K). out_of_sample: no task's own votes were used for its posteriors.
-    contribution: (N,), higher = its label is trusted more (Kim's alpha, kept-by-co-teaching, ...).
+    contribution: (N,), higher = its label is trusted more (Kim's alpha, kept-by-co-teaching, ...);
+    NaN where the selector was never trained on the task: nothing is known of its label.
     members: (T, M, N, K) probabilities of each pass and each network, where there are several.
     record: what was chosen and measured (noise rate, epochs, temperature, seconds, ...).
     """
@@ -121,6 +117,7 @@ class RunArguments(TypedDict, total=False):
     progress: Progress
     checkpoint: Path | None
     warm_start: Path | None
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +128,7 @@ class Run:
     checkpoint: folder where training leaves its state after some epochs; a recipe that is started
     again with the same data, options and folder continues there. It belongs to one round.
     warm_start: the checkpoint folder of an earlier round, whose weights training starts from.
+    method: the selector with its options in words; a checkpoint of another is not continued.
     """
 
     seed: int
@@ -138,6 +136,7 @@ class Run:
     progress: Progress = silent
     checkpoint: Path | None = None
     warm_start: Path | None = None
+    method: str = ""
 
     def stage(self, name: str, *, seed_offset: int = 0) -> "Run":
         """Return the run of one part of a recipe: its own seed and its own folders."""
@@ -147,6 +146,7 @@ class Run:
             self.progress,
             self.checkpoint and self.checkpoint / name,
             self.warm_start and self.warm_start / name,
+            self.method,
         )
 
     def arguments(self) -> RunArguments:
@@ -157,6 +157,7 @@ class Run:
             "progress": self.progress,
             "checkpoint": self.checkpoint,
             "warm_start": self.warm_start,
+            "method": self.method,
         }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack, get_args, get_type_hints
 
-from relabel.catalogue import check_options
+from relabel.catalogue import check_selector
 from relabel.errors import ConfigurationError
 from relabel.learning.recipes.automatic import auto
 from relabel.learning.recipes.combined import cross_fit, ensemble
@@ -59,8 +59,11 @@ def select(
         ConfigurationError: unknown selector or option, or data that the selector cannot use.
         NotReadyError: too few labelled tasks.
     """
-    check_options("Selector", name, options, options_of(name))
+    if name not in SELECTORS:
+        raise ConfigurationError(f"Unknown selector '{name}'; known: {', '.join(SELECTORS)}.")
+    check_selector(name, options)
     start = time.monotonic()
+    run["method"] = f"{name} {sorted(options.items())}"
     selection = SELECTORS[name](data, **options, **run)
     seconds = round(time.monotonic() - start, 3)
     return replace(selection, record={"selector": name, **selection.record, "seconds": seconds})

@@ -20,6 +20,7 @@ from relabel.learning.checkpoints import (
     read_state,
     weights_in,
 )
+from relabel.learning.folds import together
 from relabel.learning.loop import Objective, Schedule, constant, fit
 from relabel.learning.networks import Peers, side_by_side
 from relabel.learning.patience import EarlyStopped
@@ -141,7 +142,7 @@ class Training:
             ),
             epochs=epochs,
             schedule=constant if warm else schedule or half_cosine,
-            checkpoint=self._checkpoint(stage, epochs),
+            checkpoint=self._checkpoint(stage, watched, epochs, rate),
             autocast=torch.bfloat16 if self.mixed_precision else None,
             progress=self.run.progress,
             stage=stage,
@@ -178,8 +179,11 @@ class Training:
         if not self.patience:
             return torch.from_numpy(labelled), torch.empty(0, dtype=torch.int64)
         order = np.random.default_rng([self.run.seed, 1]).permutation(labelled)
-        held = max(1, round(HELD_OUT * len(order)))
-        return torch.from_numpy(np.sort(order[held:])), torch.from_numpy(np.sort(order[:held]))
+        size = max(1, round(HELD_OUT * len(order)))
+        unit = together(order, self.data.groups, size)
+        # A near-duplicate of a watched task would tell the network its label.
+        held = np.isin(unit, unit[:size])
+        return torch.from_numpy(np.sort(order[~held])), torch.from_numpy(np.sort(order[held]))
 
     def _batches(self) -> Batches:
         rows = self.rows
@@ -211,11 +215,25 @@ class Training:
         state = read_state(self.run.warm_start / f"{stage}.pt")
         return state is not None and load_matching(peers, weights_in(state))
 
-    def _checkpoint(self, stage: str, epochs: int) -> Checkpoint | None:
+    def _checkpoint(
+        self, stage: str, objective: Objective, epochs: int, rate: float
+    ) -> Checkpoint | None:
         if self.run.checkpoint is None:
             return None
         settings = replace(self, data=None, inputs=None, run=None, architecture=None)  # type: ignore[arg-type]
-        key = fingerprint(self.inputs, self.data.counts, str(settings), self.run.seed, epochs)
+        key = fingerprint(
+            self.inputs,
+            self.data.counts,
+            self.data.labels,
+            self.data.settled,
+            self.rows,
+            str(settings),
+            str(objective),  # its layers
+            self.run.method,
+            self.run.seed,
+            epochs,
+            rate,
+        )
         return Checkpoint(self.run.checkpoint / f"{stage}.pt", key)
 
 

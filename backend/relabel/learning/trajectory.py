@@ -15,6 +15,9 @@ class LossTrajectory(Weighting):
     alpha itself, which divides the learning rate by N; N * alpha keeps 1 as the ordinary weight.
     Losses are those of the training pass, which saves a second pass over all tasks.
 
+    A row whose loss is not known yet, since no batch has held it, neither gains nor loses; rows
+    that are never trained on have no contribution at all.
+
     A label that people settled is certain: its loss counts as 0 in alpha, however hard the network
     finds it. Otherwise the corrections that teach most would weigh least.
 
@@ -46,7 +49,7 @@ class LossTrajectory(Weighting):
         alpha = torch.zeros(tasks, dtype=torch.float64)
         alpha[rows] = 1 / len(rows)
         self.register_buffer("alpha", alpha)
-        self.register_buffer("losses", torch.zeros(tasks, dtype=torch.float64))
+        self.register_buffer("losses", torch.full((tasks,), torch.nan, dtype=torch.float64))
         self.register_buffer("rows", rows)
         certain = torch.zeros(tasks, dtype=torch.bool) if settled is None else settled
         self.register_buffer("settled", certain)
@@ -60,11 +63,16 @@ class LossTrajectory(Weighting):
     def after_epoch(self, epoch: int) -> None:
         """Move alpha towards the tasks of small loss."""
         del epoch
-        losses = self.losses[self.rows]
+        rows = self.rows[~self.losses[self.rows].isnan()]
+        losses = self.losses[rows]
         sigma = BANDWIDTHS[self.bandwidth](losses).clamp_min(1e-12)
-        doubts = losses.masked_fill(self.settled[self.rows], 0)
-        towards = torch.softmax(-doubts.square() / sigma, 0)
-        self.alpha[self.rows] = (1 - self.delta) * self.alpha[self.rows] + self.delta * towards
+        doubts = losses.masked_fill(self.settled[rows], 0)
+        towards = torch.softmax(-doubts.square() / sigma, 0) * self.alpha[rows].sum()
+        self.alpha[rows] = (1 - self.delta) * self.alpha[rows] + self.delta * towards
+
+    def contribution(self) -> Tensor:
+        """Return alpha (N,), NaN where no batch has held the row."""
+        return self.alpha.masked_fill(self.losses.isnan(), torch.nan)
 
 
 def mean_difference(losses: Tensor) -> Tensor:

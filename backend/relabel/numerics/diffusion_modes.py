@@ -42,9 +42,9 @@ def by_diffusion(
         delta: Length of a step, in (0, 1].
         reach: Mode "delta": removed mass is followed so many hops from the pick; all of it when
             `reach` >= `steps`. By default the 1.3 % of a lazy walk that goes further is left out.
-        contribution: (N,) alpha of robust training, low = probably mislabelled. When given, only
-            the `candidate_factor` * n rows of `order` with the lowest may be picked (Kim 2022,
-            3.2).
+        contribution: (N,) alpha of robust training, low = probably mislabelled, NaN = never
+            trained on. When given, only the `candidate_factor` * n rows of `order` with the lowest
+            may be picked (Kim 2022, 3.2); of those without one as large a share, by their order.
         candidate_factor: See `contribution`.
 
     Returns:
@@ -64,11 +64,23 @@ def by_diffusion(
     if graph.shape != (len(score), len(score)):
         raise InvalidValuesError(f"graph has shape {graph.shape} for {len(score)} scores.")
     if contribution is not None:
-        kept = np.argsort(contribution[order], kind="stable")[: candidate_factor * n]
-        order = order[np.sort(kept)]
+        order = order[_candidates(contribution[order], candidate_factor * n)]
     field = (score - min(0.0, float(score.min(initial=0)))).astype(np.float32)
     options = {"delta": delta, "steps": steps, "strength": strength, "reach": reach}
     return MODES[mode](field, order, n, transition(graph), **options)
+
+
+def _candidates(contribution: FloatArray, n: int) -> IntArray:
+    """Return n places, increasing: of contributions (m,) the lowest, of absent ones the first.
+
+    Nothing is known of an absent one, so neither kind may crowd out the other: both keep the same
+    share.
+    """
+    absent = np.flatnonzero(np.isnan(contribution))
+    known = np.argsort(contribution, kind="stable")[: len(contribution) - len(absent)]
+    share = min(1.0, n / max(len(contribution), 1))
+    of_absent = round(share * len(absent))
+    return np.sort(np.concatenate([known[: n - of_absent], absent[:of_absent]]))
 
 
 def _literal(

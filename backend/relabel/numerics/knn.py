@@ -24,6 +24,10 @@ PCA_DIMENSIONS = 96
 WIDTHS = ((1 / 64, 4), (1 / 32, 6), (1 / 16, 8), (1 / 8, 10), (1 / 4, 12), (1 / 2, 20), (1.0, 32))
 """Tried in turn: share of the cells visited, and candidates compared in full per neighbour."""
 
+NEAR_DUPLICATE = 0.02
+"""Squared distance of two unit vectors up to which their images show the same thing: a cosine of
+0.99."""
+
 Index = Any
 
 
@@ -226,7 +230,9 @@ def with_short_indices(graph: sp.csr_array) -> sp.csr_array:
     return sp.csr_array((graph.data, indices, pointers), shape=graph.shape)
 
 
-def near_duplicates(neighbours: Neighbours, *, squared_distance: float = 1e-3) -> IntArray:
+def near_duplicates(
+    neighbours: Neighbours, *, squared_distance: float = NEAR_DUPLICATE
+) -> IntArray:
     """Return (N,) the group of each task: tasks linked by near-duplicate neighbours share one.
 
     Args:

@@ -31,6 +31,23 @@ def top_classes(counts: IntArray) -> BoolArray:
     return np.asarray(counts == counts.max(1, keepdims=True))
 
 
+def leading_or_first(counts: IntArray, shown: IntArray | None) -> IntArray:
+    """Return (N,) the class with most votes, of several the shown one; -1 = no votes at all.
+
+    Where none of several is shown it is the first: whatever needs one class for every task with
+    votes (dealing them to folds, drawing them into batches, taking turns) takes this one.
+
+    Args:
+        counts: (N, K) votes.
+        shown: (N,) the label that the consensus shows, -1 = none.
+    """
+    labels = counts.argmax(1)
+    if shown is not None:
+        kept = top_classes(counts)[np.arange(len(labels)), shown] & (shown >= 0)
+        labels = np.where(kept, shown, labels)
+    return np.where(counts.any(1), labels, -1).astype(np.int64)
+
+
 def labels_so_far(
     counts: IntArray, votes_on: Callable[[BoolArray], Iterable[tuple[int, int]]]
 ) -> IntArray:

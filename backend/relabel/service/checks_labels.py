@@ -68,9 +68,10 @@ def check_books(context: Context, project: Project) -> Finding:
 def _without_effect(policy: Policy) -> dict[str, str]:
     """Return the keys that do nothing beside what the others say, each with the reason."""
     options = SELECTOR_OPTIONS[policy.selector]
-    reads_images = any(name in options for name in ("network", "of", "candidates"))
+    has_network = any(name in options for name in ("network", "of", "candidates"))
     reasons = {
-        "image_size": "" if reads_images else f"selector {policy.selector!r} reads no pixels",
+        "warm_start": "" if has_network else f"selector {policy.selector!r} trains no network",
+        "image_size": "" if has_network else f"selector {policy.selector!r} reads no pixels",
         "encoder_weights": "encoder 'tiny' has none" if policy.encoder == "tiny" else "",
     }
     return {key: reason for key, reason in reasons.items() if reason}

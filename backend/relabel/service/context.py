@@ -13,6 +13,8 @@ from relabel.catalogue import (
     ENCODER_NAMES,
     SELECTOR_OPTIONS,
     check_options,
+    check_score,
+    check_selector,
     meant,
     shown,
 )
@@ -112,7 +114,8 @@ def _check_names(policy: Policy) -> None:
                 f"{meant(name, known)}"
             )
     selector, diversity = policy.selector, policy.diversity
-    check_options("Selector", selector, policy.selector_options, SELECTOR_OPTIONS[selector])
+    check_selector(selector, policy.selector_options)
+    check_score(policy.score, selector, policy.selector_options)
     check_options("Diversity", diversity, policy.diversity_options, DIVERSITY_OPTIONS[diversity])
 
 

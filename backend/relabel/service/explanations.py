@@ -5,16 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from relabel.numerics.knn import build_index, find_neighbours
+from relabel.numerics.knn import Neighbours
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import Float32Array, IntArray
 
 SHOWN = 5
 """Neighbours kept per task: as many as fit beside it on one line."""
-
-NEAR_DUPLICATE = 0.02
-"""Squared distance of two unit vectors below which their images show the same thing: a cosine
-above 0.99."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +49,10 @@ class Nearest:
         )
 
 
-def find_nearest(
-    task_ids: IntArray, vectors: Float32Array, rng: np.random.Generator, *, k: int = SHOWN
-) -> Nearest:
-    """Return the k nearest other tasks of every task.
-
-    Args:
-        task_ids: (N,) increasing.
-        vectors: (N, D) float32, L2-normalised embeddings.
-        rng: Draws the tasks on which the search of large projects is measured.
-        k: Neighbours per task; fewer where there are not so many others.
-    """
-    found = find_neighbours(build_index(vectors, rng), vectors, k, rng)
-    return Nearest(task_ids, task_ids[found.rows], found.squared_distances)
+def nearest_of(task_ids: IntArray, neighbours: Neighbours) -> Nearest:
+    """Return the nearest few of the neighbours (N, k) found among tasks (N,), ids increasing."""
+    return Nearest(
+        task_ids,
+        task_ids[neighbours.rows[:, :SHOWN]],
+        neighbours.squared_distances[:, :SHOWN],
+    )

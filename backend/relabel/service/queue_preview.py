@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relabel.numerics.knn import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
-from relabel.service.explanations import NEAR_DUPLICATE, Nearest
+from relabel.service.explanations import Nearest
 from relabel.service.scores import LAST, RoundResult
 from relabel.service.state import ProjectState
 from relabel.types import FloatArray, IntArray, State, match_rows
@@ -199,7 +200,7 @@ def _neighbours(
                 task_id=other,
                 label=_name(state.schema.classes, label),
                 similarity=1 - distance / 2,
-                near_duplicate=distance < NEAR_DUPLICATE,
+                near_duplicate=distance <= NEAR_DUPLICATE,
                 agrees=label in (given, -1),
             )
         )

@@ -1,9 +1,11 @@
 """A round, from the claim to the published queue."""
 
 import logging
+import shutil
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -38,6 +40,10 @@ from relabel.storage.rounds import (
 from relabel.storage.tasks import set_audit, set_problems
 
 log = logging.getLogger("relabel.round")
+
+UNFINISHED, WEIGHTS = "training", "weights"
+"""Folders of a project: what an interrupted training has come to, and what the last one ended
+with."""
 
 EXPECTED_IDENTICAL = 0.01
 """Share of tasks that may be copies of others, saved anew, without being worth a warning."""
@@ -106,6 +112,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
     usable = np.flatnonzero([bool(digest) for digest in digests])
     # Before thousands of images are described in vain.
     check_enough(state, usable, missing, partial(missing_source, context, project, state.policy))
+    folder = context.folder(project.id)
     trained = train_round(
         state,
         digests,
@@ -114,13 +121,14 @@ def _run(context: Context, project: Project, current: Round) -> None:
         cache=settings.data_dir / "embeddings",
         device=settings.device,
         progress=progress,
+        checkpoint=folder / UNFINISHED,
+        warm_start=folder / WEIGHTS if state.policy.warm_start else None,
     )
     cache.close()
     shown = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
     problems = missing | trained.problems | shown
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
-    folder = context.folder(project.id)
     _tell_identical(project, trained.identical, len(state.tasks))
     artifact = trained.result.save(folder, f"round-{current.number}")
     trained.nearest.save(folder, current.number)
@@ -135,6 +143,15 @@ def _run(context: Context, project: Project, current: Round) -> None:
         "seconds": round(time.monotonic() - started, 2),
     }
     publish(context, current, trained.result, record, progress)
+    _keep_weights(folder, wanted=state.policy.warm_start)
+
+
+def _keep_weights(folder: Path, *, wanted: bool) -> None:
+    """Clear the training away once its round is published, or leave it to the next round."""
+    shutil.rmtree(folder / WEIGHTS, ignore_errors=True)
+    if wanted and (folder / UNFINISHED).exists():
+        (folder / UNFINISHED).replace(folder / WEIGHTS)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
 def _tell_identical(project: Project, groups: Sequence[tuple[int, ...]], tasks_in_all: int) -> None:

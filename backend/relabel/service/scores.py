@@ -6,17 +6,21 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from relabel.catalogue import OF_MEMBERS
 from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
-from relabel.policy import Policy
 from relabel.service.state import ProjectState
 from relabel.storage.artifacts import load_arrays, save_arrays
-from relabel.types import Consensus, FloatArray, IntArray, Posteriors, match_rows
+from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
 
 LAST = 1.0
 """Score of a task that the round could not judge: served after all others."""
+
+
+WITHOUT_VOTES = (*OF_MEMBERS, "random")
+"""Scores that votes do not change and posteriors do not give: a task keeps the round's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class RoundResult:
 
     posteriors: of its tasks; counts: (N, K) votes it was trained on; labels: (N,) what those
     showed, -1 = none; priority: (N,) higher = relabel sooner, diversity included; quality: the map
-    from priority to prediction score; classes: (K,) names of the columns.
+    from priority to prediction score; classes: (K,) names of the columns; score: name of the score;
+    scores: (N,) of it.
     """
 
     posteriors: Posteriors
@@ -34,6 +39,8 @@ class RoundResult:
     priority: FloatArray
     quality: QualityMap
     classes: tuple[str, ...]
+    score: str
+    scores: FloatArray
 
     def save(self, folder: Path, name: str) -> str:
         """Write the result; return the name of the file."""
@@ -48,6 +55,8 @@ class RoundResult:
             knots=self.quality.knots,
             quality_seed=np.int64(self.quality.seed),
             classes=np.array(self.classes, dtype=np.str_),
+            score=np.array(self.score, dtype=np.str_),
+            scores=self.scores,
         )
 
     def arranged(self, classes: tuple[str, ...]) -> "RoundResult | None":
@@ -92,6 +101,9 @@ class RoundResult:
             arrays["priority"].astype(np.float64),
             QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
             tuple(arrays["classes"].astype(np.str_).tolist()),
+            # Nor the score; the policy's was used and is used.
+            str(arrays["score"]) if "score" in arrays else "",
+            arrays["scores"].astype(np.float64) if "scores" in arrays else np.zeros(len(counts)),
         )
 
 
@@ -119,20 +131,25 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
     priority = np.zeros(len(rows))
     priority[judged] = result.priority[seen]
     if changed.any():
-        priority[changed] = priority_of(
-            state.policy,
+        priority[changed] = prioritise(
+            _scores_of(state, result, changed, rows[changed]),
             counts[changed],
-            result.posteriors.probs[rows[changed]].astype(np.float64),
             state.initial[changed],
-            consensus.at(changed),
+            consensus.states[changed],
         )
     scores[judged] = result.quality.score(priority[judged])
     return scores, np.flatnonzero(changed)
 
 
-def priority_of(
-    policy: Policy, counts: IntArray, probs: FloatArray, initial: IntArray, consensus: Consensus
+def _scores_of(
+    state: ProjectState, result: RoundResult, changed: BoolArray, rows: IntArray
 ) -> FloatArray:
-    """Return (n,) relabelling priorities under the policy's score, higher = sooner."""
-    score = SCORES[policy.score](counts, probs, labels=consensus.labels)
-    return prioritise(score, counts, initial, consensus.states)
+    """Return (n,) scores of changed tasks, which stand in these rows of the round."""
+    name = result.score or state.policy.score
+    if name in WITHOUT_VOTES:
+        return result.scores[rows]
+    return SCORES[name](
+        state.counts.votes[changed],
+        result.posteriors.probs[rows].astype(np.float64),
+        labels=state.consensus.labels[changed],
+    )

@@ -8,17 +8,18 @@ import numpy as np
 from PIL import Image
 
 from relabel.learning.embed import embed
-from relabel.learning.selection import ImageArray, Selection, TrainingData
+from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
+from relabel.learning.selection import ImageArray, TrainingData
 from relabel.learning.selectors import select
-from relabel.numerics.ranking import QualityMap, reorder, select_batch
-from relabel.numerics.spreading import diversity_inputs
+from relabel.numerics.ranking import QualityMap
+from relabel.numerics.spreading import Surroundings
 from relabel.pictures import as_rgb
 from relabel.policy import Policy
 from relabel.service.enough import check_enough
-from relabel.service.explanations import Nearest, find_nearest
-from relabel.service.scores import RoundResult, priority_of
+from relabel.service.explanations import Nearest, nearest_of
+from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState
-from relabel.types import BoolArray, FloatArray, IntArray, Progress
+from relabel.types import BoolArray, IntArray, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def train_round(
     cache: Path,
     device: str,
     progress: Progress,
+    checkpoint: Path | None = None,
+    warm_start: Path | None = None,
 ) -> Trained:
     """Embed, fit the selector, score and rank.
 
@@ -56,6 +59,8 @@ def train_round(
         cache: folder of the embeddings.
         device: torch device.
         progress: called with stage, done and total.
+        checkpoint: folder in which an interrupted training is continued.
+        warm_start: folder of the training of an earlier round that this one starts from.
 
     Raises:
         NotReadyError: fewer than two classes have labels; says why.
@@ -82,13 +87,16 @@ def train_round(
     problems = {int(task_ids[present[i]]): reason for i, reason in embedded.failed.items()}
     counts = state.counts.votes[rows]
     check_enough(state, rows, {**left_out, **problems})
+    surroundings = Surroundings(embedded.vectors[good], policy.seed)
+    votes = Votes(counts, state.initial[rows], state.consensus.at(rows))
     data = TrainingData(
         task_ids=task_ids[rows],
         counts=counts,
-        vectors=embedded.vectors[good],
+        vectors=surroundings.vectors,
         images=_pixels([used[i] for i in np.flatnonzero(good)], load, policy.image_size),
         given=state.given[rows],
-        shown=state.consensus.labels[rows],
+        shown=votes.consensus.labels,
+        groups=surroundings.groups,
     )
     selection = select(
         policy.selector,
@@ -97,35 +105,41 @@ def train_round(
         seed=policy.seed,
         device=device,
         progress=progress,
+        checkpoint=checkpoint,
+        warm_start=warm_start,
     )
-    probs = selection.posteriors.probs
-    priority = priority_of(
-        policy,
-        counts,
-        probs.astype(np.float64),
-        state.initial[rows],
-        state.consensus.at(rows),
+    scores = score_tasks(policy.score, votes, selection, seed=policy.seed)
+    order = order_tasks(
+        scores,
+        votes,
+        Spread(policy.diversity, _front_size(policy), policy.diversity_options),
+        pool=state.waiting()[rows],
+        surroundings=surroundings,
+        contribution=selection.contribution,
+        seed=policy.seed,
     )
-    head = _head(policy, priority, state.waiting()[rows], data, selection)
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
-    priority = reorder(priority, interleave(head, audit, policy.audit_share))
-    rng = np.random.default_rng([policy.seed, 1])
+    priority = order.priorities(interleave(order.front, audit, policy.audit_share))
     result = RoundResult(
         selection.posteriors,
         counts,
-        state.consensus.labels[rows],
+        votes.consensus.labels,
         priority,
-        QualityMap.fit(priority, rng),
+        QualityMap.fit(priority, np.random.default_rng([policy.seed, 1])),
         state.schema.classes,
+        policy.score,
+        scores,
     )
     return Trained(
         result=result,
-        record={**selection.record, "identical_vectors": sum(map(len, identical))},
+        record=selection.record
+        | {
+            "identical_vectors": sum(map(len, identical)),
+            "near_duplicates": surroundings.duplicates,
+        },
         problems=problems,
         audit=tuple(data.task_ids[audit].tolist()),
-        nearest=find_nearest(
-            data.task_ids, embedded.vectors[good], np.random.default_rng([policy.seed, 5])
-        ),
+        nearest=nearest_of(data.task_ids, surroundings.neighbours),
         identical=identical,
     )
 
@@ -137,7 +151,7 @@ def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) ->
     true of all of them.
     """
     policy = state.policy
-    wanted = round(policy.audit_share * _head_size(policy))
+    wanted = round(policy.audit_share * _front_size(policy))
     tasks = list(state.tasks.values())
     untouched: BoolArray = (state.waiting() & ~state.touched())[rows]
     drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
@@ -148,47 +162,22 @@ def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) ->
     return drawn_rows
 
 
-def interleave(head: IntArray, audit: IntArray, share: float) -> IntArray:
-    """Put the audited rows between the others, evenly, so that they make up `share` of the head."""
+def interleave(front: IntArray, audit: IntArray, share: float) -> IntArray:
+    """Put the audited rows between the others, evenly, so that they make up `share` of the first.
+
+    front: rows, the one to ask first at the front.
+    """
     if not share or not len(audit):
-        return head
-    rest = head[~np.isin(head, audit)]
+        return front
+    rest = front[~np.isin(front, audit)]
     places = ((np.arange(len(audit)) + 0.5) / share).astype(np.int64) - np.arange(len(audit))
     mixed: IntArray = np.insert(rest, places.clip(max=len(rest)), audit)
     return mixed
 
 
-def _head_size(policy: Policy) -> int:
+def _front_size(policy: Policy) -> int:
     """Tasks that are likely to be served before the next round."""
     return policy.window + policy.retrain_after
-
-
-def _head(
-    policy: Policy,
-    priority: FloatArray,
-    eligible: BoolArray,
-    data: TrainingData,
-    selection: Selection,
-) -> IntArray:
-    """Return the rows of the head of the ranking, spread over the data as the policy says."""
-    assert data.vectors is not None  # noqa: S101  set by the only caller
-    inputs = diversity_inputs(
-        policy.diversity,
-        vectors=data.vectors,
-        labels=data.labels,
-        pool=eligible,
-        contribution=selection.contribution,
-        rng=np.random.default_rng([policy.seed, 4]),
-    )
-    return select_batch(
-        priority,
-        _head_size(policy),
-        diversity=policy.diversity,
-        eligible=eligible,
-        rng=np.random.default_rng([policy.seed, 2]),
-        **inputs,
-        **policy.diversity_options,
-    )
 
 
 def _pixels(

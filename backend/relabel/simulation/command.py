@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
+from relabel.numerics.spreading import Surroundings
 from relabel.settings import Settings
 from relabel.simulation.annotators import parse_panel
 from relabel.simulation.books import by_class, with_first_labels, without_first_labels
@@ -21,7 +21,7 @@ from relabel.simulation.experiment import Run, Setting, first_labels, run_experi
 from relabel.simulation.noise_models import check_noise, make_noise
 from relabel.simulation.preset_parts import Job
 from relabel.simulation.presets import check_preset, run_preset
-from relabel.simulation.rankings import Method, scores_of, selector_of
+from relabel.simulation.rankings import Method, scores_of, selector_of, votes_of
 from relabel.simulation.report import (
     public_options,
     table_of,
@@ -200,8 +200,11 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     data = setting.data
     initial = first_labels(setting, 0)
     counts = initial_counts(initial, len(data.classes))
-    selection = selector_of(method.selector, data, seed_of(0, "model"), setting.device)(counts)
-    score = scores_of(method.score, counts, initial, selection, np.random.default_rng(0))
+    seed = seed_of(0, "model")
+    surroundings = Surroundings(data.features, seed)
+    select = selector_of(method.selector, data, surroundings, seed, setting.device, initial)
+    selection = select(counts, initial)
+    score = scores_of(method.score, votes_of(counts, initial), selection, seed=0)
     limit = Settings.from_env().max_image_pixels
     try:
         drawn = write_ranking(out, data, counts, selection, score, max_pixels=limit)

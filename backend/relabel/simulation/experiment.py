@@ -12,6 +12,7 @@ import numpy as np
 
 from relabel.errors import InvalidValuesError, RelabelError
 from relabel.numerics.scoring import SCORES
+from relabel.numerics.spreading import Surroundings
 from relabel.simulation.annotators import Annotators, PanelSpec, make_annotators
 from relabel.simulation.campaign import (
     Closing,
@@ -35,7 +36,6 @@ from relabel.simulation.rankings import (
     two_phase_order,
 )
 from relabel.simulation.seeds import generator, seed_of
-from relabel.simulation.spreading import Spread, spread_over
 from relabel.simulation.store import Figures, Kept, Store, store_of
 from relabel.simulation.votelog import VoteLog, replay
 from relabel.types import FloatArray, IntArray, Progress, silent
@@ -97,7 +97,7 @@ class _Stage:
     initial: IntArray
     counts: IntArray
     annotators: Annotators
-    spread: Spread
+    surroundings: Surroundings
     store: Store | None
 
 
@@ -196,12 +196,14 @@ def run_seed(
         initial=initial,
         counts=initial_counts(initial, len(data.classes)),
         annotators=make_annotators(data.distributions, setting.panel, seed_of(seed, "annotators")),
-        spread=spread_over(data, seed_of(seed, "model")),
+        surroundings=Surroundings(data.features, seed_of(seed, "model")),
         store=None if folder is None else _store(folder, setting, initial, seed),
     )
     yield from _baselines(stage)
     for selector in dict.fromkeys(method.selector for method in methods):
-        select = selector_of(selector, data, seed_of(seed, "model"), setting.device)
+        select = selector_of(
+            selector, data, stage.surroundings, seed_of(seed, "model"), setting.device, initial
+        )
         for method in methods:
             if method.selector == selector:
                 yield _model_run(stage, method, select)
@@ -238,6 +240,7 @@ def _model_run(stage: _Stage, method: Method, select: Select) -> Run:
                 method.score,
                 select,
                 setting.data,
+                stage.surroundings,
                 stage.counts,
                 seed=seed_of(stage.seed, "model"),
                 device=setting.device,
@@ -245,10 +248,10 @@ def _model_run(stage: _Stage, method: Method, select: Select) -> Run:
         return model_order(
             method,
             select,
+            stage.surroundings,
             seed=seed_of(stage.seed, "ties"),
             learn_from=None if setting.retrain_every else stage.counts,
             batch=rules.update_every,
-            spread=stage.spread,
             on_scores=kept.save_scores,
         )
 

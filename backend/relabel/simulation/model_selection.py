@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
+from relabel.numerics.spreading import Surroundings
 from relabel.simulation.annotators import Crowd
 from relabel.simulation.campaign import Rules, initial_counts, run_campaign
 from relabel.simulation.curves import visits_of
@@ -93,9 +94,14 @@ def _closest_behind(features: Float32Array, noisy: IntArray, bar: float) -> IntA
 def clean(data: Dataset, labels: IntArray, share: float, seed: int) -> IntArray:
     """Return the labels after relabelling the `share` of samples with the highest CE."""
     counts = initial_counts(labels, len(data.classes))
-    select = selector_of(SELECTOR, data, seed_of(seed, "model"))
+    surroundings = Surroundings(data.features, seed_of(seed, "model"))
+    select = selector_of(SELECTOR, data, surroundings, seed_of(seed, "model"), given=labels)
     order = model_order(
-        Method(SELECTOR, "ce"), select, seed=seed_of(seed, "ties"), learn_from=counts
+        Method(SELECTOR, "ce"),
+        select,
+        surroundings,
+        seed=seed_of(seed, "ties"),
+        learn_from=counts,
     )
     rules = Rules(3 * len(data))
     people = Crowd(data.distributions, seed_of(seed, "annotators"))

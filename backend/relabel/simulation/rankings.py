@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relabel.catalogue import meant
+from relabel.catalogue import check_score, meant
 from relabel.errors import ConfigurationError
+from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
 from relabel.learning.selection import Run, Selection, TrainingData
 from relabel.learning.selectors import SELECTORS, select
 from relabel.learning.two_phase import QUERIES, TwoPhase, kept_by_either
 from relabel.numerics.consensus.majority import majority
-from relabel.numerics.ranking import DIVERSITY, prioritise, reorder, select_batch
+from relabel.numerics.labels import leading
+from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
+from relabel.numerics.spreading import Surroundings
 from relabel.simulation.campaign import Prioritise, Queue
 from relabel.simulation.dataset import Dataset
 from relabel.simulation.peers import PEERS
 from relabel.simulation.queues import OrderedQueue
-from relabel.simulation.spreading import Spread
-from relabel.types import BoolArray, FloatArray, IntArray, Posteriors
+from relabel.types import BoolArray, Consensus, FloatArray, IntArray, Posteriors
 
 TRUTH = "truth"
 """The selector whose posteriors are the true distributions: what a perfect model could do."""
@@ -55,29 +57,40 @@ class Method:
                     f"{name}={value!r} is unknown; known: {', '.join(allowed)}."
                     f"{meant(value, allowed)}"
                 )
+        check_score(self.score, self.selector, {})
 
     def __str__(self) -> str:
         parts = [self.selector, self.score]
         return " ".join(parts if self.diversity == "none" else [*parts, self.diversity])
 
 
-Select = Callable[[IntArray], Selection]
-"""select(counts (N, K)) -> what the selector learns from them."""
+Select = Callable[[IntArray, IntArray], Selection]
+"""select(counts (N, K), shown labels (N,)) -> what the selector learns from them."""
 
 
-def selector_of(name: str, data: Dataset, seed: int, device: str = "cpu") -> Select:
-    """Return the named selector on the data set; its last results are remembered."""
+def selector_of(
+    name: str,
+    data: Dataset,
+    surroundings: Surroundings,
+    seed: int,
+    device: str = "cpu",
+    given: IntArray | None = None,
+) -> Select:
+    """Return the named selector on the data set; its last results are remembered.
+
+    given: (N,) the labels that the campaign begins with; `auto` measures with them.
+    """
     ids = np.arange(len(data), dtype=np.int64)
     if name == TRUTH:
         known = Posteriors(ids, data.distributions.astype(np.float32))
-        return lambda _: Selection(known, out_of_sample=True)
+        return lambda *_: Selection(known, out_of_sample=True)
     remembered: OrderedDict[bytes, Selection] = OrderedDict()
     recipe = "co_teaching_vog" if name == TWO_PHASE else name
 
-    def selected(counts: IntArray) -> Selection:
-        key = counts.tobytes()
+    def selected(counts: IntArray, shown: IntArray) -> Selection:
+        key = counts.tobytes() + shown.tobytes()
         if key not in remembered:
-            training = training_data(data, counts)
+            training = training_data(data, counts, surroundings, given, shown)
             remembered[key] = select(recipe, training, {}, seed=seed, device=device)
             while len(remembered) > KEPT:
                 remembered.popitem(last=False)
@@ -86,40 +99,51 @@ def selector_of(name: str, data: Dataset, seed: int, device: str = "cpu") -> Sel
     return selected
 
 
-def training_data(data: Dataset, counts: IntArray) -> TrainingData:
+def training_data(
+    data: Dataset,
+    counts: IntArray,
+    surroundings: Surroundings,
+    given: IntArray | None = None,
+    shown: IntArray | None = None,
+) -> TrainingData:
     """Return the data set with these (N, K) votes, as selectors take it."""
     images = data.images
     if images is not None and images.ndim == 3:
         images = images[..., None]
-    return TrainingData(np.arange(len(data), dtype=np.int64), counts, data.features, images)
+    return TrainingData(
+        np.arange(len(data), dtype=np.int64),
+        counts,
+        data.features,
+        images,
+        given=given,
+        shown=shown,
+        groups=None if data.features is None else surroundings.groups,
+    )
 
 
-def scores_of(
-    name: str,
-    counts: IntArray,
-    labels: IntArray,
-    selection: Selection,
-    rng: np.random.Generator,
-) -> FloatArray:
+def scores_of(name: str, votes: Votes, selection: Selection, *, seed: int) -> FloatArray:
     """Return (N,) scores, higher = relabel sooner, of a production score or of a peer."""
-    probs = selection.posteriors.probs
     if name in PEERS:
-        return PEERS[name](counts, probs, labels)
-    if name == "random":
-        return SCORES[name](counts, probs, labels=labels, rng=rng)
-    if name == "bald" and selection.members is not None:
-        return SCORES[name](counts, selection.members, labels=labels)
-    return SCORES[name](counts, probs, labels=labels)
+        return PEERS[name](votes.counts, selection.posteriors.probs, votes.consensus.labels)
+    return score_tasks(name, votes, selection, seed=seed)
+
+
+def votes_of(counts: IntArray, labels: IntArray) -> Votes:
+    """Return (N, K) votes and the (N,) labels that they show, as a round takes them.
+
+    A visit is always finished before the next ranking, so no task counts as begun.
+    """
+    return Votes(counts, counts.sum(1), Consensus(labels, majority(counts).states))
 
 
 def model_order(
     method: Method,
     select: Select,
+    surroundings: Surroundings,
     *,
     seed: int,
     learn_from: IntArray | None = None,
     batch: int | None = None,
-    spread: Spread | None = None,
     on_scores: Callable[[FloatArray], None] = lambda _: None,
 ) -> Prioritise:
     """Return the ranking by a model's score, as a round of a live project computes it.
@@ -127,30 +151,46 @@ def model_order(
     Args:
         method: which score and diversity.
         select: the selector.
+        surroundings: of the samples.
         seed: orders ties.
         learn_from: (N, K) counts that one model learns from and then ranks all batches; None =
             it is trained at each ranking on the votes so far.
         batch: how many tasks a diversity rule picks per ranking.
-        spread: inputs of the diversity rules; only "none" goes without.
         on_scores: told the (N,) scores of each ranking.
     """
 
     def rank(counts: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
-        selection = select(counts if learn_from is None else learn_from)
-        rng = np.random.default_rng([seed, int(counts.sum())])
-        score = scores_of(method.score, counts, labels, selection, rng)
-        on_scores(score)
-        diversity = method.diversity
-        options = spread(diversity, labels, pool, selection) if spread else {}
-        n = len(score) if diversity == "none" else (batch or BATCH)
-        chosen = select_batch(score, n, diversity=diversity, eligible=pool, rng=rng, **options)
-        return OrderedQueue(order_of(score, counts, pool, chosen))
+        if learn_from is None:
+            selection = select(counts, labels)
+        else:
+            selection = select(learn_from, leading(learn_from))
+        votes = votes_of(counts, labels)
+        scores = scores_of(method.score, votes, selection, seed=seed)
+        on_scores(scores)
+        order = order_tasks(
+            scores,
+            votes,
+            Spread(method.diversity, batch or BATCH),
+            pool=pool,
+            surroundings=surroundings,
+            contribution=selection.contribution,
+            seed=seed,
+        )
+        ranked = np.argsort(-order.priorities(), kind="stable")
+        return OrderedQueue(ranked[pool[ranked]])
 
     return rank
 
 
 def two_phase_order(
-    query: str, select: Select, data: Dataset, counts: IntArray, *, seed: int, device: str = "cpu"
+    query: str,
+    select: Select,
+    data: Dataset,
+    surroundings: Surroundings,
+    counts: IntArray,
+    *,
+    seed: int,
+    device: str = "cpu",
 ) -> Prioritise:
     """Return the ranking of Khanal's second phase; the tasks that phase one keeps are never asked.
 
@@ -158,23 +198,16 @@ def two_phase_order(
         query: one of `QUERIES`.
         select: phase one.
         data: the samples.
+        surroundings: of the samples.
         counts: (N, K) before the campaign, which phase one learns from.
         seed: of the networks that each round trains.
         device: that they are trained on.
     """
 
     def rank(now: IntArray, _: IntArray, pool: BoolArray) -> Queue:
-        clean = kept_by_either(select(counts))
-        strategy = TwoPhase(training_data(data, counts), clean, query, Run(seed, device))
+        clean = kept_by_either(select(counts, leading(counts)))
+        training = training_data(data, counts, surroundings)
+        strategy = TwoPhase(training, clean, query, Run(seed, device))
         return OrderedQueue(strategy.order(now, pool))
 
     return rank
-
-
-def order_of(score: FloatArray, counts: IntArray, pool: BoolArray, chosen: IntArray) -> IntArray:
-    """Return the rows of the pool, the `chosen` ones first and then the rest by score."""
-    # A visit is always finished before the next ranking, so no task counts as begun.
-    begun_from = counts.sum(1)
-    priority = prioritise(score, counts, begun_from, majority(counts).states)
-    order: IntArray = np.argsort(-reorder(priority, chosen), kind="stable")
-    return order[pool[order]]

@@ -6,14 +6,21 @@ import sys
 
 import numpy as np
 import pytest
-from relabel.catalogue import DIVERSITY_OPTIONS, ENCODER_NAMES, SELECTOR_OPTIONS, check_options
+from relabel.catalogue import (
+    COMPOSED,
+    DIVERSITY_OPTIONS,
+    ENCODER_NAMES,
+    SELECTOR_OPTIONS,
+    check_options,
+)
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders import ENCODERS
 from relabel.learning.selectors import SELECTORS, options_of
 from relabel.numerics.ranking import DIVERSITY
-from relabel.numerics.spreading import diversity_inputs
+from relabel.numerics.spreading import Surroundings, diversity_inputs
 from relabel.service.context import policy_of
 from relabel.settings import Settings
+from relabel.simulation.rankings import Method
 
 
 def test_names_are_those_that_learning_knows():
@@ -31,11 +38,10 @@ def test_options_are_those_of_the_recipe(name):
 def test_options_of_a_way_to_spread_are_what_the_data_does_not_give(name):
     given = diversity_inputs(
         name,
-        vectors=np.eye(12, dtype=np.float32),
+        surroundings=Surroundings(np.eye(12, dtype=np.float32), 0),
         labels=np.arange(12),
         pool=np.ones(12, dtype=bool),
         contribution=np.ones(12),
-        rng=np.random.default_rng(0),
     )
     parameters = inspect.signature(DIVERSITY[name]).parameters.values()
     keywords = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
@@ -70,6 +76,66 @@ def test_an_option_of_another_type_is_refused(value):
 )
 def test_wrong_options_in_extra_params_are_refused_before_any_round(params, message):
     with pytest.raises(ConfigurationError, match=message.replace("[", r"\[")):
+        policy_of(Settings(), params)
+
+
+PARTS = {"vanilla": {"passes": 5, "mc_dropout": True}}
+
+
+@pytest.mark.parametrize(
+    ("selector", "options"),
+    [
+        ("linear", {}),
+        ("simifeat", {}),
+        ("vanilla", {}),
+        ("o2u", {"passes": 5}),
+        ("auto", {}),
+        ("cross_fit", {}),
+        ("ensemble", {"of": ["linear"]}),
+    ],
+)
+def test_a_score_that_compares_networks_is_refused_where_there_is_one(selector, options):
+    params = {"score": "bald", "selector": selector, "selector_options": options}
+    with pytest.raises(ConfigurationError, match=f"'?score = \"bald\".*'?{selector}.*choose co_te"):
+        policy_of(Settings(), params)
+
+
+@pytest.mark.parametrize(
+    ("selector", "options"),
+    [
+        ("co_teaching", {}),
+        ("vanilla", PARTS["vanilla"]),
+        ("ensemble", {}),
+        ("cross_fit", {"of": "co_teaching"}),
+        ("cross_fit", {"options": PARTS}),
+        ("auto", {"candidates": ["co_teaching"], "fallback": "vanilla", "options": PARTS}),
+    ],
+)
+def test_a_score_that_compares_networks_is_taken_where_there_are_several(selector, options):
+    params = {"score": "bald", "selector": selector, "selector_options": options}
+    assert policy_of(Settings(), params).score == "bald"
+
+
+def test_a_simulation_refuses_the_same_pair():
+    with pytest.raises(ConfigurationError, match=r'score = "bald".*"linear"'):
+        Method("linear", "bald")
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"linear": {"fold": 3}}, "Selector 'linear' has no option 'fold'"),
+        ({"linear": {"folds": "x"}}, "Option 'folds' of selector 'linear' is 'x'"),
+        ({"liner": {}}, "names 'liner'.*Did you mean 'linear'"),
+        ({"auto": {}}, "names 'auto'"),
+        (["linear"], "Option 'options' of selector"),
+        ({"linear": 3}, "Option 'options' of selector"),
+    ],
+)
+def test_wrong_options_of_a_selector_inside_another_are_refused(name, parts, message):
+    params = {"selector": name, "selector_options": {"options": parts}}
+    with pytest.raises(ConfigurationError, match=message):
         policy_of(Settings(), params)
 
 

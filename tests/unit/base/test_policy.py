@@ -78,6 +78,7 @@ WRONG = [
     ("image_size", 1024, "less than or equal to 512"),
     ("selector", "liner", "choose one of auto, co_teaching"),
     ("selector_options", "none", "valid dictionary"),
+    ("warm_start", "tepid", "valid boolean"),
     ("score", "loss", "choose one of "),
     ("diversity", "much", "choose one of diffusion, k_centre, none, quotas"),
     ("diversity_options", [1], "valid dictionary"),

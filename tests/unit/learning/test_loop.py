@@ -99,6 +99,35 @@ def test_other_votes_do_not_continue_an_old_checkpoint(noisy_digits, tmp_path):
     np.testing.assert_array_equal(continued.posteriors.probs, afresh.posteriors.probs)
 
 
+@pytest.mark.parametrize(
+    "other", [{"network": "linear_head"}, {"smoothing": 0.1}, {"balanced": True}], ids=str
+)
+def test_another_network_or_option_does_not_continue_an_old_checkpoint(
+    noisy_digits, tmp_path, other
+):
+    data = noisy_digits(0, size=100).data
+    select("vanilla", data, {"epochs": 3}, seed=1, checkpoint=tmp_path)
+    options = {"epochs": 3, **other}
+    continued = select("vanilla", data, options, seed=1, checkpoint=tmp_path)
+    afresh = select("vanilla", data, options, seed=1)
+    np.testing.assert_array_equal(continued.posteriors.probs, afresh.posteriors.probs)
+
+
+def test_another_selector_does_not_continue_an_old_checkpoint(noisy_digits, tmp_path):
+    data = noisy_digits(0, size=100).data
+    select("vanilla", data, {"epochs": 3}, seed=1, checkpoint=tmp_path)
+    epochs = []
+    select(
+        "elr",
+        data,
+        {"epochs": 3},
+        seed=1,
+        checkpoint=tmp_path,
+        progress=lambda _stage, done, _total: epochs.append(done),
+    )
+    assert epochs == [1, 2, 3]
+
+
 def test_a_warm_start_continues_from_the_last_rounds_weights(noisy_digits, tmp_path):
     digits = noisy_digits(0, size=400)
     first = select("vanilla", digits.data, {}, seed=1, checkpoint=tmp_path / "first")

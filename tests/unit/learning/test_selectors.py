@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from relabel.catalogue import has_members
 from relabel.errors import ConfigurationError
 from relabel.learning.selection import TrainingData
 from relabel.learning.selectors import SELECTORS, options_of, select
@@ -67,6 +68,45 @@ def test_networks_on_pixels(noisy_digits, name):
     images_only = TrainingData(digits.data.task_ids, digits.data.counts, images=digits.data.images)
     probs = select(name, images_only, {"epochs": 20, "batch_size": 32}, seed=0).posteriors.probs
     assert (probs.argmax(1) == digits.truth).mean() > 0.5
+
+
+FEW = {"epochs": 1}
+BRIEF = {
+    "linear": {},
+    "simifeat": {},
+    "ssl_linear": FEW | {"pretrain_epochs": 1},
+    "ssl_co_teaching": FEW | {"pretrain_epochs": 1},
+    "ensemble": {"of": ["linear", "vanilla"], "options": {"vanilla": FEW}},
+    "cross_fit": {"of": "co_teaching", "folds": 2, "options": {"co_teaching": FEW}},
+    "auto": {},
+}
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_the_catalogue_knows_which_selectors_have_several_networks(noisy_digits, name):
+    data = noisy_digits(0, size=60).data
+    options = BRIEF.get(name, FEW)
+    selection = select(name, data, options, seed=0)
+    assert (selection.members is not None) == has_members(name, options)
+    if selection.members is not None:
+        mean = selection.members.mean((0, 1))
+        np.testing.assert_allclose(mean, selection.posteriors.probs, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ensemble", {"of": ["co_teaching"]}),
+        ("cross_fit", {"of": "co_teaching", "folds": 2}),
+        ("auto", {"fallback": "co_teaching"}),
+    ],
+)
+def test_selectors_inside_another_are_run_with_their_options(noisy_digits, name, options):
+    data = noisy_digits(0, size=100).data
+    options = {**options, "options": {"co_teaching": {"epochs": 6}}}
+    stages = []
+    select(name, data, options, seed=0, progress=lambda *told: stages.append(told))
+    assert {total for stage, _, total in stages if stage == "train"} == {6}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from relabel.demo.seeded_store import Campaign, read_seeded, seed_store
 from relabel.numerics.scoring import SCORES
-from relabel.service.explanations import Nearest, find_nearest
+from relabel.numerics.spreading import Surroundings
+from relabel.service.explanations import Nearest, nearest_of
 from relabel.service.overview import read_overview
 from relabel.service.people import people
 from relabel.service.queue_preview import (
@@ -90,7 +91,7 @@ def test_an_audited_task_says_that_it_was_drawn_at_random(overview):
 def test_nearest_tasks_are_the_closest_others_and_survive_the_disk(tmp_path):
     vectors = np.float32([[1, 0], [0.999, 0.0447], [0, 1], [0.05, 0.9987]])
     ids = np.array([4, 7, 8, 11])
-    found = find_nearest(ids, vectors, np.random.default_rng(0), k=2)
+    found = nearest_of(ids, Surroundings(vectors, 0).neighbours)
     assert found.neighbours[:, 0].tolist() == [7, 4, 11, 8]
     assert not (found.neighbours == ids[:, None]).any()
     found.save(tmp_path, 3)

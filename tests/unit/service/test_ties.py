@@ -112,9 +112,8 @@ def test_the_order_of_the_classes_in_the_config_changes_nothing(begin, seed, par
 @pytest.mark.parametrize("score", sorted(set(SCORES) - {"random"}))
 def test_mirror_images_stand_side_by_side(begin, score):
     """The model believes the old label of both tasks, and one new vote contradicts it."""
-    context, fake, number = begin(
-        CLASSES[:2], [[(9, "cat")], [(9, "dog")]], f'score = "{score}"\nwindow = 10\n'
-    )
+    params = f'score = "{score}"\nselector = "co_teaching"\nwindow = 10\n'
+    context, fake, number = begin(CLASSES[:2], [[(9, "cat")], [(9, "dog")]], params)
     cat, dog = fake.tasks
     sure = {"cat": 0.9, "dog": 0.1}
     publish_round(context, number, {}, {cat: sure, dog: dict(zip(sure, [0.1, 0.9], strict=True))})

@@ -5,8 +5,16 @@ from typing import Unpack
 
 import numpy as np
 
-from relabel.learning.recipes.combined import single
-from relabel.learning.selection import Record, Run, RunArguments, Selection, TrainingData
+from relabel.catalogue import CANDIDATES, FALLBACK, Parts
+from relabel.learning.recipes.combined import with_options
+from relabel.learning.selection import (
+    Record,
+    Run,
+    RunArguments,
+    Selection,
+    Selector,
+    TrainingData,
+)
 from relabel.numerics.scoring import phi
 from relabel.types import BoolArray, FloatArray, IntArray
 
@@ -18,8 +26,9 @@ LEAST_WRONG = 10
 def auto(
     data: TrainingData,
     *,
-    candidates: tuple[str, ...] = ("linear", "co_teaching", "simifeat"),
-    fallback: str = "linear",
+    candidates: tuple[str, ...] = CANDIDATES,
+    fallback: str = FALLBACK,
+    options: Parts | None = None,
     **arguments: Unpack[RunArguments],
 ) -> Selection:
     """Measure each candidate on settled tasks and use the one that finds most wrong labels.
@@ -32,19 +41,22 @@ def auto(
         data: needs `given`.
         candidates: selectors to measure.
         fallback: the selector where too few tasks are settled.
+        options: of candidates and fallback, by name.
         **arguments: see `Run`.
     """
     run = Run(**arguments)
     reason = too_little(data)
     if reason:
-        return _with(single(fallback)(data, **run.arguments()), {"chosen": fallback, "why": reason})
+        chosen = with_options(fallback, options)(data, **run.arguments())
+        return _with(chosen, {"chosen": fallback, "why": reason})
     precision = {
-        name: precision_on_settled(name, data, run.stage(f"auto-{name}")) for name in candidates
+        name: precision_on_settled(with_options(name, options), data, run.stage(f"auto-{name}"))
+        for name in candidates
     }
     best = max(candidates, key=lambda name: precision[name])
     measured: Record = {f"precision_{name}": value for name, value in precision.items()}
     why = f"precision {precision[best]:.3f} on {int(data.settled.sum())} settled tasks"
-    chosen = single(best)(data, **run.arguments())
+    chosen = with_options(best, options)(data, **run.arguments())
     return _with(chosen, measured | {"chosen": best, "why": why})
 
 
@@ -62,7 +74,7 @@ def too_little(data: TrainingData) -> str:
     return ""
 
 
-def precision_on_settled(name: str, data: TrainingData, run: Run) -> float:
+def precision_on_settled(recipe: Selector, data: TrainingData, run: Run) -> float:
     """Return the share of wrong labels, in [0, 1], among the settled tasks the selector puts first.
 
     It looks at as many as there are wrong ones.
@@ -71,7 +83,7 @@ def precision_on_settled(name: str, data: TrainingData, run: Run) -> float:
     rows = np.flatnonzero(data.settled & (given >= 0))
     counts = data.counts.copy()
     counts[rows] = np.eye(counts.shape[1], dtype=np.int64)[given[rows]]
-    probs = single(name)(data.with_counts(counts), **run.arguments()).posteriors.probs
+    probs = recipe(data.with_counts(counts), **run.arguments()).posteriors.probs
     return precision_at_wrong(phi(counts[rows], probs[rows]), given[rows] != data.labels[rows])
 
 

@@ -1,10 +1,12 @@
 """Selectors made of other selectors."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
 import numpy as np
 
+from relabel.catalogue import CROSS_FITTED, ENSEMBLE, Parts
 from relabel.errors import ConfigurationError
 from relabel.learning.folds import stratified_folds
 from relabel.learning.recipes.linear import out_of_fold
@@ -17,11 +19,16 @@ from relabel.learning.selection import (
     Selector,
     TrainingData,
 )
-from relabel.types import Float32Array, Posteriors
+from relabel.types import Float32Array, IntArray, Posteriors
 
 
 def cross_fit(
-    data: TrainingData, *, of: str = "vanilla", folds: int = 5, **arguments: Unpack[RunArguments]
+    data: TrainingData,
+    *,
+    of: str = CROSS_FITTED,
+    folds: int = 5,
+    options: Parts | None = None,
+    **arguments: Unpack[RunArguments],
 ) -> Selection:
     """Run another selector once per fold, each time without the votes of that fold.
 
@@ -31,29 +38,46 @@ def cross_fit(
         data: as the other selector needs.
         of: the other selector.
         folds: at least 2.
+        options: of the other selector, under its name.
         **arguments: see `Run`.
     """
     if folds < 2:
         raise ConfigurationError(f"cross_fit: folds = {folds}; use at least 2.")
     run = replace(Run(**arguments), warm_start=None)
-    recipe = single(of)
-    fold_of = stratified_folds(data.labels, folds, run.seed)
-    members = []
+    recipe = with_options(of, options)
+    fold_of = stratified_folds(data.labels, folds, run.seed, data.groups)
+    selections = []
     for fold in range(folds):
         counts = np.where(fold_of[:, None] == fold, 0, data.counts)
         part = run.stage(f"fold{fold}", seed_offset=fold)
-        members.append(recipe(data.with_counts(counts), **part.arguments()))
-    probs = out_of_fold(np.stack([m.posteriors.probs for m in members]), fold_of)
+        selections.append(recipe(data.with_counts(counts), **part.arguments()))
+    probs = out_of_fold(np.stack([each.posteriors.probs for each in selections]), fold_of)
     return Selection(
-        Posteriors(data.task_ids, probs), out_of_sample=True, record={"of": of, "folds": folds}
+        Posteriors(data.task_ids, probs),
+        out_of_sample=True,
+        members=_members_out_of_fold(selections, fold_of),
+        record={"of": of, "folds": folds},
     )
+
+
+def _members_out_of_fold(selections: list[Selection], fold_of: IntArray) -> Float32Array | None:
+    """Return (T, M, N, K): each pass of each network as `out_of_fold` takes it."""
+    members = [each.members for each in selections if each.members is not None]
+    if len(members) < len(selections):
+        return None
+    every = np.stack(members)  # (folds, T, M, N, K)
+    passes = [
+        [out_of_fold(one, fold_of) for one in row.swapaxes(0, 1)] for row in every.swapaxes(0, 1)
+    ]
+    return np.array(passes)
 
 
 def ensemble(
     data: TrainingData,
     *,
-    of: tuple[str, ...] = ("linear", "co_teaching"),
+    of: tuple[str, ...] = ENSEMBLE,
     repeats: int = 1,
+    options: Parts | None = None,
     **arguments: Unpack[RunArguments],
 ) -> Selection:
     """Average the posteriors of several selectors, each run once per repeat with its own seed.
@@ -62,6 +86,7 @@ def ensemble(
         data: as the selectors need.
         of: names of selectors.
         repeats: how often each is run, with different seeds.
+        options: of those selectors, by name.
         **arguments: see `Run`.
     """
     if not of or repeats < 1:
@@ -72,7 +97,7 @@ def ensemble(
     for repeat in range(repeats):
         for name in of:
             part = run.stage(f"{name}{repeat}", seed_offset=1000 * repeat)
-            selections.append(single(name)(data, **part.arguments()))
+            selections.append(with_options(name, options)(data, **part.arguments()))
     members = np.stack([each.posteriors.probs for each in selections])[None]
     return Selection(
         Posteriors(data.task_ids, mean_distribution(members)),
@@ -87,6 +112,11 @@ def single(name: str) -> Selector:
     if name not in SINGLE:
         raise ConfigurationError(f"Unknown selector '{name}'; known here: {', '.join(SINGLE)}.")
     return SINGLE[name]
+
+
+def with_options(name: str, options: Parts | None) -> Selector:
+    """Return the selector `name`, not itself made of others, with its options of `options`."""
+    return partial(single(name), **(options or {}).get(name, {}))
 
 
 def mean_distribution(members: Float32Array) -> Float32Array:

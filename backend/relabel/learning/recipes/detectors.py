@@ -12,7 +12,7 @@ from relabel.learning.recipes.linear import need_vectors
 from relabel.learning.selection import Run, RunArguments, Selection, TrainingData
 from relabel.learning.training import Training
 from relabel.numerics.knn import build_index, find_neighbours
-from relabel.types import Float32Array, FloatArray, Posteriors
+from relabel.types import Float32Array, FloatArray, IntArray, Posteriors
 
 
 def o2u(
@@ -71,31 +71,40 @@ def simifeat(
             f"{len(labelled)} tasks have votes; simifeat with {neighbours} neighbours needs more."
         )
     vectors = need_vectors(data, "simifeat")
-    votes = neighbours_votes(vectors, data.targets, neighbours, how.seed)
+    votes = neighbours_votes(vectors, data.targets, neighbours, how.seed, data.groups)
     overall = data.targets.sum(0) / len(labelled)
     probs = votes + prior * overall
     probs /= probs.sum(1, keepdims=True)
     return Selection(
         Posteriors(data.task_ids, probs.astype(np.float32)),
         out_of_sample=True,
-        contribution=cosine(votes, data.targets),
+        contribution=np.where(data.targets.any(1), cosine(votes, data.targets), np.nan),
         record={"neighbours": neighbours},
     )
 
 
 def neighbours_votes(
-    vectors: Float32Array, targets: Float32Array, neighbours: int, seed: int
+    vectors: Float32Array,
+    targets: Float32Array,
+    neighbours: int,
+    seed: int,
+    groups: IntArray | None = None,
 ) -> FloatArray:
     """Return (N, K) >= 0: the neighbours' votes, each weighted by cosine similarity >= 0.
 
     Vectors are centred first: what all images have in common says nothing about their class.
+    Near-duplicates, which share a number in `groups` (N,), have no vote on each other: the label of
+    one was likely copied to the other.
     """
     centred = vectors - vectors.mean(0)
     centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(seed)
     found = find_neighbours(build_index(centred, rng), centred, neighbours, rng)
     similarity = np.maximum(0, 1 - found.squared_distances.astype(np.float64) / 2)
-    weights = np.where(found.rows >= 0, similarity, 0)
+    voting = found.rows >= 0
+    if groups is not None:
+        voting &= groups[found.rows] != groups[:, None]
+    weights = np.where(voting, similarity, 0)
     votes: FloatArray = np.einsum("nk,nkc->nc", weights, targets[found.rows])
     return votes
 

@@ -24,7 +24,8 @@ def robust_update(
 ) -> Selection:
     """Train one network with Kim's robust weights (Kim 2022, Eqs. 2 to 4).
 
-    The contribution is alpha: low for tasks whose loss stayed large.
+    The contribution is alpha: low for tasks whose loss stayed large, NaN for those that no batch
+    has held.
 
     Args:
         data: votes with embeddings or images.
@@ -53,7 +54,7 @@ def robust_update(
         settled=torch.from_numpy(data.settled),
     )
     record = training.fit(Supervised(peers, weighting), peers, schedule=tenths(training.epochs))
-    return training.selection(peers, record, weighting.alpha.cpu().numpy())
+    return training.selection(peers, record, weighting.contribution().cpu().numpy())
 
 
 def tenths(epochs: int) -> Schedule:

@@ -2,8 +2,6 @@
 
 from typing import Unpack
 
-import numpy as np
-
 from relabel.errors import ConfigurationError
 from relabel.learning.arguments import TrainingArguments
 from relabel.learning.exchange import SmallLossExchange, ramp
@@ -94,6 +92,8 @@ def exchange(
 ) -> Selection:
     """Train two peers by exchanging tasks; the contribution is the share of the peers that kept it.
 
+    It is NaN for tasks that no batch has held.
+
     Raises:
         ConfigurationError: forget_rate outside [0, 1).
     """
@@ -108,9 +108,9 @@ def exchange(
         variance=variance,
     )
     record = training.fit(Supervised(peers, weighting), peers)
-    kept = weighting.chosen.cpu().numpy()
+    kept = weighting.chosen[0, weighting.seen].double().mean()
     return training.selection(
         peers,
-        record | {"noise_rate": forget_rate, "kept": float(kept[0].mean())},
-        kept.mean(0, dtype=np.float64),
+        record | {"noise_rate": forget_rate, "kept": float(kept)},
+        weighting.contribution().cpu().numpy(),
     )
