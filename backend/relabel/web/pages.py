@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel.imaging.references import brief
+from relabel.service.duplicates import find_duplicates
 from relabel.service.overview import Overview, class_figures, sentence
 from relabel.service.people import LEAST_VOTES, people
 from relabel.service.queue_preview import explain, next_rows, reason, undecided_rows
@@ -34,6 +35,7 @@ def overview_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
         "sentence": sentence(overview),
         "figures": figures(overview),
         "classes": class_figures(overview.state),
+        "duplicates": overview.nearest and find_duplicates(overview.state, overview.nearest),
     }
 
 
