@@ -10,6 +10,7 @@ RelabelError
 ├── NotReadyError           something must happen first (no round yet, too few labels)
 ├── RoundInProgressError    another worker already runs this project's round
 ├── RoundStoppedError       somebody stopped this round while it ran
+├── QueueBusyError          another process is changing the project's queue; come back
 └── LabelStudioError        Label Studio answered with an error or not at all
     ├── LabelStudioDownError    no connection, time-out, or 5xx after all retries
     │   └── UnreachableError        ... for a reason that lasts: certificate, name, proxy
@@ -58,6 +59,10 @@ class RoundInProgressError(RelabelError):
 
 class RoundStoppedError(RelabelError):
     """Somebody stopped the running round; the old queue is untouched."""
+
+
+class QueueBusyError(RelabelError):
+    """Another process or thread is changing the project's queue just now."""
 
 
 class LabelStudioError(RelabelError):

@@ -51,6 +51,7 @@ class FakeLabelStudio:
         self.requests: list[tuple[str, str, Any]] = []
         self.locks: dict[int, int] = {}
         self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
+        self.answered: Callable[[httpx.Request], None] = lambda _request: None
         # What Label Studio does not keep, for `votes`: what each annotation has said, and by whom,
         # oldest first; and which said what when the backend was connected.
         self.said: dict[int, list[tuple[int, str]]] = {}
@@ -281,6 +282,11 @@ class FakeLabelStudio:
         instead = self.intercept(request)
         if instead is not None:
             return instead
+        response = self._answer(request)
+        self.answered(request)
+        return response
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else None
         path = request.url.path
         self.requests.append((request.method, path, body))

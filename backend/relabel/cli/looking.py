@@ -149,7 +149,7 @@ def log(project: ProjectOption, run: RunOption = None) -> None:
             for name, counted in count_writes(connection, project).items():
                 parts = ", ".join(f"{what}: {n}" for what, n in counted.items())
                 console.print(f"{name}: {parts}", highlight=False)
-        for write in list_writes(connection, project, run) if run else []:
+        for write in list_writes(connection, project, run) if run is not None else []:
             when = datetime.fromtimestamp(write.at, UTC).isoformat(timespec="seconds")
             text = f"{when} {write.what} {write.target}: {write.before} -> {write.after}"
             console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -7,13 +7,12 @@ from sqlalchemy import Connection, Engine
 
 from relabel.service.context import policy_of
 from relabel.service.rounds_due import votes_missing
-from relabel.service.undo import WRITE_BACK, written_back
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, RoundState, list_rounds, published_round, running_round
-from relabel.storage.writes import count_writes
+from relabel.storage.writes import WRITE_BACK, count_writes, written_back
 
 
 @dataclass(frozen=True, slots=True)

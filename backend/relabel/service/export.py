@@ -3,24 +3,28 @@
 import csv
 import io
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from relabel.errors import NotFoundError
 from relabel.files import write_file
 from relabel.labelstudio.reimport import lost_by_importing
 from relabel.service.context import Context, policy_of
 from relabel.service.exported import log_export
 from relabel.service.reimport import Found, as_text, labelled_tasks
 from relabel.service.state import ProjectState, read_state
-from relabel.service.undo import WRITE_BACK
 from relabel.storage.answers import Answer
 from relabel.storage.database import reading
-from relabel.storage.locks import queue_lock
+from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import get_project
-from relabel.storage.writes import log_write
+from relabel.storage.writes import WRITE_BACK, log_write
 from relabel.types import State
+
+CHUNK = 10
+"""Tasks written back at a time: votes wait no longer for the queue's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +191,25 @@ def write_back(context: Context, number: int) -> int:
     """
     _, rows = export_rows(context, number)
     settled = [row for row in rows if row.state == "settled"]
-    with queue_lock(context.engine, context.settings.data_dir, number):
-        for row in settled:
-            data = dict(context.label_studio.task(row.task_id).get("data", {}))
-            new = {"relabel_label": row.label, "relabel_soft_label": row.soft_label}
-            before = {key: data[key] for key in new if key in data}
-            context.label_studio.update_task(row.task_id, data=data | new)
-            with context.engine.begin() as connection:
-                log_write(
-                    connection, number, WRITE_BACK, "data", row.task_id, before=before, after=new
-                )
-    return len(settled)
+    written = 0
+    for start in range(0, len(settled), CHUNK):
+        with queue_lock(context.engine, context.settings.data_dir, number):
+            written += sum(_write_into(context, number, r) for r in settled[start : start + CHUNK])
+        time.sleep(BREATH_SECONDS)
+    return written
+
+
+def _write_into(context: Context, number: int, row: ExportRow) -> bool:
+    """Write one task's labels into its data; return whether it is still there."""
+    new = {"relabel_label": row.label, "relabel_soft_label": row.soft_label}
+    try:
+        data = dict(context.label_studio.task(row.task_id).get("data", {}))
+        before = {key: data[key] for key in new if key in data}
+        # Noted first: killed in between, undoing finds nothing to restore; the other way round
+        # it would take what is written now for somebody's own.
+        with context.engine.begin() as connection:
+            log_write(connection, number, WRITE_BACK, "data", row.task_id, before=before, after=new)
+        context.label_studio.update_task(row.task_id, data=data | new)
+    except NotFoundError:
+        return False
+    return True

@@ -5,6 +5,7 @@ the queue. What it carries out was journalled by `receiving`.
 """
 
 import logging
+import math
 from typing import Any
 
 from relabel.errors import NotFoundError
@@ -13,9 +14,8 @@ from relabel.service.context import Context, policy_of, schema_of
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import read_changes, reconcile_all, store
-from relabel.service.steering import UNDO
 from relabel.service.traces import is_same
-from relabel.service.undo import carry_out_undo
+from relabel.service.undo import carry_out_undos
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
@@ -27,20 +27,35 @@ from relabel.types import Progress, silent
 log = logging.getLogger("relabel.ingest")
 
 
-def carry_out(context: Context, number: int, *, progress: Progress = silent) -> int:
+def carry_out(
+    context: Context, number: int, *, patience: float = math.inf, progress: Progress = silent
+) -> int:
     """Carry out what the journal holds for a project; return how many events that were.
-
-    `progress` is told how many tasks are opened and closed.
 
     Safe to run twice, in any order, and after being killed at any point: events are marked only
     after Label Studio has everything.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        patience: seconds to wait for whoever changes its queue now.
+        progress: told how many tasks are opened and closed.
+
+    Raises:
+        QueueBusyError: somebody did so for longer; whatever is left stays due.
+
     """
-    with queue_lock(context.engine, context.settings.data_dir, number):
+    with reading(context.engine) as connection:
+        project = find_project(connection, number)
+    if project is None or project.cut_off:
+        return 0
+    undone = carry_out_undos(context, number, patience=patience)
+    with queue_lock(context.engine, context.settings.data_dir, number, patience=patience):
         with reading(context.engine) as connection:
             project = find_project(connection, number)
             ids, task_ids, actions = unhandled(connection, number)
         if project is None or project.cut_off or not ids:
-            return 0
+            return undone
         readings: list[TaskReading] = []
         if actions & {"TASKS_CREATED", "RECONCILE"}:
             reconcile_all(context, project)
@@ -57,13 +72,11 @@ def carry_out(context: Context, number: int, *, progress: Progress = silent) -> 
             if assert_settings(context, project).get("maximum_annotations"):
                 # Writing it has reset every task's overlap.
                 reconcile_all(context, project)
-        for action in sorted(a for a in actions if a.startswith(UNDO)):
-            carry_out_undo(context, project, action.removeprefix(UNDO))
         known = {r.task_id: r.predictions for r in readings}
         refresh_queue(context, project, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
-    return len(ids)
+    return undone + len(ids)
 
 
 def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:

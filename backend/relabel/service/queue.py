@@ -11,7 +11,7 @@ from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.context import Context, policy_of
 from relabel.service.notices import repair_notices, tell_reason
-from relabel.service.scores import LAST, RoundResult, scores_now
+from relabel.service.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
 from relabel.service.stopping import stop_reason
 from relabel.service.window import Change, choose_open, plan_changes
@@ -23,8 +23,6 @@ from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
 
 log = logging.getLogger("relabel.queue")
-
-SCORE_TOLERANCE = 1e-9
 
 Predictions = Sequence[Mapping[str, Any]]
 NONE_KNOWN: Mapping[int, Predictions] = {}

@@ -15,6 +15,8 @@ from relabel.service.state import ProjectState
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
 
+SCORE_TOLERANCE = 1e-9
+"""Difference below which two scores are one."""
 LAST = 1.0
 """Score of a task that the round could not judge: served after all others."""
 
@@ -110,8 +112,9 @@ class RoundResult:
 def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
     """Return (N,) prediction scores, low = relabel first, and the rows that votes have changed.
 
-    Tasks without new votes keep the place that the round gave them. Tasks that the round could not
-    judge get `LAST`.
+    Tasks without new votes keep the place that the round gave them; those whose votes were taken
+    back are among the changed rows until they have it again. Tasks that the round could not judge
+    get `LAST`.
     """
     scores = np.full(len(state.tasks), LAST)
     arranged = result.arranged(state.schema.classes)
@@ -138,6 +141,8 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
             consensus.states[changed],
         )
     scores[judged] = result.quality.score(priority[judged])
+    shown = np.array([np.nan if t.score is None else t.score for t in state.tasks.values()])
+    changed |= judged & (np.abs(shown - scores) > SCORE_TOLERANCE)
     return scores, np.flatnonzero(changed)
 
 

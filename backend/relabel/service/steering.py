@@ -9,15 +9,15 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from relabel.errors import NotReadyError
-from relabel.service.undo import check_can_be_undone
+from relabel.service.undo import wish_undone
 from relabel.storage.events import journal
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import running_round
 
 Wish = Callable[[Engine, int], None]
 """wish(store, project's number): journals what is wished."""
-STOP, UNDO = "STOP ", "UNDO "
-"""Beginnings of the journal's actions; the name of a run follows."""
+STOP = "STOP "
+"""Beginning of the journal's action; the name of a run follows."""
 
 
 def ask_for_round(engine: Engine, number: int) -> None:
@@ -57,11 +57,7 @@ def ask_for_undo(engine: Engine, number: int, run: str) -> None:
 
     """
     with engine.begin() as connection:
-        project = get_project(connection, number)
-        if running_round(connection, number) is not None:
-            raise NotReadyError("A round is running: stop it, or wait for its end, then undo.")
-        check_can_be_undone(connection, project, run)
-        journal(connection, number, UNDO + run)
+        wish_undone(connection, number, run)
 
 
 def pause(engine: Engine, number: int) -> None:

@@ -1,13 +1,17 @@
 """The journal of webhook events: what arrived, and whether its consequences were carried out."""
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from relabel.storage.tables import events
 
 CHANGED = "CHANGED"
 """Action of events that name no annotation: some changed a moment ago."""
+UNDO = "UNDO "
+"""Beginning of the action by which somebody wants a run undone; the run's name follows."""
 KEEP_SECONDS = 7 * 86400.0
 """How long handled events are kept for people who look for a reason."""
 
@@ -25,18 +29,30 @@ def journal(
 
 
 def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[int], set[str]]:
-    """Return the row ids, the tasks and the actions of events still to be carried out."""
-    query = (
-        select(events)
-        .where(events.c.project_id == project_id, events.c.handled_at.is_(None))
-        .order_by(events.c.id)
-    )
-    rows = list(connection.execute(query))
+    """Return the row ids, the tasks and the actions of events still to be carried out.
+
+    Those to undo something are not among them, see `to_undo`.
+    """
+    rows = [r for r in _unhandled(connection, project_id) if not r.action.startswith(UNDO)]
     return (
         [row.id for row in rows],
         {row.task_id for row in rows if row.task_id is not None},
         {row.action for row in rows},
     )
+
+
+def to_undo(connection: Connection, project_id: int) -> dict[str, list[int]]:
+    """Return the runs that somebody wants undone, with the row ids of these wishes."""
+    wishes: dict[str, list[int]] = {}
+    for row in _unhandled(connection, project_id):
+        if row.action.startswith(UNDO):
+            wishes.setdefault(row.action.removeprefix(UNDO), []).append(row.id)
+    return wishes
+
+
+def _unhandled(connection: Connection, project_id: int) -> Sequence[Row[Any]]:
+    query = select(events).where(events.c.project_id == project_id, events.c.handled_at.is_(None))
+    return connection.execute(query.order_by(events.c.id)).all()
 
 
 def is_journalled(connection: Connection, project_id: int, action: str) -> bool:

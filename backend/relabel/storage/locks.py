@@ -1,66 +1,105 @@
-"""One process at a time changes a project's queue; a killed holder frees its lock at once."""
+"""One process at a time changes a project's queue; a killed holder frees its lock at once.
 
-import threading
-from collections.abc import Iterator
+Commands and rounds, which are processes of their own, wait for it. Threads of a worker do so for
+`PATIENCE_SECONDS` only, since other projects need them, and come back; whoever holds it for long
+gives it away for `BREATH_SECONDS` every few writes.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-_in_process: dict[tuple[str, int], threading.Lock] = {}
-_in_process_guard = threading.Lock()
+from relabel.errors import QueueBusyError
+
+PATIENCE_SECONDS = 0.3
+"""How long a worker's thread waits for a project that somebody else holds."""
+BREATH_SECONDS = 0.05
+"""Pause in which whoever waits for a lock gets it."""
+POLL_SECONDS = 0.01
+"""Time between two tries: several fall into one breath."""
 
 
 @contextmanager
-def queue_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[None]:
+def queue_lock(
+    engine: Engine, folder: Path, project_id: int, *, patience: float = math.inf
+) -> Iterator[None]:
     """Hold the project's queue: a PostgreSQL advisory lock, else a lock file of the data folder.
 
     Both are released by the system when the process dies, however it dies.
+
+    Args:
+        engine: the store.
+        folder: the data folder.
+        project_id: id of the project.
+        patience: seconds to wait for whoever holds it now.
+
+    Raises:
+        QueueBusyError: somebody held it for longer than that.
+
     """
-    with _in_process_guard:
-        mutex = _in_process.setdefault((str(folder), project_id), threading.Lock())
-    with mutex:
-        if engine.dialect.name == "postgresql":
-            # Without a transaction: an idle one would be ended by the server, and the lock with it.
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                key = {"key": 72_354_010_000 + project_id}
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
-                try:
-                    yield
-                finally:
-                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
-        else:
-            with _file_lock(folder / "locks" / f"project-{project_id}.lock"):
-                yield
+    file = folder / "locks" / f"project-{project_id}.lock"
+    with _lock(engine, file, 72_354_010_000 + project_id, patience) as held:
+        if not held:
+            raise QueueBusyError(
+                f"Somebody else is changing the queue of project {project_id} just now."
+            )
+        yield
 
 
 @contextmanager
 def tidy_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[bool]:
     """Yield whether this process alone may tidy up the project now; waits for nobody."""
-    if engine.dialect.name != "postgresql":
-        with _file_lock(folder / "locks" / f"tidy-{project_id}.lock", wait=False) as held:
-            yield held
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = {"key": 72_355_010_000_000 + project_id}
-        query = text("SELECT pg_try_advisory_lock(:key)")
-        held = bool(connection.execute(query, key).scalar_one())
-        try:
-            yield held
-        finally:
-            if held:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+    file = folder / "locks" / f"tidy-{project_id}.lock"
+    with _lock(engine, file, 72_355_010_000_000 + project_id, 0.0) as held:
+        yield held
 
 
 @contextmanager
-def _file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
+def _lock(engine: Engine, file: Path, key: int, patience: float) -> Iterator[bool]:
+    """Yield whether it could be had; another thread of this process counts as somebody else."""
+    tries = _advisory(engine, key) if engine.dialect.name == "postgresql" else _of_file(file)
+    deadline = time.monotonic() + patience
+    with tries as have:
+        while not (held := have()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        yield held
+
+
+@contextmanager
+def _of_file(path: Path) -> Iterator[Callable[[], bool]]:
     import fcntl  # noqa: PLC0415  POSIX only; everything else imports on Windows too
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
+
+        def have() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        yield have
+
+
+@contextmanager
+def _advisory(engine: Engine, key: int) -> Iterator[Callable[[], bool]]:
+    # Without a transaction: an idle one would be ended by the server, and the lock with it.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = False
+
+        def have() -> bool:
+            nonlocal held
+            query = text("SELECT pg_try_advisory_lock(:key)")
+            held = bool(connection.execute(query, {"key": key}).scalar_one())
+            return held
+
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+            yield have
+        finally:
+            if held:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})

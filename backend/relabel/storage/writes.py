@@ -10,6 +10,9 @@ from relabel.storage.tables import writes
 
 LIVE = "live"
 """Run of what single votes cause; rounds are "round-N", the set-up is "connect"."""
+WRITE_BACK = "write-back"
+"""Run of the labels that were written into the tasks' data, noted before each is written."""
+UNDO_WRITE_BACK = f"undo-{WRITE_BACK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,29 @@ def log_write(
     )
 
 
-def list_writes(connection: Connection, project_id: int, run: str | None = None) -> list[Write]:
-    """Return the changes of a project, or of one of its runs, oldest first."""
+def list_writes(connection: Connection, project_id: int, *runs: str) -> list[Write]:
+    """Return the changes of a project, or of some of its runs, oldest first."""
     query = (
         select(*(writes.c[name] for name in Write.__dataclass_fields__))
         .where(writes.c.project_id == project_id)
         .order_by(writes.c.id)
     )
-    if run is not None:
-        query = query.where(writes.c.run == run)
+    if runs:
+        query = query.where(writes.c.run.in_(runs))
     return [Write(*row) for row in connection.execute(query)]
+
+
+def written_back(connection: Connection, project_id: int) -> dict[int, object]:
+    """Return the data that tasks had before labels were written back, by task; {} = none stand."""
+    first: dict[int, object] = {}
+    for write in list_writes(connection, project_id, WRITE_BACK, UNDO_WRITE_BACK):
+        if write.run == WRITE_BACK:
+            first.setdefault(int(write.target), write.before)
+        elif write.what == "task data":
+            first.pop(int(write.target), None)
+        else:  # of earlier versions: one line when all were restored
+            first.clear()
+    return first
 
 
 def count_writes(connection: Connection, project_id: int) -> dict[str, dict[str, int]]:
