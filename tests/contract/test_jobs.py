@@ -43,7 +43,9 @@ class Process:
 
     def __init__(self, settings, monkeypatch):
         self.done = []
-        monkeypatch.setattr(jobs_module, "carry_out", lambda _, n: self.done.append(("ingest", n)))
+        monkeypatch.setattr(
+            jobs_module, "carry_out", lambda _, n, **_k: self.done.append(("ingest", n))
+        )
         monkeypatch.setattr(jobs_module, "round_due_now", lambda *_: "")
         monkeypatch.setattr(jobs_module, "sweep_all", lambda _: self.done.append(("sweep",)) or [])
         monkeypatch.setattr(

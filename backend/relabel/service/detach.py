@@ -2,11 +2,13 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
-from relabel.errors import ConfigurationError, LabelConfigError
+from relabel.errors import ConfigurationError, LabelConfigError, NotFoundError, NotReadyError
 from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
@@ -18,14 +20,15 @@ from relabel.service.reconcile import reconcile_recent
 from relabel.service.traces import as_connected, find_traces, own_versions, remove
 from relabel.storage.annotations import Annotation, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.locks import queue_lock
-from relabel.storage.projects import Project, get_project, note_detached
+from relabel.storage.locks import BREATH_SECONDS, queue_lock
+from relabel.storage.projects import Project, get_project, note_detached, set_project
 from relabel.storage.tasks import Task, list_tasks
 from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.detach")
 
-
+CHUNK = 10
+"""Tasks given back at a time: whoever wants the queue's lock waits no longer."""
 NOTHING: Mapping[str, Writer] = MappingProxyType({})
 
 
@@ -38,7 +41,9 @@ def detach(
 ) -> tuple[str, ...]:
     """Give the project back as it was, people's annotations aside; return what was done.
 
-    Before anything is removed, the labels are written into a folder of their own.
+    Before anything is removed, the labels are written into a folder of their own. Then the project
+    counts as cut off, so that others leave it alone: those who get the queue's lock in between, and
+    everybody, if this is killed before its end.
 
     Args:
         context: settings, store and Label Studio.
@@ -47,7 +52,7 @@ def detach(
         progress: told what is being done.
 
     Raises:
-        NotReadyError: the project is not connected.
+        NotReadyError: the project is not connected, or somebody connects it again meanwhile.
         ConfigurationError: the files cannot be written; nothing was removed.
 
     """
@@ -63,15 +68,22 @@ def detach(
         give_settings_back(server, project)
         progress("reading the last votes", 0, 1)
         _read_last_votes(context, project)
-        with reading(context.engine) as connection:
+        with context.engine.begin() as connection:
+            set_project(connection, number, backend_id=None)
             tasks = list_tasks(connection, number)
             annotations = list_annotations(connection, number)
-        restored = restore_tasks(server, number, tasks, annotations, progress)
-        # Last, since it takes longest: nobody is served by these any more.
-        versions = own_versions(context, number)
-        for done, version in enumerate(versions):
-            progress("deleting the predictions of rounds", done, len(versions))
-            remove_version_at_last(context, number, version)
+    changed = changed_tasks(server, number, tasks, annotations)
+    for start in range(0, len(changed), CHUNK):
+        progress("restoring overlap and state of tasks", start, len(changed))
+        with _cut_off(context, number):
+            restore_tasks(server, changed[start : start + CHUNK])
+        time.sleep(BREATH_SECONDS)
+    # Last, since it takes longest: nobody is served by these any more.
+    versions = own_versions(context, number)
+    for done, version in enumerate(versions):
+        progress("deleting the predictions of rounds", done, len(versions))
+        remove_version_at_last(context, number, version)
+    with _cut_off(context, number):
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
         shutil.rmtree(context.folder(number), ignore_errors=True)
@@ -80,8 +92,22 @@ def detach(
         f"deleted {len(found.webhooks)} webhooks, the ML backend and {len(found.tabs)} tabs",
         f"deleted the predictions of {len(versions)} rounds",
         f"restored {', '.join(RESTORED)}",
-        f"restored overlap and is_labeled of {restored} tasks",
+        f"restored overlap and is_labeled of {len(changed)} tasks",
     )
+
+
+@contextmanager
+def _cut_off(context: Context, number: int) -> Iterator[None]:
+    """Hold the queue of a project that is still being detached."""
+    with queue_lock(context.engine, context.settings.data_dir, number):
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
+        if not project.cut_off:
+            raise NotReadyError(
+                f"Project {number} was connected again while it was being detached, and stays so. "
+                f"To detach it, run: relabel detach --project {number}"
+            )
+        yield
 
 
 def _write_labels(context: Context, project: Project, also: Mapping[str, Writer]) -> Archive:
@@ -134,20 +160,21 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
     return before | {"model_version": version if exists else ""}
 
 
-def restore_tasks(
-    server: LabelStudio,
-    number: int,
-    tasks: dict[int, Task],
-    found: list[Annotation],
-    progress: Progress = silent,
-) -> int:
-    """Restore overlap and is_labeled of every task; return how many were not as before."""
+def changed_tasks(
+    server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
+) -> list[tuple[int, int, bool]]:
+    """Return (id, overlap, is_labeled) as they should be, of every task that has others."""
     before = states_before(tasks, found, server.project(number))
-    restored = 0
-    for done, body in enumerate(server.task_states(number)):
-        progress("restoring overlap and state of tasks", done, len(tasks))
-        now, wanted = (body["overlap"], body["is_labeled"]), before.get(int(body["id"]))
-        if wanted is not None and now != wanted:
-            server.update_task(int(body["id"]), overlap=wanted[0], is_labeled=wanted[1])
-            restored += 1
-    return restored
+    return [
+        (task_id, *before[task_id])
+        for body in server.task_states(number)
+        if (task_id := int(body["id"])) in before
+        and (body["overlap"], body["is_labeled"]) != before[task_id]
+    ]
+
+
+def restore_tasks(server: LabelStudio, changed: Iterable[tuple[int, int, bool]]) -> None:
+    """Write overlap and is_labeled of tasks; one that is gone needs none."""
+    for task_id, overlap, is_labeled in changed:
+        with suppress(NotFoundError):
+            server.update_task(task_id, overlap=overlap, is_labeled=is_labeled)

@@ -9,9 +9,9 @@ import logging
 import math
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from huey import Huey, PriorityRedisHuey, SqliteHuey
@@ -25,12 +25,14 @@ from relabel.service.ingest import carry_out
 from relabel.service.old_predictions import remove_old_predictions
 from relabel.service.rounds_due import round_due_now
 from relabel.service.sweep import sweep as sweep_all
+from relabel.service.turns import Revisits, one_after_another
 from relabel.settings import Settings
+from relabel.storage.locks import PATIENCE_SECONDS
 
 log = logging.getLogger("relabel.jobs")
 
-WORKER_THREADS = 4
-"""One may be waiting for a round's process and one tidy up while the others carry out votes."""
+WORKER_THREADS = 6
+"""One may wait for a round's process, one sweep and one tidy up, while three carry out votes."""
 
 
 class JsonMessages(Serializer):  # type: ignore[misc]  # huey has no types
@@ -84,24 +86,20 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
         context: returns the process's context; only called where jobs are carried out.
 
     """
-    one_round = threading.Lock()
 
     def ingest(number: int) -> None:
-        carry_out(context(), number)
-        if round_due_now(context(), number):
+        work = partial(carry_out, context(), number, patience=PATIENCE_SECONDS)
+        if revisits.visit(number, work) and round_due_now(context(), number):
             jobs.round(number)
+
+    revisits = Revisits(lambda number: jobs.ingest(number))  # noqa: PLW0108  made further down
 
     def run_round(number: int) -> None:
         # A round in its own process: killed or out of memory, it takes nothing else with it, and
         # neither web nor worker ever imports torch.
-        if not one_round.acquire(blocking=False):
-            return  # the sweep asks again
-        try:
-            project = str(int(number))
-            command = [sys.executable, "-m", "relabel", "round", "--project", project, "--due"]
-            subprocess.run(command, check=False)  # noqa: S603  our own interpreter and a number
-        finally:
-            one_round.release()
+        project = str(int(number))
+        command = [sys.executable, "-m", "relabel", "round", "--project", project, "--due"]
+        subprocess.run(command, check=False)  # noqa: S603  our own interpreter and a number
 
     def sweep() -> None:
         for project in sweep_all(context()):
@@ -112,13 +110,17 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
     def tidy(number: int) -> None:
         remove_old_predictions(context(), number)
 
+    def by_one_thread(name: str, job: Callable[..., None]) -> Callable[..., None]:
+        safe = one_after_another(_without_traceback(job))
+        # As urgent as each other: many sweeps in a row must not keep rounds from ever starting.
+        return _asked_for(queue.task(name=name, priority=50)(safe))
+
     jobs = Jobs(
         queue,
         ingest=_asked_for(queue.task(name="ingest", priority=100)(_without_traceback(ingest))),
-        # As urgent as the sweep: many sweeps in a row must not keep these from ever starting.
-        round=_asked_for(queue.task(name="round", priority=50)(run_round)),
-        sweep=_asked_for(queue.task(name="sweep", priority=50)(_without_traceback(sweep))),
-        tidy=_asked_for(queue.task(name="tidy", priority=50)(_without_traceback(tidy))),
+        round=by_one_thread("round", run_round),
+        sweep=by_one_thread("sweep", sweep),
+        tidy=by_one_thread("tidy", tidy),
     )
     return jobs
 

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from relabel.errors import LabelStudioError
+from relabel.errors import LabelStudioError, NotReadyError
 from relabel.service.context import Context, policy_of
 from relabel.service.queue import (
     change_task,
@@ -94,6 +94,8 @@ def _finish(
 def _state_now(context: Context, number: int) -> ProjectState:
     with reading(context.engine) as connection:
         project = get_project(connection, number)
+        if project.cut_off:
+            raise NotReadyError(f"Project {number} is being detached: this round ends.")
         policy = policy_of(context.settings, project.extra_params)
         return read_state(connection, project, policy)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from relabel.errors import LabelStudioError
 from relabel.service.context import Context
-from relabel.service.detach import give_settings_back, restore_tasks
+from relabel.service.detach import changed_tasks, give_settings_back, restore_tasks
 from relabel.service.traces import Body, Traces, find_traces, listed, remove
 from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
@@ -86,7 +86,7 @@ class Rollback:
         with reading(self._context.engine) as connection:
             tasks = list_tasks(connection, number)
             annotations = list_annotations(connection, number)
-        restore_tasks(server, number, tasks, annotations)
+        restore_tasks(server, changed_tasks(server, number, tasks, annotations))
 
     def _webhooks(self) -> None:
         remove(self._context.label_studio, Traces({}, self._since().webhooks, {}))

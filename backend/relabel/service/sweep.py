@@ -1,17 +1,18 @@
 """The safety net: find and repair whatever an event, a job or a person left undone."""
 
 import logging
+import math
 import time
 from pathlib import Path
 
-from relabel.errors import NotFoundError, RelabelError
+from relabel.errors import NotFoundError, QueueBusyError, RelabelError
 from relabel.service.context import Context
 from relabel.service.ingest import carry_out, read_project
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import reconcile_all, reconcile_recent
 from relabel.storage.database import reading
-from relabel.storage.locks import queue_lock
+from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
 from relabel.storage.projects import Project, list_projects
 from relabel.storage.tasks import list_tasks
 
@@ -38,9 +39,12 @@ def sweep(context: Context) -> list[Project]:
             # First what people wait for: the jobs of a killed worker are lost, and its successor
             # begins with a sweep, in which Label Studio is asked for much more than votes.
             known = read_project(context, project)
-            carry_out(context, project.id)
+            carry_out(context, project.id, patience=PATIENCE_SECONDS)
             lately = _swept_lately(context, project)
-            swept.append(known if lately else sweep_project(context, known))
+            done = known if lately else sweep_project(context, known, patience=PATIENCE_SECONDS)
+            swept.append(done)
+        except QueueBusyError as error:
+            log.info("%s It is compared with Label Studio next time.", error)
         except NotFoundError as error:
             log.warning(
                 "project %s: %s If it is gone for good: relabel forget --project %s",
@@ -53,9 +57,16 @@ def sweep(context: Context) -> list[Project]:
     return swept
 
 
-def sweep_project(context: Context, project: Project, *, full: bool = False) -> Project:
-    """Repair one project; return it as it is now."""
-    with queue_lock(context.engine, context.settings.data_dir, project.id):
+def sweep_project(
+    context: Context, project: Project, *, full: bool = False, patience: float = math.inf
+) -> Project:
+    """Repair one project; return it as it is now.
+
+    Raises:
+        QueueBusyError: somebody else changed its queue for longer than `patience` seconds.
+
+    """
+    with queue_lock(context.engine, context.settings.data_dir, project.id, patience=patience):
         project = read_project(context, project)
         full = full or _whole_reading_due(context, project)
         if not full:
@@ -70,7 +81,7 @@ def sweep_project(context: Context, project: Project, *, full: bool = False) -> 
             reconcile_all(context, project)
         refresh_queue(context, project, look=True)
     _stamp(context, project).touch()
-    carry_out(context, project.id)
+    carry_out(context, project.id, patience=patience)
     return project
 
 

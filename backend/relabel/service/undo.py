@@ -135,11 +135,9 @@ def _undo_round(context: Context, number: int, run: str) -> Done:
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         rounds = list_rounds(connection, number)
-        undone = next((r for r in rounds if r.run == run), None)
-        if undone is None or undone.state is not RoundState.UNDONE:
+        if run not in {r.run for r in rounds if r.state is RoundState.UNDONE}:
             check_can_be_undone(connection, number, run)
-    if undone is None:
-        raise NotReadyError(f"Project {number} has no {run!r} to undo.")
+    undone = next(r for r in rounds if r.run == run)
     published = [r for r in rounds if r.state is RoundState.PUBLISHED and r is not undone]
     previous = published[-1] if published else None
     if previous is not None and previous.number > undone.number:
