@@ -11,7 +11,7 @@ import httpx
 from relabel.labelstudio.contract import WEBHOOK_ACTIONS, WEBHOOK_TOKEN_HEADER
 from relabel.service.context import Context
 from relabel.service.findings import Finding
-from relabel.service.own_address import ask_own_address
+from relabel.service.own_address import ask_own_address, library_there
 from relabel.service.refusals import known_cause
 from relabel.service.traces import as_connected, connected_url, is_own
 from relabel.service.webhooks import own_webhooks, webhook_url
@@ -87,10 +87,16 @@ def check_delivery(context: Context, project: Project) -> Finding:
     except httpx.RequestError as error:
         text = f"RELABEL_URL = {url}: {cause(error)}; does relabel serve run?"
         return Finding("delivery", ok=False, text=text)
-    if answer.status_code == httpx.codes.CREATED:
+    if answer.status_code == httpx.codes.CREATED and b'"accepted"' in answer.content:
         took = answer.elapsed.total_seconds() * 1000
         return Finding("delivery", ok=True, text=f"{url} answered 201 in {took:.0f} ms")
-    remedy = _remedy(context, project, answer.status_code, known=_is_known(hooks, project))
+    library = library_there(connected.settings)
+    remedy = (
+        f"{library} with another model answers there, and no event reaches this backend: give its "
+        f"init_app RelabelBackend of relabel.ml_backend, or set RELABEL_URL to `relabel serve`"
+        if library
+        else _remedy(context, project, answer.status_code, known=_is_known(hooks, project))
+    )
     return Finding("delivery", ok=False, text=f"{url} answered {answer.status_code}; {remedy}")
 
 

@@ -1,5 +1,6 @@
 """Whether this backend answers at the address that Label Studio is told."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,21 +17,41 @@ def ask_own_address(settings: Settings) -> str:
     """Return what happens instead of an answer of `relabel serve`, "" = it answers."""
     url = settings.public_url()
     try:
-        answer = httpx.get(
-            f"{url}/health",
-            timeout=SECONDS,
-            trust_env=False,
-            verify=trusted(settings.ca_bundle),
-        )
+        answer = _health(settings)
     except httpx.RequestError as error:
         return f"{url}: {cause(error)}"
+    if _body(answer).get("model_class") == "relabel":
+        return ""
+    return f"another program answers at {url} (status {answer.status_code})"
+
+
+def library_there(settings: Settings) -> str:
+    """Return which of label-studio-ml's own servers answers at the address, "" = none of them."""
+    try:
+        body = _body(_health(settings))
+    except httpx.RequestError:
+        return ""
+    if "v2" in body:
+        return "label-studio-ml 1.0.9"
+    # 2.x says nothing else, whatever model it serves.
+    return "label-studio-ml 2.x" if body.keys() == {"status", "model_class"} else ""
+
+
+def _health(settings: Settings) -> httpx.Response:
+    return httpx.get(
+        f"{settings.public_url()}/health",
+        timeout=SECONDS,
+        trust_env=False,
+        verify=trusted(settings.ca_bundle),
+    )
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
     try:
         body = answer.json()
     except ValueError:
-        body = None
-    if isinstance(body, dict) and body.get("model_class") == "relabel":
-        return ""
-    return f"another program answers at {url} (status {answer.status_code})"
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def is_loopback(settings: Settings) -> bool:

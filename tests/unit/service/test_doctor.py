@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import re
 
 import httpx
@@ -16,7 +17,7 @@ from relabel.service.steering import pause
 from relabel.service.sweep import sweep_project
 from relabel.storage.tasks import set_problems
 from served import BACKEND, served
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 from wiring import connect_project, make_context, publish_round, state_of
 
 
@@ -113,7 +114,7 @@ def test_why_label_studio_does_not_reach_the_backend_is_one_cause(
         (401, "another store than this shell.*RELABEL_DATA_DIR"),
         (503, "its store cannot be written"),
         (404, "another program or a proxy answers"),
-        (201, "answered 201"),
+        (201, "another program or a proxy answers"),
     ],
 )
 def test_a_delivery_that_is_refused_says_what_is_wrong_there(
@@ -125,8 +126,55 @@ def test_a_delivery_that_is_refused_says_what_is_wrong_there(
         connect_project(context, number)
         finding = found(context, number, "delivery")
         context.close()
-    assert finding.ok is (status == 201)
+    assert not finding.ok
     assert re.search(words, finding.text), finding.text
+
+
+def answering(health, event, status):
+    """Return a program with these answers to /health and to events."""
+
+    @Request.application
+    def application(request):
+        body, code = (health, 200) if request.path == "/health" else (event, status)
+        return Response(json.dumps(body), code, mimetype="application/json")
+
+    return application
+
+
+@pytest.mark.parametrize(
+    ("health", "event", "status", "server"),
+    [
+        ({"status": "UP", "model_dir": ".", "v2": False}, {"job_id": "1"}, 201, "1.0.9"),
+        ({"status": "UP", "model_class": "Other"}, {"status": "Unknown event"}, 200, "2.x"),
+        ({"status": "UP", "model_class": "Other"}, "Unauthorized", 401, "2.x"),
+    ],
+    ids=["1.0.9", "2.x", "2.x with a password"],
+)
+def test_another_model_under_label_studio_ml_is_met_by_its_name(
+    tmp_path, fake, store_template, health, event, status, server
+):
+    with served(answering(health, event, status)) as url:
+        context = make_context(tmp_path, fake, store_template, url=url)
+        number = fake.add_project(["cat", "dog"])
+        connect_project(context, number)
+        finding = found(context, number, "delivery")
+        context.close()
+    assert not finding.ok
+    assert f"label-studio-ml {server} with another model answers there" in finding.text
+    assert "RelabelBackend" in finding.text
+    assert "relabel connect" not in finding.text, "that would not help"
+
+
+def test_a_delivery_that_is_taken_says_how_long_it_took(tmp_path, fake, store_template):
+    event = {"status": "ok", "project": 1, "accepted": False}
+    with served(answering({}, event, 201)) as url:
+        context = make_context(tmp_path, fake, store_template, url=url)
+        number = fake.add_project(["cat", "dog"])
+        connect_project(context, number)
+        finding = found(context, number, "delivery")
+        context.close()
+    assert finding.ok
+    assert re.search("answered 201 in [0-9]+ ms", finding.text)
 
 
 def test_a_project_that_is_gone_is_told_once_and_not_by_every_check(context, fake, running):

@@ -55,9 +55,11 @@ class Created(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"status": "ok", "project": 1, "accepted": false}'
         self.send_response(201)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_args):
         pass
