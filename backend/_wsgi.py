@@ -1,17 +1,5 @@
-"""What `label-studio-ml start backend` and gunicorn serve: the application of `relabel serve`."""
+"""For `label-studio-ml start backend` in a checkout; a wheel brings the folder relabel/wsgi."""
 
-from relabel.settings import Settings
-from relabel.web.app import create_app
+import runpy
 
-app = create_app(Settings.from_env())
-
-if __name__ == "__main__":
-    import argparse
-
-    import waitress
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("-p", "--port", type=int, default=9090)
-    parser.add_argument("--host", default="127.0.0.1")
-    options, _ = parser.parse_known_args()
-    waitress.serve(app, host=options.host, port=options.port)
+app = runpy.run_module("relabel.wsgi._wsgi", run_name=__name__).get("app")

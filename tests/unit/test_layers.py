@@ -29,7 +29,7 @@ LAYERS = {
     "learning": ("learning",),
     "adapters": ("storage", "imaging", "labelstudio"),
     "service": ("service",),
-    "entry": ("web", "cli", "ml_backend", "demo", "__main__"),
+    "entry": ("web", "cli", "ml_backend", "wsgi", "demo", "__main__"),
     "simulation": ("simulation",),
 }
 BELOW = {

@@ -18,7 +18,7 @@ def serve(
     """
     from relabel.cli.processes import run_server  # noqa: PLC0415  only this command needs it
 
-    run_server(_checked_settings(), with_worker=worker)
+    run_server(checked_settings(), with_worker=worker)
 
 
 def worker(
@@ -30,12 +30,15 @@ def worker(
     """
     from relabel.service.worker import run_worker  # noqa: PLC0415  only this command needs it
 
-    run_worker(_checked_settings(), parent=parent)
+    run_worker(checked_settings(), parent=parent)
 
 
-def _checked_settings() -> Settings:
-    """Return the settings once everything that is wrong without any project has been refused."""
-    settings = Settings.from_env()
+def checked_settings(**told: str) -> Settings:
+    """Return the settings once everything that is wrong without any project has been refused.
+
+    told: settings that are not to be read from the environment.
+    """
+    settings = Settings.from_env(**told)
     configure_logging(settings)
     settings.api_key()
     policy_of(settings, "")
