@@ -16,7 +16,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions test-orders fuzz lint audit format install clean
+.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions test-orders test-wheel fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -45,6 +45,9 @@ test-versions: $(INSTALLED_TEST) $(LABEL_STUDIO_VERSIONS:%=$(CACHE)/label-studio
 
 test-orders: $(INSTALLED_TEST) ## Order the same votes live and simulated, by every selector, score and diversity
 	RELABEL_TEST_ORDERS=1 $(BIN)/pytest tests/contract/test_order.py $(ARGS)
+
+test-wheel: $(INSTALLED_TEST) ## The wheel, installed outside this checkout
+	RELABEL_TEST_WHEEL=1 $(BIN)/pytest tests/wheel $(ARGS)
 
 fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests and read 2,000 damaged files of each kind
 	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)
