@@ -1,79 +1,80 @@
-"""The same engine as a model class of label-studio-ml, for 1.0.9 from PyPI and for 2.x.
+"""This backend under label-studio-ml's own server, 1.0.9 from PyPI or 2.x from its repository.
 
-`label-studio-ml start backend` does not need it: backend/_wsgi.py starts the whole application. It
-is for people whose deployment is built around label-studio-ml's own server. 1.0.9 runs `fit` in a
-process of its own for every event and knows no project in `predict`; this class therefore keeps no
-state, imports no torch, and takes the project from the tasks.
+For deployments that are built around `label_studio_ml.api.init_app`: give it `RelabelBackend`. The
+views of the library cannot do what is needed: 1.0.9 knows no project in /predict and calls every
+version INITIAL, 2.x refuses events without the whole project, and neither lets a webhook in by its
+secret. So the library's application hands every request to the one that `relabel serve` runs: the
+same routes, checks and answers. Nothing is opened before the first request.
+
+Import this module before `label_studio_ml.api`, which imports torch for nothing.
 """
 
-from collections.abc import Sequence
-from functools import cache
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from label_studio_ml.model import LabelStudioMLBase
+from flask import Flask, Response
 
 from relabel.errors import RelabelError
-from relabel.labelstudio.payloads import project_id
-from relabel.service.context import open_context
-from relabel.service.jobs import Jobs, open_queue, register_jobs
-from relabel.service.predictions import UNTRAINED, stored_predictions
-from relabel.service.receiving import RECEIVERS, receive
 from relabel.settings import Settings
-from relabel.storage.database import open_database, reading
-from relabel.storage.projects import list_projects
+from relabel.web.app import create_app
+
+log = logging.getLogger("relabel.web")
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Keep a library from importing torch, which the web process has no use for: 460 MB."""
+    absent = "torch" not in sys.modules
+    if absent:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # what `import` reads as "not there"
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["torch"]
+
+
+with _without_torch():
+    from label_studio_ml import api
+    from label_studio_ml.model import LabelStudioMLBase
 
 
 class RelabelBackend(LabelStudioMLBase):  # type: ignore[misc]  # the library has no types
-    """Hands events to the job queue and answers predictions from the store."""
+    """What `init_app` is given. No object of it is ever made: no request reaches the library."""
 
-    TRAIN_EVENTS = tuple(RECEIVERS)
 
-    def predict(
-        self, tasks: Sequence[dict[str, Any]], context: Any = None, **_: Any
-    ) -> list[dict[str, Any]]:
-        """Return the stored score of each task."""
-        del context  # of interactive labelling, which has no meaning here
-        engine, _jobs = _opened()
-        number = next((project_id(task) for task in tasks if task.get("project")), None)
-        return stored_predictions(engine, number, [int(task["id"]) for task in tasks])
+class _Handover:
+    """The WSGI application of `relabel serve`, opened by the first request."""
 
-    def fit(
-        self, *args: Any, event: str | None = None, data: Any = None, **_: Any
-    ) -> dict[str, Any]:
-        """Journal the event and ask for it to be carried out; nothing is trained here."""
-        # 1.0.9 passes an empty tuple of tasks, then keywords; 2.x passes event and data in order.
-        places = args if args and isinstance(args[0], str) else (event, *args[1:])
-        action = event or places[0]
-        body = dict(data or (places[1] if len(places) > 1 else None) or {})
-        if action:
-            body["action"] = action
-        engine, jobs = _opened()
-        done: dict[str, Any] = {"model_version": UNTRAINED}
+    def __init__(self) -> None:
+        self._opening = threading.Lock()
+        self._app: Flask | None = None
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         try:
-            for hinted in _concerned(engine, body):
-                number, work = receive(engine, Settings.from_env(), body, hinted)
-                if work:
-                    jobs.ingest(number)
-                done |= {"project": number, "accepted": work}
+            with self._opening:
+                self._app = self._app or create_app(_settings())
         except RelabelError as error:
-            return {"error": str(error)}
-        return done
+            log.error("%s", error)  # noqa: TRY400  the message says it all
+            body = json.dumps({"error": str(error)})
+            return Response(body, 503, mimetype="application/json")(environ, start_response)
+        return self._app(environ, start_response)
 
 
-def _concerned(engine: Any, body: dict[str, Any]) -> list[int | None]:
-    """Return the projects that an event without content may come from; None = the event says it.
-
-    The header that tells them apart does not get as far as this class.
-    """
-    if body.keys() != {"action"}:
-        return [None]
-    with reading(engine) as connection:
-        return [project.id for project in list_projects(connection)]
+def _settings() -> Settings:
+    """Read the environment; user and password that 2.x's init_app was given go first."""
+    user, password = getattr(api, "BASIC_AUTH", None) or ("", "")
+    return Settings.from_env(
+        **({"basic_auth_user": user, "basic_auth_pass": password} if user else {})
+    )
 
 
-@cache
-def _opened() -> tuple[Any, Jobs]:
-    """Open store and queue once per process, at the first request."""
-    settings = Settings.from_env()
-    jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
-    return open_database(settings.database()), jobs
+# init_app has no other door: whatever it is given, it returns this application.
+api._server.wsgi_app = _Handover()  # noqa: SLF001
