@@ -6,9 +6,10 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from relabel.cli.app import build_app
 from relabel.errors import ConfigurationError
 from relabel.learning.two_phase import QUERIES
-from relabel.simulation.annotators import Panel
+from relabel.simulation.annotators import Panel, PanelSpec
 from relabel.simulation.asynchronous import run_asynchronous
 from relabel.simulation.campaign import Rules, initial_counts
 from relabel.simulation.command import SimulationOptions, run_simulation, usual_noise
@@ -24,6 +25,7 @@ from relabel.simulation.report import table_of
 from relabel.simulation.seeds import ROLES, seed_of
 from relabel.simulation.summary import summarise
 from rich.console import Console
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,33 @@ def test_people_at_once_refuse_rules_they_cannot_keep(data):
             seconds=np.ones(1),
             seed=0,
         )
+
+
+def test_people_at_once_are_simulated_by_an_option(data):
+    """The same people and methods: nobody waits, so more tasks are begun before the first ends."""
+    panel = PanelSpec((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    setting = Setting(data, "symmetric", 0.3, budget=60, panel=panel)
+    methods = (Method("truth", "phi"),)
+    turns, at_once = (
+        run_experiment(replace(setting, at_once=at_once), methods, (0,))
+        for at_once in (False, True)
+    )
+    assert [run.method for run in turns] == [run.method for run in at_once]
+    for one, other in zip(turns, at_once, strict=True):
+        assert (other.initial == one.initial).all()
+        assert other.curve.at(np.array([60])) >= other.curve.at(np.array([0]))
+    waited, busy = (
+        next(run.visits.ends[0] for run in runs if run.method == "truth phi")
+        for runs in (turns, at_once)
+    )
+    assert waited == 2 < busy
+
+
+def test_people_at_once_are_a_panel(data, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"--annotators 0\.95,0\.9,0\.8 --at-once"):
+        Setting(data, "symmetric", 0.2, at_once=True)
+    arguments = ["simulate", "--at-once", "--out", str(tmp_path)]
+    assert isinstance(CliRunner().invoke(build_app(), arguments).exception, ConfigurationError)
 
 
 def test_command_writes_every_file(tmp_path):

@@ -57,6 +57,9 @@ def simulate(
     annotators: Annotated[
         str, typer.Option(help='"crowd", or accuracies such as "0.95,0.9@0.5".')
     ] = "crowd",
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="These annotators work at the same time.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("simulation"),
     preset: Annotated[str | None, typer.Option(help="Experiment of a paper.")] = None,
 ) -> None:
@@ -79,6 +82,7 @@ def simulate(
         budget=budget,
         retrain_every=retrain_every,
         annotators=annotators,
+        at_once=at_once,
         out=out,
         preset=preset,
     )

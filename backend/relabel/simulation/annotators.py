@@ -56,7 +56,10 @@ class Crowd:
 
 
 class Panel:
-    """A few annotators, each with an own confusion matrix, who vote at most once per task."""
+    """A few annotators, each with an own confusion matrix, who vote at most once per task.
+
+    size: how many they are.
+    """
 
     def __init__(
         self, distributions: FloatArray, confusions: FloatArray, coverage: FloatArray, seed: int
@@ -67,6 +70,7 @@ class Panel:
         """
         rng = np.random.default_rng(seed)
         n, people = len(distributions), len(confusions)
+        self.size = people
         votes = np.stack([draw(distributions @ matrix, rng) for matrix in confusions], axis=1)
         able = rng.random((n, people)) < coverage
         turn = np.argsort(rng.random((n, people)) + ~able, axis=1)
@@ -118,6 +122,19 @@ def parse_panel(text: str) -> PanelSpec | None:
         accuracy.append(pair[0])
         coverage.append(pair[1])
     return PanelSpec(tuple(accuracy), tuple(coverage))
+
+
+def check_panel(panel: PanelSpec | None, *, at_once: bool) -> None:
+    """Refuse people who work at the same time where nobody says how many they are.
+
+    Raises:
+        ConfigurationError: there is no panel.
+    """
+    if at_once and panel is None:
+        raise ConfigurationError(
+            "at_once: a crowd of ever new people is never busy; name the people who work at the "
+            "same time: --annotators 0.95,0.9,0.8 --at-once."
+        )
 
 
 def make_annotators(distributions: FloatArray, spec: PanelSpec | None, seed: int) -> Annotators:

@@ -11,7 +11,7 @@ from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
 from relabel.numerics.spreading import Surroundings
 from relabel.settings import Settings
-from relabel.simulation.annotators import parse_panel
+from relabel.simulation.annotators import check_panel, parse_panel
 from relabel.simulation.books import by_class, with_first_labels, without_first_labels
 from relabel.simulation.campaign import initial_counts
 from relabel.simulation.dataset import Dataset
@@ -41,8 +41,8 @@ class SimulationOptions:
     noise None = the labels that the data set brings, else temperature where annotators disagree,
     else symmetric. noise_rate None = 0.20 where the noise model takes one. budget None = one vote
     per task. retrain_every in votes, None = one model ranks all. annotators: "crowd" or accuracies
-    such as "0.95,0.9@0.5". choices: the tag that is read of a Label Studio export. workers None =
-    one per processor, at most one per seed.
+    such as "0.95,0.9@0.5"; at_once: these work at the same time. choices: the tag that is read of a
+    Label Studio export. workers None = one per processor, at most one per seed.
     """
 
     dataset: str = "digits"
@@ -57,6 +57,7 @@ class SimulationOptions:
     budget: int | None = None
     retrain_every: int | None = None
     annotators: str = "crowd"
+    at_once: bool = False
     out: Path = Path("simulation")
     preset: str | None = None
     encoder: str = "tiny"
@@ -104,7 +105,7 @@ def _check(options: SimulationOptions) -> None:
         check_noise(options.noise)
     if options.preset is not None:
         check_preset(options.preset)
-    parse_panel(options.annotators)
+    check_panel(parse_panel(options.annotators), at_once=options.at_once)
     methods_of(options)
 
 
@@ -153,6 +154,7 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
         retrain_every=options.retrain_every,
         panel=parse_panel(options.annotators),
         device=options.device,
+        at_once=options.at_once,
     )
     return setting, methods
 

@@ -13,7 +13,14 @@ import numpy as np
 from relabel.errors import InvalidValuesError, RelabelError
 from relabel.numerics.scoring import SCORES
 from relabel.numerics.spreading import Surroundings
-from relabel.simulation.annotators import Annotators, PanelSpec, make_annotators
+from relabel.simulation.annotators import (
+    Annotators,
+    Panel,
+    PanelSpec,
+    check_panel,
+    make_annotators,
+)
+from relabel.simulation.asynchronous import run_asynchronous
 from relabel.simulation.campaign import (
     Closing,
     Prioritise,
@@ -55,6 +62,7 @@ class Setting:
     budget: votes; None = one per task. retrain_every: votes; None = the first model ranks all.
     rank_every: votes after which one model ranks anew, by what has been said since; None = never.
     repeating_oracle: also run the oracle that may ask a task again, as in the reference code.
+    at_once: the panel works at the same time, one task a person, as people do in a live project.
     """
 
     data: Dataset
@@ -69,6 +77,10 @@ class Setting:
     labels: IntArray | None = None
     repeating_oracle: bool = False
     device: str = "cpu"
+    at_once: bool = False
+
+    def __post_init__(self) -> None:
+        check_panel(self.panel, at_once=self.at_once)
 
     @property
     def votes(self) -> int:
@@ -210,7 +222,9 @@ def run_seed(
 
 
 def _store(folder: Path, setting: Setting, initial: IntArray, seed: int) -> Store:
-    return store_of(folder, setting.data, initial, seed, setting.panel, setting.device)
+    return store_of(
+        folder, setting.data, initial, seed, setting.panel, setting.device, setting.at_once
+    )
 
 
 def _baselines(stage: _Stage) -> Iterator[Run]:
@@ -278,15 +292,25 @@ def _run(
     log, figures = kept.load()
     if log is None or figures is None:
         start = time.perf_counter()
-        log = run_campaign(
-            stage.counts, order(kept), stage.annotators, rules, log=log, on_round=kept.save
-        )
+        log = _play(stage, order(kept), rules, log, kept)
         kept.save(log)
         figures = _figures(stage, log, rules, kept.scores(), time.perf_counter() - start)
         kept.finish(figures)
     visits = visits_of(log, stage.counts, rules)
     curve = curve_of(visits, stage.setting.data.truth, stage.initial)
     return Run(name, stage.seed, stage.initial, visits, curve, figures)
+
+
+def _play(
+    stage: _Stage, order: Prioritise, rules: Rules, log: VoteLog | None, kept: Kept
+) -> VoteLog:
+    """Return the votes of a campaign; one of people at once is not continued but played anew."""
+    people = stage.annotators
+    if not (stage.setting.at_once and isinstance(people, Panel)):
+        return run_campaign(stage.counts, order, people, rules, log=log, on_round=kept.save)
+    seconds = np.ones(people.size)
+    seed = seed_of(stage.seed, "annotators")
+    return run_asynchronous(stage.counts, order, people, rules, seconds=seconds, seed=seed)
 
 
 def _figures(
