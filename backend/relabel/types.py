@@ -5,8 +5,7 @@ Letters used everywhere: N tasks, K classes, D embedding dimensions.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -81,18 +80,6 @@ class Posteriors:
 
 
 @dataclass(frozen=True, slots=True)
-class Embeddings:
-    """One L2-normalised vector per task. task_ids: (N,) int; vectors: (N, D) float32."""
-
-    task_ids: IntArray
-    vectors: Float32Array
-
-    def __post_init__(self) -> None:
-        _check_ids(self.task_ids, "Embeddings.task_ids")
-        _check_rows(self.vectors, len(self.task_ids), "Embeddings.vectors")
-
-
-@dataclass(frozen=True, slots=True)
 class Consensus:
     """What the votes say. labels: (N,) int, -1 = none; states: (N,) of `State`."""
 
@@ -102,42 +89,6 @@ class Consensus:
     def at(self, rows: IntArray | BoolArray) -> "Consensus":
         """Return what the votes say of these tasks, by their numbers or as a mask."""
         return Consensus(self.labels[rows], self.states[rows])
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Relabelling priority. task_ids: (N,) int; priority: (N,) float, higher = relabel sooner."""
-
-    task_ids: IntArray
-    priority: FloatArray
-
-    def __post_init__(self) -> None:
-        _check_ids(self.task_ids, "Ranking.task_ids")
-        bad = ~np.isfinite(self.priority)
-        if self.priority.shape != self.task_ids.shape or bad.any():
-            raise InvalidValuesError(
-                f"Ranking.priority must be finite for each task; "
-                f"first bad task ids: {self.task_ids[bad][:5].tolist()}."
-            )
-
-    def order(self) -> IntArray:
-        """Task ids (N,), the one to relabel first at the front; ties by task id."""
-        return self.task_ids[np.argsort(-self.priority, kind="stable")]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An immutable cut of the store that one round works on.
-
-    counts: the votes; images: (N,) references as Label Studio stores them; classes: (K,) names;
-    given: (N,) the initial label, -1 = none; high_water: newest vote that the cut includes.
-    """
-
-    counts: LabelCounts
-    images: tuple[str, ...]
-    classes: tuple[str, ...]
-    given: IntArray
-    high_water: datetime | None = field(default=None)
 
 
 def match_rows(wanted: IntArray, available: IntArray) -> IntArray:

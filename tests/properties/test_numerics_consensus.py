@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from relabel.numerics.consensus.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from relabel.numerics.consensus.dawid_skene import fit_dawid_skene
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.table import VoteTable
@@ -115,21 +114,6 @@ def test_votes_without_noise_are_returned(seed, classes, people):
         tasks, np.tile(np.arange(people), len(truth)), truth[tasks], len(truth), people, classes
     )
     assert (fit_dawid_skene(votes).posterior.argmax(1) == truth).all()
-
-
-@settings(deadline=None)
-@given(tables())
-def test_agreement_is_at_most_one_and_ignores_the_names_of_classes(votes):
-    counts = votes.counts()
-    for measure in (fleiss_kappa, krippendorff_alpha):
-        value, support = measure(counts)
-        again, _ = measure(counts[:, ::-1])
-        assert np.isnan(value) or value <= 1 + 1e-12
-        np.testing.assert_allclose(value, again, atol=1e-12)
-        assert support == (counts.sum(1) >= 2).sum()
-    kappa, shared = cohen_kappa(votes, 0, votes.n_annotators - 1)
-    assert np.isnan(kappa) or -1 - 1e-12 <= kappa <= 1 + 1e-12
-    assert 0 <= shared <= votes.n_tasks
 
 
 @settings(deadline=None)

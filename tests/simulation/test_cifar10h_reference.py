@@ -7,7 +7,7 @@ import pytest
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.annotators import Crowd
 from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.curves import curve_of, reference_area, visits_of
+from relabel.simulation.curves import Curve, curve_of, visits_of
 from relabel.simulation.datasets import load_dataset
 from relabel.simulation.queues import OrderedQueue, oracle_order, random_order
 from relabel.simulation.sampling import reference_labels
@@ -59,6 +59,24 @@ def campaign(data, labels, ranking, rules, seed):
     counts = initial_counts(labels, 10)
     log = run_campaign(counts, order, Crowd(d, seed), rules)
     return curve_of(visits_of(log, counts, rules), data.truth, labels)
+
+
+def reference_area(curves):
+    """Return one area per seed as the reference code of Bernhardt et al. 2022 computes it.
+
+    Points are joined by straight lines on whole votes from the earliest first point to the last
+    (left out) of all seeds; the initial quality is left out. For comparison with that code alone:
+    the range depends on the other seeds, `Curve.area` does not.
+    """
+    grid = np.arange(min(int(c.votes[1]) for c in curves), max(int(c.votes[-1]) for c in curves))
+    lines = [np.interp(grid, c.votes[1:], c.correct[1:]) for c in curves]
+    return np.array([(line[1:] + line[:-1]).mean() / 2 for line in lines])
+
+
+def test_area_of_the_reference_code_equals_its_worked_example():
+    assert reference_area([Curve(np.array([0, 1, 3, 5]), np.array([0.8, 0.84, 0.84, 0.9]))]) == (
+        pytest.approx([0.845])
+    )
 
 
 @pytest.mark.parametrize("temperature", [2, 10])

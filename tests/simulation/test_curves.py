@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from relabel.simulation.curves import Curve, minimal_curve, reference_area
+from relabel.simulation.curves import Curve, minimal_curve
 from relabel.simulation.dataset import Dataset, certain
 from relabel.simulation.evaluation import (
     area_gain,
@@ -24,12 +24,6 @@ def test_a_value_holds_until_the_next_point():
 @pytest.mark.parametrize(("budget", "area"), [(2, 0.80), (5, 0.824), (10, 0.862), (4, 0.82)])
 def test_area_is_the_mean_of_the_steps_over_the_budget(budget, area):
     assert STEPS.area(budget) == pytest.approx(area)
-
-
-def test_area_of_the_reference_code_equals_its_worked_example():
-    assert reference_area([Curve(np.array([0, 1, 3, 5]), np.array([0.8, 0.84, 0.84, 0.9]))]) == (
-        pytest.approx([0.845])
-    )
 
 
 @pytest.mark.parametrize(("target", "votes"), [(0.8, 0), (0.81, 2), (0.9, 5), (0.95, None)])

@@ -9,7 +9,6 @@ from typing import Any
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from relabel.errors import InvalidValuesError
@@ -68,21 +67,6 @@ def build_index(
         index.train(contiguous[np.sort(sample)])
     index.add(contiguous)
     return index
-
-
-def extend_index(index: Index, vectors: Float32Array) -> None:
-    """Add the embeddings of new tasks in place, as the last rows, without training again."""
-    index.add(_checked(vectors))
-
-
-def dump_index(index: Index) -> npt.NDArray[np.uint8]:
-    """Return the index as bytes (B,), to save beside the round's arrays."""
-    return np.asarray(faiss.serialize_index(index))
-
-
-def load_index(dumped: npt.NDArray[np.uint8]) -> Index:
-    """Return the index that `dump_index` wrote."""
-    return faiss.deserialize_index(dumped)
 
 
 def find_neighbours(

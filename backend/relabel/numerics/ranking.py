@@ -96,7 +96,6 @@ def select_batch(
     *,
     diversity: str = "none",
     eligible: BoolArray | None = None,
-    groups: IntArray | None = None,
     rng: np.random.Generator,
     **options: Any,
 ) -> IntArray:
@@ -107,8 +106,6 @@ def select_batch(
         n: How many tasks, at most.
         diversity: How the batch is spread, a key of `DIVERSITY`.
         eligible: (N,) False = never pick; None = all tasks.
-        groups: (N,) group of near-duplicates of each task; a batch holds one of each group, the
-            one with the highest score.
         rng: Orders tasks of equal score.
         **options: Of the way named by `diversity`.
 
@@ -124,17 +121,14 @@ def select_batch(
             f"diversity is {diversity!r}; choose one of {', '.join(sorted(DIVERSITY))}."
         )
     allowed = np.ones(len(score), dtype=bool) if eligible is None else eligible.copy()
-    for name, values in (("eligible", allowed), ("groups", groups)):
-        if values is not None and values.shape != score.shape:
-            raise InvalidValuesError(f"{name} has shape {values.shape}; expected {score.shape}.")
+    if allowed.shape != score.shape:
+        raise InvalidValuesError(f"eligible has shape {allowed.shape}; expected {score.shape}.")
     if not np.isfinite(score).all():
         raise InvalidValuesError(f"score has {(~np.isfinite(score)).sum()} values not finite.")
     # Ties are decided by position from here on, so positions are shuffled once.
     order = rng.permutation(len(score))
     order = order[np.argsort(-score[order], kind="stable")]
     order = order[allowed[order]]
-    if groups is not None:
-        order = order[np.sort(np.unique(groups[order], return_index=True)[1])]
     return DIVERSITY[diversity](score, order, min(max(n, 0), len(order)), **options)
 
 

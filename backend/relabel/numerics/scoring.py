@@ -198,8 +198,8 @@ def activelab(counts: IntArray, probs: Probs, *, labels: IntArray | None = None)
     """Minus ActiveLab's score with unit weights, in [-1, 0] (Goh and Mueller 2023).
 
     Quality of the label is p[label], averaged with all votes but one for it, each 1 if it agrees
-    and 0 if not; an unlabelled task uses its largest probability. Who voted is not known here:
-    weights by annotator come from `consensus.crowdlab`.
+    and 0 if not; an unlabelled task uses its largest probability. Who voted is not known here,
+    so all annotators weigh the same.
     """
 
     def formula(votes: IntArray, p: FloatArray, label: IntArray) -> FloatArray:

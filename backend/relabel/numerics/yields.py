@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, expit, logit
+from scipy.special import expit, logit
 
 from relabel.errors import InvalidValuesError
 from relabel.numerics.estimates import Estimate
@@ -99,41 +99,6 @@ def predicted_yield(
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     most = float(weight.sum())
     return Estimate(value, float(np.clip(low, 0, value)), float(np.clip(high, value, most)), level)
-
-
-def stopping_reason(
-    predicted: Estimate,
-    votes: int,
-    *,
-    least_yield: float = 0.05,
-    recent_wrong: BoolArray | None = None,
-    noise_left: Estimate | None = None,
-) -> str | None:
-    """Say why relabelling should stop, or None while it is worth going on.
-
-    Args:
-        predicted: Of `predicted_yield` for the next `votes` votes.
-        votes: How many.
-        least_yield: Stop when not even the upper end of the interval promises so many corrections
-            per vote.
-        recent_wrong: (w,) whether the labels of the last settled tasks were wrong.
-        noise_left: Noise rate of the tasks still open. Stop when the recent tasks were wrong less
-            often than a random order would find them, beyond doubt (95 %).
-    """
-    if votes > 0 and predicted.high < least_yield * votes:
-        return (
-            f"The next {votes} votes should correct at most {predicted.high:.1f} labels, "
-            f"fewer than {least_yield:g} per vote."
-        )
-    if recent_wrong is not None and noise_left is not None and len(recent_wrong):
-        w, found = len(recent_wrong), int(recent_wrong.sum())
-        at_most = 1.0 if found == w else float(betaincinv(found + 0.5, w - found + 0.5, 0.95))
-        if at_most < noise_left.low:
-            return (
-                f"{found} of the last {w} tasks were wrong, fewer than a random order would find "
-                f"({noise_left.value:.0%} of the labels left are wrong)."
-            )
-    return None
 
 
 def _design(doubts: FloatArray) -> FloatArray:

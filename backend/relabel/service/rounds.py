@@ -174,6 +174,7 @@ def _take_back(context: Context, current: Round) -> None:
         votes = count_new_votes(connection, number)
         finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
         journal(connection, number, "ROUND_STOPPED")
+    shutil.rmtree(context.folder(number) / UNFINISHED, ignore_errors=True)
     carry_out(context, number)
 
 

@@ -106,20 +106,6 @@ def minimal_curve(truth: IntArray, initial: IntArray) -> Curve:
     return Curve(2 * corrected, (len(truth) - wrong + corrected) / len(truth))
 
 
-def reference_area(curves: list[Curve]) -> FloatArray:
-    """Return one area per seed as the reference code of Bernhardt et al. 2022 computes it.
-
-    Points are joined by straight lines on whole votes from the earliest first point to the last
-    (left out) of all seeds; the initial quality is left out. For comparison with that code alone:
-    the range depends on the other seeds, `Curve.area` does not.
-    """
-    grid = np.arange(
-        min(int(c.votes[1]) for c in curves), max(int(c.votes[-1]) for c in curves), dtype=np.int64
-    )
-    lines = [np.interp(grid, c.votes[1:], c.correct[1:]) for c in curves]
-    return np.array([(line[1:] + line[:-1]).mean() / 2 for line in lines])
-
-
 def _label_history(
     tasks: IntArray, decided: IntArray, initial: IntArray
 ) -> tuple[IntArray, IntArray]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from relabel.errors import InvalidValuesError
-from relabel.types import Embeddings, LabelCounts, Posteriors, Ranking, State, match_rows
+from relabel.types import LabelCounts, Posteriors, State, match_rows
 
 IDS = np.array([3, 5, 9])
 
@@ -26,10 +26,8 @@ def test_values_cannot_be_changed():
     [
         lambda ids: LabelCounts(ids, np.ones((3, 2), dtype=np.int64)),
         lambda ids: Posteriors(ids, np.full((3, 2), 0.5, dtype=np.float32)),
-        lambda ids: Embeddings(ids, np.ones((3, 2), dtype=np.float32)),
-        lambda ids: Ranking(ids, np.zeros(3)),
     ],
-    ids=["counts", "posteriors", "embeddings", "ranking"],
+    ids=["counts", "posteriors"],
 )
 def test_task_ids_must_be_unique_and_increasing(make, ids):
     with pytest.raises(InvalidValuesError, match="task_ids must be one-dimensional, unique"):
@@ -56,15 +54,6 @@ def test_a_row_that_is_no_distribution_is_named_by_its_task(bad):
 def test_rounding_of_float32_is_no_error():
     probs = np.full((3, 7), 1 / 7, dtype=np.float32)
     assert Posteriors(IDS, probs).probs.shape == (3, 7)
-
-
-def test_a_ranking_is_ordered_by_priority_and_then_by_id():
-    assert Ranking(IDS, np.array([0.1, 0.7, 0.7])).order().tolist() == [5, 9, 3]
-
-
-def test_a_priority_that_is_not_finite_names_its_task():
-    with pytest.raises(InvalidValuesError, match=r"\[9\]"):
-        Ranking(IDS, np.array([0.1, 0.7, np.nan]))
 
 
 def test_the_numbers_of_states_are_those_in_stores_of_users():

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.consensus.crowdlab import active_score, crowd_quality, crowdlab
+from relabel.numerics.consensus.crowdlab import crowd_quality, crowdlab
 from relabel.numerics.consensus.table import VoteTable
 from relabel.numerics.scoring import SCORES
 
@@ -40,21 +40,6 @@ def test_without_a_task_of_two_votes_the_majority_decides():
     assert crowdlab(votes.counts(), votes=votes, probs=PROBS[:2]).labels.tolist() == [1, 0]
     with pytest.raises(InvalidValuesError, match="at least one task with two votes"):
         crowd_quality(votes, PROBS[:2])
-
-
-def test_activelab_ranks_the_least_certain_consensus_first(votes):
-    score = active_score(votes, PROBS)
-    quality = crowd_quality(votes, PROBS).quality
-    assert np.argmax(score) == 3
-    assert np.argmin(score) == np.argmax(quality)
-
-
-def test_activelab_scores_unlabelled_tasks_too(votes):
-    longer = VoteTable(votes.tasks, votes.annotators, votes.labels, 8, 3, 2)
-    probs = np.concatenate([PROBS, [[0.5, 0.5], [0.99, 0.01]]])
-    score = active_score(longer, probs)
-    assert score[6] > score[7]
-    np.testing.assert_allclose(score[:6], active_score(votes, PROBS), atol=1e-9)
 
 
 def test_one_vote_per_task_scores_as_the_published_method():

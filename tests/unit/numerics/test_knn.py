@@ -1,4 +1,4 @@
-"""Neighbours and the affinity graph: exact, approximate, duplicates, additions, saved and read."""
+"""Neighbours and the affinity graph: exact, approximate, and duplicates."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,8 @@ from relabel.errors import InvalidValuesError
 from relabel.numerics.knn import (
     affinity,
     build_index,
-    dump_index,
-    extend_index,
     find_neighbours,
     kernel_width,
-    load_index,
     near_duplicates,
 )
 
@@ -97,26 +94,6 @@ def test_a_recall_that_no_setting_reaches_is_searched_exactly():
     found = find_neighbours(index, vectors, 10, rng(), recall=1.1)
     assert found.method == "exact"
     np.testing.assert_array_equal(found.rows, neighbours(vectors, 10).rows)
-
-
-def test_new_tasks_are_added_without_building_again():
-    vectors = clustered(4000, 24)
-    index = build_index(vectors[:3500], rng(), exact_up_to=1000)
-    extend_index(index, vectors[3500:])
-    found = find_neighbours(index, vectors, 10, rng())
-    assert "IVF" in found.method
-    assert found.recall >= 0.99
-    assert (found.rows >= 3500).any(1)[:3500].mean() > 0.3
-
-
-@pytest.mark.parametrize("exact_up_to", [1000, 10_000], ids=["approximate", "exact"])
-def test_a_saved_index_answers_as_before(exact_up_to):
-    vectors = clustered(3000, 128)
-    index = build_index(vectors, rng(), exact_up_to=exact_up_to)
-    again = load_index(dump_index(index))
-    before = find_neighbours(index, vectors, 5, rng())
-    after = find_neighbours(again, vectors, 5, rng())
-    np.testing.assert_array_equal(before.rows, after.rows)
 
 
 def test_the_same_seed_builds_the_same_graph():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.ranking import DIVERSITY, QualityMap, prioritise, reorder, select_batch
+from relabel.numerics.ranking import QualityMap, prioritise, reorder, select_batch
 from relabel.types import State
 
 OPEN, SETTLED, TIED, AMBIGUOUS = State.OPEN, State.SETTLED, State.TIED, State.AMBIGUOUS
@@ -147,26 +147,6 @@ def test_ineligible_tasks_are_never_picked():
     assert picked.tolist() == [2, 0]
 
 
-@pytest.mark.parametrize("diversity", DIVERSITY)
-def test_near_duplicates_are_never_twice_in_a_batch(diversity):
-    rng = np.random.default_rng(0)
-    score, groups = rng.normal(size=40), np.repeat(np.arange(20), 2)
-    vectors = rng.normal(size=(40, 3)).astype(np.float32)
-    options = {
-        "none": {},
-        "diffusion": {"graph": complete_graph(40)},
-        "k_centre": {"vectors": vectors},
-        "quotas": {"classes": rng.integers(0, 3, 40)},
-    }
-    picked = select_batch(
-        score, 30, diversity=diversity, groups=groups, rng=rng, **options[diversity]
-    )
-    assert len(picked) == 20
-    assert len(set(groups[picked])) == 20
-    partner = picked ^ 1
-    assert (score[picked] > score[partner]).all()
-
-
 def complete_graph(n):
     from scipy.sparse import csr_array
 
@@ -184,7 +164,5 @@ def test_arrays_of_another_length_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(InvalidValuesError, match=r"eligible has shape \(3,\); expected \(2,\)"):
         select_batch(np.ones(2), 1, eligible=np.ones(3, bool), rng=rng)
-    with pytest.raises(InvalidValuesError, match=r"groups has shape \(3,\)"):
-        select_batch(np.ones(2), 1, groups=np.ones(3, int), rng=rng)
     with pytest.raises(InvalidValuesError, match="score has 1 values not finite"):
         select_batch(np.array([1, np.inf]), 1, rng=rng)

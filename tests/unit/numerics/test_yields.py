@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from relabel.errors import InvalidValuesError
-from relabel.numerics.estimates import Estimate
-from relabel.numerics.yields import DoubtModel, fit_doubt, predicted_yield, stopping_reason
+from relabel.numerics.yields import DoubtModel, fit_doubt, predicted_yield
 
 CERTAIN = DoubtModel(np.array([0.0, 1.0]), np.zeros((2, 2)))
 
@@ -91,20 +90,3 @@ def test_the_interval_covers_what_it_says():
         found = predicted_yield(doubts[60:], np.ones(200), 200, model, generator, level=0.8)
         hits.append(found.low <= wrong[60:].sum() <= found.high)
     assert 0.74 < np.mean(hits) < 0.86
-
-
-def test_stop_when_the_next_votes_promise_too_little():
-    poor, good = Estimate(1, 0, 3, 0.8), Estimate(1, 0, 6, 0.8)
-    assert "at most 3.0 labels, fewer than 0.05 per vote" in stopping_reason(poor, 100)
-    assert stopping_reason(good, 100) is None
-    assert stopping_reason(poor, 100, least_yield=0.02) is None
-
-
-def test_stop_when_the_ranking_is_worse_than_chance():
-    good, left = Estimate(50, 40, 60, 0.8), Estimate(0.3, 0.25, 0.35, 0.95)
-    recent = np.arange(60) < 5
-    reason = stopping_reason(good, 100, recent_wrong=recent, noise_left=left)
-    assert "5 of the last 60 tasks were wrong" in reason
-    assert "30%" in reason
-    for fine in (np.arange(60) < 12, np.ones(60, bool), recent[:6], np.zeros(0, bool)):
-        assert stopping_reason(good, 100, recent_wrong=fine, noise_left=left) is None

@@ -61,58 +61,6 @@ def annotator_stats(
     )
 
 
-def cohen_kappa(votes: VoteTable, first: int, second: int) -> tuple[float, int]:
-    """Return Cohen's kappa of two annotators, and the number of tasks that both labelled.
-
-    In [-1, 1], 1 = always agree, 0 = as by chance; NaN without common tasks or where both always
-    give the same single class.
-    """
-    labels = votes.matrix()[:, [first, second]].T
-    a, b = labels[:, ~np.isnan(labels).any(0)].astype(np.int64)
-    table = np.zeros((votes.n_classes, votes.n_classes))
-    np.add.at(table, (a, b), 1)
-    shares = table / max(len(a), 1)
-    chance = float(shares.sum(0) @ shares.sum(1))
-    return _beyond_chance(float(np.trace(shares)), chance, len(a)), len(a)
-
-
-def fleiss_kappa(counts: IntArray) -> tuple[float, int]:
-    """Return Fleiss' kappa of all votes, and the number of tasks with at least two.
-
-    Tasks may have different numbers of votes: each counts by its own share of agreeing pairs.
-
-    Args:
-        counts: (N, K) votes.
-    """
-    several = counts[counts.sum(1) >= 2]
-    totals = several.sum(1)
-    pairs = (several * (several - 1)).sum(1) / np.maximum(totals * (totals - 1), 1)
-    shares = several.sum(0) / max(several.sum(), 1)
-    observed = float(pairs.mean()) if len(several) else 0.0
-    return _beyond_chance(observed, float(shares @ shares), len(several)), len(several)
-
-
-def krippendorff_alpha(counts: IntArray) -> tuple[float, int]:
-    """Return Krippendorff's nominal alpha of all votes, and the number of tasks with at least two.
-
-    Chance is drawn without replacement from the votes that can be compared, so that small projects
-    are not flattered.
-
-    Args:
-        counts: (N, K) votes.
-    """
-    several = counts[counts.sum(1) >= 2]
-    votes = int(several.sum())
-    pairs = (several * (several - 1)).sum(1) / np.maximum(several.sum(1) - 1, 1)
-    classes = several.sum(0)
-    chance = float(classes @ (classes - 1)) / max(votes * (votes - 1), 1)
-    return _beyond_chance(float(pairs.sum()) / max(votes, 1), chance, votes), len(several)
-
-
-def _beyond_chance(observed: float, chance: float, support: int) -> float:
-    return (observed - chance) / (1 - chance) if support and chance < 1 else float("nan")
-
-
 def _per_annotator(votes: VoteTable, weights: FloatArray | IntArray) -> IntArray:
     summed = np.bincount(votes.annotators, weights=weights, minlength=votes.n_annotators)
     return np.rint(summed).astype(np.int64)

@@ -49,21 +49,6 @@ def crowd_quality(votes: VoteTable, probs: FloatArray) -> CrowdQuality:
     return CrowdQuality(labels, quality)
 
 
-def active_score(votes: VoteTable, probs: FloatArray) -> FloatArray:
-    """Return minus ActiveLab's score (N,), higher = relabel sooner (Goh and Mueller 2023).
-
-    Like the score "activelab", with annotators weighed by how well they agree with others.
-    Arguments and errors as in `crowd_quality`.
-    """
-    matrix, voted, p = _inputs(votes, probs)
-    score = np.empty(votes.n_tasks)
-    unlabelled = p[~voted] if (~voted).any() else None
-    score[voted], score[~voted] = _cleanlab().get_active_learning_scores(
-        matrix[voted], p[voted], unlabelled
-    )
-    return -score
-
-
 def crowdlab(
     counts: IntArray,
     *,
