@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, RelabelError
@@ -34,6 +34,7 @@ from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_anno
 from relabel.storage.database import reading
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
+    CONNECTING,
     Project,
     find_project,
     get_project,
@@ -163,6 +164,7 @@ def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent)
     with queue_lock(context.engine, context.settings.data_dir, number):
         with reading(context.engine) as connection:
             known = find_project(connection, number)
+        plan = _up_to_date(plan, known)
         rollback = Rollback(context, plan.project, known)
         try:
             project, hooks = _connect(context, plan, rollback, progress)
@@ -175,6 +177,20 @@ def connect(context: Context, plan: ConnectPlan, *, progress: Progress = silent)
             raise kind(f"Project {number} was not connected: {cause} {outcome}") from error
         _tidy(context, project, {*hooks}, rollback.earlier)
     return project
+
+
+def _up_to_date(plan: ConnectPlan, known: Project | None) -> ConnectPlan:
+    """Take over what happened to the project since the plan was made."""
+    number = plan.project.id
+    if known is not None:
+        owned = {name: getattr(plan.project, name) for name in CONNECTING}
+        return replace(plan, project=replace(known, **owned), leftovers=())
+    if plan.survey is None:
+        raise NotReadyError(
+            f"Project {number} was detached since it was read. Nothing was written; to connect "
+            f"it anew, run: relabel connect --project {number}"
+        )
+    return plan
 
 
 def _connect(

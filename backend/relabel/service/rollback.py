@@ -11,7 +11,13 @@ from relabel.service.traces import Body, Traces, find_traces, listed, remove
 from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.events import journal
-from relabel.storage.projects import Project, forget_project, reads_otherwise, save_project
+from relabel.storage.projects import (
+    Project,
+    forget_project,
+    reads_otherwise,
+    save_project,
+    set_project,
+)
 from relabel.storage.tasks import list_tasks
 
 log = logging.getLogger("relabel.connect")
@@ -118,6 +124,8 @@ class Rollback:
                 forget_project(connection, self._project.id)
             elif self._known is not None:
                 save_project(connection, self._known)
+                # Nobody else has read the project meanwhile: that needs the lock.
+                set_project(connection, self._project.id, high_water=self._known.high_water)
                 if reads_otherwise(self._project, self._known):
                     # What was read meanwhile is read again as before: no answer has changed.
                     forget_beginnings(connection, self._project.id)

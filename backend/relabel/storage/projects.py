@@ -49,6 +49,8 @@ class Project:
         return self.backend_id is None
 
 
+CONNECTING = ("created_at", "title", "label_config", "extra_params", "skip_queue")
+"""What connecting takes over of a project that is known already."""
 _COLUMNS = tuple(column.name for column in projects.columns)
 
 
@@ -58,9 +60,12 @@ def reads_otherwise(now: Project, before: Project) -> bool:
 
 
 def save_project(connection: Connection, project: Project) -> None:
-    """Insert the project or replace what is known of it."""
+    """Insert the project, or update `CONNECTING` of one that is known.
+
+    All else of it belongs to others, who may have changed it since somebody looked.
+    """
     row = {name: getattr(project, name) for name in _COLUMNS}
-    upsert(connection, projects, [row], update=tuple(n for n in _COLUMNS if n != "id"))
+    upsert(connection, projects, [row], update=CONNECTING)
 
 
 def find_project(connection: Connection, project_id: int) -> Project | None:

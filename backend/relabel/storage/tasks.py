@@ -1,15 +1,25 @@
 """What the store knows of each task in Label Studio: image, overlap, state, written score."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    select,
+    update,
+)
 
-from relabel.storage.database import upsert
+from relabel.storage.database import Row, upsert
 from relabel.storage.tables import annotations, tasks
 
-CHUNK = 500
+CHUNK = 10_000
 """Ids per statement; SQLite limits the number of bound parameters."""
 
 
@@ -52,12 +62,17 @@ def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) ->
     seen = list(seen)
     rows = [{"project_id": project_id} | {n: getattr(t, n) for n in _COLUMNS} for t in seen]
     upsert(
-        connection, tasks, rows, update=("image", "overlap", "is_labeled", "updated_at", "given")
+        connection,
+        tasks,
+        rows,
+        update=("image", "overlap", "is_labeled", "updated_at", "given"),
+        kept=_kept,
     )
-    for task in seen:
-        # What a round found stays; that there is no image to look at is known without one.
-        if task.problem:
-            set_task(connection, project_id, task.task_id, problem=task.problem)
+
+
+def _kept(stored: Row, seen: Row) -> dict[str, ColumnElement[str]]:
+    """Keep what a round found; that there is no image to look at is known without one."""
+    return {"problem": case((seen.problem != "", seen.problem), else_=stored.problem)}
 
 
 def list_tasks(
@@ -100,21 +115,36 @@ def set_scores(connection: Connection, project_id: int, scores: dict[int, float]
 
 def set_problems(connection: Connection, project_id: int, problems: dict[int, str]) -> None:
     """Remember which tasks cannot be used and why; all others are fine."""
-    connection.execute(update(tasks).where(tasks.c.project_id == project_id).values(problem=""))
+    mine = tasks.c.project_id == project_id
+    connection.execute(update(tasks).where(mine, tasks.c.problem != "").values(problem=""))
+    affected: dict[str, list[int]] = {}
     for task_id, problem in problems.items():
-        set_task(connection, project_id, task_id, problem=problem)
+        affected.setdefault(problem, []).append(task_id)
+    for problem, task_ids in affected.items():
+        for some in _chosen(project_id, task_ids):
+            connection.execute(update(tasks).where(some).values(problem=problem))
 
 
 def set_audit(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
     """Remember which tasks were drawn at random; a drawn task stays one."""
-    for task_id in task_ids:
-        set_task(connection, project_id, task_id, audit=True)
+    for some in _chosen(project_id, task_ids):
+        connection.execute(update(tasks).where(some).values(audit=True))
 
 
 def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
     """Forget tasks that no longer exist in Label Studio, with their annotations."""
-    for task_id in task_ids:
-        for table in (annotations, tasks):
-            connection.execute(
-                delete(table).where(table.c.project_id == project_id, table.c.task_id == task_id)
-            )
+    # A webhook may wait for this: a few statements, however many tasks are gone.
+    ids = list(task_ids)
+    for table in (annotations, tasks):
+        for some in _chosen(project_id, ids, table):
+            connection.execute(delete(table).where(some))
+
+
+def _chosen(
+    project_id: int, task_ids: Iterable[int], table: Table = tasks
+) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that choose all rows of these tasks, `CHUNK` tasks at a time."""
+    ids = list(task_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        yield and_(table.c.project_id == project_id, table.c.task_id.in_(part))
