@@ -47,6 +47,7 @@ class Process:
             jobs_module, "carry_out", lambda _, n, **_k: self.done.append(("ingest", n))
         )
         monkeypatch.setattr(jobs_module, "round_due_now", lambda *_: "")
+        monkeypatch.setattr(jobs_module, "prune_daily", lambda _: None)
         monkeypatch.setattr(jobs_module, "sweep_all", lambda _: self.done.append(("sweep",)) or [])
         monkeypatch.setattr(
             jobs_module.subprocess, "run", lambda c, **_: self.done.append(("round", c[-2]))

@@ -22,7 +22,7 @@ from relabel.storage.annotations import (
     record_truth,
 )
 from relabel.storage.database import clock, connect, migrate, open_database, reading
-from relabel.storage.events import KEEP_SECONDS, count_events, journal, mark_handled, unhandled
+from relabel.storage.events import count_events, journal, mark_handled, prune_events, unhandled
 from relabel.storage.locks import queue_lock, tidy_lock
 from relabel.storage.projects import (
     Project,
@@ -488,9 +488,9 @@ def test_events_handled_long_ago_are_forgotten(engine):
         journal(connection, P, "WAITING")
         (old, _), _, _ = unhandled(connection, P)
         mark_handled(connection, [old])
-        long_ago = time.time() - KEEP_SECONDS - 1
+        long_ago = time.time() - 7 * 86_400 - 1
         connection.execute(update(events).where(events.c.id == old).values(handled_at=long_ago))
-        mark_handled(connection, [])
+        assert prune_events(connection, P, before=time.time() - 7 * 86_400, most=9) == 1
         assert count_events(connection, P) == (1, 1)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 _SCHEMA = """
@@ -11,6 +12,13 @@ CREATE TABLE IF NOT EXISTS images (
     size INTEGER NOT NULL, PRIMARY KEY (project_id, reference)
 )
 """
+
+
+def drop_files(folder: Path, kept: Collection[str], *, before: float) -> None:
+    """Delete the files of other digests, but for those that were used after `before`."""
+    for path in folder.glob("??/*"):
+        if path.stem not in kept and path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
 
 
 LONGEST_KEY = 300
@@ -81,6 +89,30 @@ class ImageCache:
             path.unlink(missing_ok=True)
             freed += size
         return freed
+
+    def keep(self, wanted: Mapping[int, Collection[str]], *, before: float) -> set[str]:
+        """Forget what no task refers to any more; return the digests of what stays.
+
+        Args:
+            wanted: references of every connected project.
+            before: files that were used since then (Unix seconds) stay, listed or not: a round
+                may be at them.
+
+        """
+        keys = {number: {key_of(r) for r in references} for number, references in wanted.items()}
+        with self._guard:
+            rows = self._index.execute(
+                "SELECT project_id, reference, digest FROM images"
+            ).fetchall()
+            gone = [row[:2] for row in rows if row[1] not in keys.get(row[0], ())]
+            forget = "DELETE FROM images WHERE project_id = ? AND reference = ?"
+            self._index.execute("BEGIN IMMEDIATE")
+            self._index.executemany(forget, gone)
+            self._index.execute("COMMIT")
+        lost = set(gone)
+        kept = {row[2] for row in rows if row[:2] not in lost}
+        drop_files(self._folder, kept, before=before)
+        return kept
 
     def close(self) -> None:
         """Close the index."""

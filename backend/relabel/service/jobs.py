@@ -23,6 +23,7 @@ from relabel.errors import RelabelError
 from relabel.service.context import Context
 from relabel.service.ingest import carry_out
 from relabel.service.old_predictions import remove_old_predictions
+from relabel.service.pruning import prune_daily
 from relabel.service.rounds_due import round_due_now
 from relabel.service.sweep import sweep as sweep_all
 from relabel.service.turns import Revisits, one_after_another
@@ -106,6 +107,7 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
             if round_due_now(context(), project.id):
                 jobs.round(project.id)
             jobs.tidy(project.id)
+        prune_daily(context())
 
     def tidy(number: int) -> None:
         remove_old_predictions(context(), number)

@@ -12,8 +12,6 @@ CHANGED = "CHANGED"
 """Action of events that name no annotation: some changed a moment ago."""
 UNDO = "UNDO "
 """Beginning of the action by which somebody wants a run undone; the run's name follows."""
-KEEP_SECONDS = 7 * 86400.0
-"""How long handled events are kept for people who look for a reason."""
 
 
 def journal(
@@ -62,12 +60,20 @@ def is_journalled(connection: Connection, project_id: int, action: str) -> bool:
 
 
 def mark_handled(connection: Connection, ids: list[int]) -> None:
-    """Mark events as carried out, and forget very old ones."""
+    """Mark events as carried out."""
     now = time.time()
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         connection.execute(update(events).where(events.c.id.in_(part)).values(handled_at=now))
-    connection.execute(delete(events).where(events.c.handled_at < now - KEEP_SECONDS))
+
+
+def prune_events(connection: Connection, project_id: int, *, before: float, most: int) -> int:
+    """Forget events that were carried out before a time (Unix seconds); return how many.
+
+    What is not carried out stays, however old it is.
+    """
+    old = select(events.c.id).where(events.c.project_id == project_id, events.c.handled_at < before)
+    return connection.execute(delete(events).where(events.c.id.in_(old.limit(most)))).rowcount
 
 
 def last_labelling(connection: Connection, project_id: int) -> float:

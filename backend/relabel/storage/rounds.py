@@ -3,15 +3,18 @@
 import os
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from relabel.errors import RoundInProgressError
 from relabel.storage.tables import projects, rounds
 
+KEPT_ROUNDS = 20
+"""Of the last rounds every one is kept: how they ended decides when the next one starts."""
 STALE_SECONDS = 120.0
 """A running round without a heartbeat for this long is taken for dead."""
 
@@ -142,7 +145,11 @@ def finish_round(
 
 def list_rounds(connection: Connection, project_id: int) -> list[Round]:
     """Return all rounds of a project, oldest first."""
-    query = select(rounds).where(rounds.c.project_id == project_id).order_by(rounds.c.number)
+    query = select(rounds).where(rounds.c.project_id == project_id)
+    return _rounds(connection, query.order_by(rounds.c.number))
+
+
+def _rounds(connection: Connection, query: Select[Any]) -> list[Round]:
     return [
         replace(Round(**row._mapping), state=RoundState(row.state))  # noqa: SLF001  public name
         for row in connection.execute(query)
@@ -151,14 +158,49 @@ def list_rounds(connection: Connection, project_id: int) -> list[Round]:
 
 def published_round(connection: Connection, project_id: int) -> Round | None:
     """Return the round whose scores order the queue now, if any."""
-    done = [r for r in list_rounds(connection, project_id) if r.state is RoundState.PUBLISHED]
-    return done[-1] if done else None
+    found = _in_state(connection, project_id, RoundState.PUBLISHED, most=1)
+    return found[0] if found else None
 
 
 def running_round(connection: Connection, project_id: int) -> Round | None:
     """Return the round that some process works on, if any."""
-    running = (r for r in list_rounds(connection, project_id) if r.state is RoundState.RUNNING)
+    running = _in_state(connection, project_id, RoundState.RUNNING)
     return next((r for r in running if r.alive()), None)
+
+
+def _in_state(
+    connection: Connection, project_id: int, state: RoundState, most: int | None = None
+) -> list[Round]:
+    """Return the rounds in one state, newest first, without reading all others."""
+    query = select(rounds).where(rounds.c.project_id == project_id, rounds.c.state == str(state))
+    return _rounds(connection, query.order_by(rounds.c.number.desc()).limit(most))
+
+
+def prune_rounds(
+    connection: Connection, project_id: int, *, before: float, present: Collection[str]
+) -> list[Round]:
+    """Forget rounds that came to nothing or were undone, and return them.
+
+    Args:
+        connection: the store.
+        project_id: the project.
+        before: only rounds that ended before it, Unix seconds.
+        present: model versions that Label Studio still has predictions of: these rounds stay,
+            as do the last `KEPT_ROUNDS`, whose numbers nobody may be given again.
+
+    """
+    found = list_rounds(connection, project_id)
+    in_force = (RoundState.PUBLISHED, RoundState.RUNNING)
+    gone = [
+        r
+        for r in found[:-KEPT_ROUNDS]
+        if r.state not in in_force and (r.finished_at or r.started_at) < before
+        if r.model_version not in present
+    ]
+    for start in range(0, len(gone), 500):
+        ids = [r.id for r in gone[start : start + 500]]
+        connection.execute(delete(rounds).where(rounds.c.id.in_(ids)))
+    return gone
 
 
 def _process_exists(pid: int) -> bool:

@@ -78,6 +78,7 @@ events = Table(
     Column("received_at", Float, nullable=False),
     Column("handled_at", Float),
     Index("events_to_handle", "project_id", "handled_at"),
+    Index("events_by_action", "project_id", "action"),
 )
 
 writes = Table(
@@ -92,6 +93,7 @@ writes = Table(
     Column("before", JSON),
     Column("after", JSON),
     Index("writes_by_run", "project_id", "run"),
+    Index("writes_by_time", "project_id", "at"),
 )
 
 rounds = Table(
@@ -117,4 +119,5 @@ rounds = Table(
     Column("record", JSON, nullable=False),
     Column("error", Text, nullable=False, default=""),
     Index("rounds_by_project", "project_id", "number"),
+    Index("rounds_by_state", "project_id", "state", "number"),
 )

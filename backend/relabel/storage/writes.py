@@ -1,10 +1,11 @@
 """The audit log: what was written into a user's project, by run, and what was there before."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from relabel.storage.tables import writes
 
@@ -65,15 +66,59 @@ def list_writes(connection: Connection, project_id: int, *runs: str) -> list[Wri
 
 def written_back(connection: Connection, project_id: int) -> dict[int, object]:
     """Return the data that tasks had before labels were written back, by task; {} = none stand."""
-    first: dict[int, object] = {}
-    for write in list_writes(connection, project_id, WRITE_BACK, UNDO_WRITE_BACK):
-        if write.run == WRITE_BACK:
-            first.setdefault(int(write.target), write.before)
-        elif write.what == "task data":
-            first.pop(int(write.target), None)
+    return {task_id: row.before for task_id, row in _standing(connection, project_id).items()}
+
+
+def _standing(connection: Connection, project_id: int) -> dict[int, Row[Any]]:
+    """Return the first line of each task whose labels stand written back."""
+    query = (
+        select(writes)
+        .where(writes.c.project_id == project_id, writes.c.run.in_((WRITE_BACK, UNDO_WRITE_BACK)))
+        .order_by(writes.c.id)
+    )
+    first: dict[int, Row[Any]] = {}
+    for row in connection.execute(query):
+        if row.run == WRITE_BACK:
+            first.setdefault(int(row.target), row)
+        elif row.what == "task data":
+            first.pop(int(row.target), None)
         else:  # of earlier versions: one line when all were restored
             first.clear()
     return first
+
+
+def prune_writes(
+    connection: Connection, project_id: int, *, before: float, kept: Collection[str], most: int
+) -> int:
+    """Forget lines from before a time (Unix seconds); return how many.
+
+    Of labels written back everything stays that undoing needs.
+
+    Args:
+        connection: the store.
+        project_id: the project.
+        before: Unix seconds.
+        kept: runs of which every line stays.
+        most: lines to forget at most.
+
+    """
+    mine = writes.c.project_id == project_id
+    back = (WRITE_BACK, UNDO_WRITE_BACK)
+    old = select(writes.c.id).where(mine, writes.c.at < before)
+    ids = list(
+        connection.execute(old.where(writes.c.run.not_in((*kept, *back))).limit(most)).scalars()
+    )
+    # By their order and not by their time: a line that takes back never goes before what it took.
+    until = connection.execute(
+        select(func.max(writes.c.id)).where(mine, writes.c.at < before, writes.c.run.in_(back))
+    ).scalar()
+    if until is not None:
+        standing = {row.id for row in _standing(connection, project_id).values()}
+        lines = select(writes.c.id).where(mine, writes.c.run.in_(back), writes.c.id <= until)
+        found = connection.execute(lines.order_by(writes.c.id)).scalars()
+        ids += [i for i in found if i not in standing]
+    connection.execute(delete(writes).where(writes.c.id.in_(ids[:most])))
+    return len(ids[:most])
 
 
 def count_writes(connection: Connection, project_id: int) -> dict[str, dict[str, int]]:
