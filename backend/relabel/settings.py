@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import ssl
-import stat
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
-from relabel.files import read_text, reason
+from relabel.secret_values import example_in, is_example, read_secret
 from relabel.transport import trusted
 
 
@@ -82,8 +81,11 @@ def _host(text: str) -> str:
 
 WebAddress = Annotated[str, _begins("http://", "https://"), AfterValidator(_has_host)]
 Host = Annotated[str, AfterValidator(_host)]
-QueueAddress = Annotated[str, _begins("redis://", "rediss://", "unix://")]
+QUEUES = ("redis://", "rediss://", "unix://")
+QueueAddress = Annotated[str, _begins(*QUEUES)]
 
+SECRETS = ("label_studio_api_key", "basic_auth_pass", "database_url", "queue_url")
+"""Settings that may come from the file that NAME_file names instead."""
 
 MAX_PORT = 65_535
 PREFIX = "RELABEL_"
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     )
     label_studio_api_key_file: Path | None = Field(
         default=None,
+        validation_alias=_also("RELABEL_LABEL_STUDIO_API_KEY_FILE", "LABEL_STUDIO_API_KEY_FILE"),
         description="File that holds the token instead; only its owner may read it.",
     )
     url: WebAddress = Field(
@@ -149,6 +152,11 @@ class Settings(BaseSettings):
         validation_alias=_also("RELABEL_BASIC_AUTH_PASS", "BASIC_AUTH_PASS"),
         description="Password to the user above.",
     )
+    basic_auth_pass_file: Path | None = Field(
+        default=None,
+        validation_alias=_also("RELABEL_BASIC_AUTH_PASS_FILE", "BASIC_AUTH_PASS_FILE"),
+        description="File that holds that password instead; only its owner may read it.",
+    )
     data_dir: Path = Field(
         default=Path("relabel-data"),
         description="Folder for the store, cached images, embeddings and rounds.",
@@ -156,9 +164,17 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="SQLAlchemy address; empty = SQLite in the data folder."
     )
+    database_url_file: Path | None = Field(
+        default=None,
+        description="File that holds that address instead; only its owner may read it.",
+    )
     queue_url: QueueAddress = Field(
         default="",
         description="redis://... for several machines; empty = in the data folder.",
+    )
+    queue_url_file: Path | None = Field(
+        default=None,
+        description="File that holds that address instead; only its owner may read it.",
     )
     policy_file: Path | None = Field(
         default=None, description="TOML file with policy keys for all projects."
@@ -226,16 +242,29 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _auth_is_whole(self) -> Self:
-        if bool(self.basic_auth_user) != bool(self.basic_auth_pass.get_secret_value()):
+        password = self._given("basic_auth_pass") or self.basic_auth_pass_file
+        if bool(self.basic_auth_user) != bool(password):
             raise ValueError("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_have_one_source(self) -> Self:
+        for name in SECRETS:
+            if self._given(name) and getattr(self, f"{name}_file") is not None:
+                both = f"{_variable(name)} and {_variable(f'{name}_file')}"
+                raise ValueError(f"{both} are both set: take one of them away")
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_are_own(self) -> Self:
+        for name in SECRETS:
+            if is_example(self._given(name)):
+                raise ValueError(example_in(_variable(name)))
         return self
 
     def api_key(self) -> str:
         """Return Label Studio's token, from the environment or from the file."""
-        if self.label_studio_api_key_file is None:
-            key = self.label_studio_api_key.get_secret_value().strip()
-        else:
-            key = _read_secret(self.label_studio_api_key_file)
+        key = self._secret("label_studio_api_key")
         if not key:
             raise ConfigurationError(
                 "LABEL_STUDIO_API_KEY is empty: copy a token from Label Studio "
@@ -247,7 +276,13 @@ class Settings(BaseSettings):
         """User and password that requests to this backend must carry, or None."""
         if not self.basic_auth_user:
             return None
-        return self.basic_auth_user, self.basic_auth_pass.get_secret_value()
+        password = self._secret("basic_auth_pass")
+        if not password:
+            raise ConfigurationError(
+                f"{_variable('basic_auth_pass_file')} = {self.basic_auth_pass_file}: the file is "
+                f"empty; write the password into it."
+            )
+        return self.basic_auth_user, password
 
     def public_url(self) -> str:
         """Address at which Label Studio reaches this backend, without a trailing slash."""
@@ -255,11 +290,33 @@ class Settings(BaseSettings):
 
     def database(self) -> str:
         """SQLAlchemy address of the store."""
-        return self.database_url or f"sqlite:///{self.store()}"
+        return self._secret("database_url") or f"sqlite:///{self.store()}"
+
+    def queue(self) -> str:
+        """Address of the queue of jobs, "" = it is a file in the data folder."""
+        address = self._secret("queue_url")
+        if address and not address.startswith(QUEUES):
+            raise ConfigurationError(
+                f"{_variable('queue_url_file')} = {self.queue_url_file}: begin the address in it "
+                f"with {' or '.join(QUEUES)}."
+            )
+        return address
 
     def store(self) -> Path:
         """File of the store where it is SQLite in the data folder."""
         return (self.data_dir / "relabel.sqlite3").resolve()
+
+    def _given(self, name: str) -> str:
+        """Return a secret as the environment has it."""
+        value = getattr(self, name)
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def _secret(self, name: str) -> str:
+        """Return a secret from the environment or from its file."""
+        path = getattr(self, f"{name}_file")
+        if path is None:
+            return self._given(name).strip()
+        return read_secret(path, _variable(f"{name}_file"))
 
     def hostname(self) -> str:
         """Name of this machine in the rounds' records."""
@@ -284,29 +341,23 @@ def misspelt_variables() -> list[str]:
 def _problem(error: ErrorDetails) -> str:
     """Name variable, value and what is allowed; of all settings together show no value: secrets."""
     if not error["loc"]:
-        return error["msg"]
-    name = str(error["loc"][0])
-    aliases = [f.validation_alias for f in Settings.model_fields.values()]
-    names = next(
-        (a.choices for a in aliases if isinstance(a, AliasChoices) and name in a.choices),
-        [name if name.isupper() else f"{PREFIX}{name.upper()}"],
-    )
-    variable = next((n for n in names if str(n) in os.environ), names[0])
+        return error["msg"].removeprefix("Value error, ")
     value = _PASSWORD.sub(r"\1***@", repr(error["input"]))
-    return f"{variable} = {value}: {error['msg'].removeprefix('Value error, ')}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{_variable(str(error['loc'][0]))} = {value}: {message}"
 
 
-def _read_secret(path: Path) -> str:
-    text = read_text(path, "RELABEL_LABEL_STUDIO_API_KEY_FILE").strip()
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigurationError(
-            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path}: {reason(error)}."
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(
-            f"RELABEL_LABEL_STUDIO_API_KEY_FILE = {path} can be read by others: "
-            f"run chmod 600 {path}."
-        )
-    return text
+def _variable(name: str) -> str:
+    """Return the variable that a setting is read from: the one that is there, else its first name.
+
+    Args:
+        name: of the field, or one of its variables.
+
+    """
+    aliases = [f.validation_alias for f in Settings.model_fields.values()]
+    own = f"{PREFIX}{name.upper()}"
+    names = next(
+        (a.choices for a in aliases if isinstance(a, AliasChoices) and {name, own} & {*a.choices}),
+        [name if name.isupper() else own],
+    )
+    return str(next((n for n in names if str(n) in os.environ), names[0]))

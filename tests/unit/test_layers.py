@@ -21,6 +21,7 @@ LAYERS = {
         "pictures",
         "accounts",
         "files",
+        "secret_values",
         "catalogue",
         "policy",
         "settings",

@@ -78,6 +78,17 @@ def test_the_token_is_known_wherever_it_comes_from(tmp_path, root_logger, source
     assert "sent ***" in handler.stream.getvalue()
 
 
+def test_a_password_in_a_file_is_known_too(tmp_path, root_logger):
+    file = tmp_path / "password"
+    file.write_text("password-of-somebody\n")
+    file.chmod(0o600)
+    configure_logging(Settings(basic_auth_user="u", basic_auth_pass_file=file))
+    (handler,) = root_logger.handlers
+    handler.stream = io.StringIO()
+    logging.getLogger("relabel.test").warning("sent password-of-somebody")
+    assert "sent ***" in handler.stream.getvalue()
+
+
 def test_a_token_file_that_cannot_be_read_does_not_stop_the_log(tmp_path, root_logger):
     configure_logging(Settings(label_studio_api_key_file=tmp_path / "nowhere"))
     assert len(root_logger.handlers) == 1

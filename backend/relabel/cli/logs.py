@@ -48,8 +48,9 @@ def configure_logging(settings: Settings) -> None:
         settings.label_studio_api_key.get_secret_value(),
         settings.basic_auth_pass.get_secret_value(),
     ]
-    with contextlib.suppress(ConfigurationError):  # whoever needs the token tells what is wrong
-        secrets.append(settings.api_key())
+    for read in (settings.api_key, lambda: (settings.basic_auth() or ("", ""))[1]):
+        with contextlib.suppress(ConfigurationError):  # whoever needs it tells what is wrong
+            secrets.append(read())
     handler.setFormatter(RedactSecrets(secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("relabel").setLevel(settings.log_level.upper())

@@ -28,7 +28,8 @@ def refuse_missing_store(settings: Settings) -> None:
         NotReadyError: naming the folder.
 
     """
-    if not settings.database_url and not settings.store().exists():
+    elsewhere = settings.database_url or settings.database_url_file
+    if not elsewhere and not settings.store().exists():
         raise NotReadyError(
             f"No project is connected: there is no store in RELABEL_DATA_DIR = "
             f"{told(settings.data_dir)}. Go to the folder that it is meant from, or connect one: "

@@ -69,8 +69,8 @@ class Jobs:
 
 def open_queue(settings: Settings) -> Huey:
     """Open the queue: Redis by address, else a file in the data folder."""
-    if settings.queue_url:
-        url = settings.queue_url
+    url = settings.queue()
+    if url:
         return PriorityRedisHuey("relabel", url=url, results=False, serializer=JsonMessages())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = str(settings.data_dir / "jobs.sqlite3")

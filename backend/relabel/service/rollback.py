@@ -114,7 +114,8 @@ class Rollback:
         """Label Studio tells no password; it is asked for again whenever a backend is changed."""
         if before.get("auth_method") != "BASIC_AUTH":
             return {}
-        password = self._context.settings.basic_auth_pass.get_secret_value()
+        auth = self._context.settings.basic_auth()
+        password = auth[1] if auth else ""
         return {"basic_auth_user": before.get("basic_auth_user"), "basic_auth_pass": password}
 
     def _store(self, left: list[str]) -> None:

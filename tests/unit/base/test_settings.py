@@ -3,8 +3,10 @@ import os
 
 import certifi
 import pytest
+from pydantic import SecretStr
+from relabel import secret_values
 from relabel.errors import ConfigurationError
-from relabel.settings import Settings, misspelt_variables
+from relabel.settings import SECRETS, Settings, misspelt_variables
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +32,12 @@ VALUES = {
     "port": "9191",
     "basic_auth_user": "anna",
     "basic_auth_pass": "secret",
+    "basic_auth_pass_file": "/run/secrets/password",
     "data_dir": "/data",
     "database_url": "postgresql+psycopg://u@h/d",
+    "database_url_file": "/run/secrets/database",
     "queue_url": "redis://h/0",
+    "queue_url_file": "/run/secrets/queue",
     "policy_file": "/etc/policy.toml",
     "device": "cuda",
     "log_level": "DEBUG",
@@ -49,13 +54,19 @@ VALUES = {
 ALIASES = {
     "label_studio_url": "LABEL_STUDIO_HOST",
     "label_studio_api_key": "LABEL_STUDIO_API_KEY",
+    "label_studio_api_key_file": "LABEL_STUDIO_API_KEY_FILE",
     "port": "PORT",
     "basic_auth_user": "BASIC_AUTH_USER",
     "basic_auth_pass": "BASIC_AUTH_PASS",
+    "basic_auth_pass_file": "BASIC_AUTH_PASS_FILE",
     "log_level": "LOG_LEVEL",
     "local_files_root": "LOCAL_FILES_DOCUMENT_ROOT",
 }
-PAIRED = {"basic_auth_user": "basic_auth_pass", "basic_auth_pass": "basic_auth_user"}
+PAIRED = {
+    "basic_auth_user": "basic_auth_pass",
+    "basic_auth_pass": "basic_auth_user",
+    "basic_auth_pass_file": "basic_auth_user",
+}
 
 
 def read(monkeypatch, field, name):
@@ -130,6 +141,9 @@ TOLD_WHEN_USED = {
     "host": "told by the system when listening",
     "basic_auth_user": "test_a_user_without_password_is_refused_without_showing_secrets",
     "basic_auth_pass": "test_a_user_without_password_is_refused_without_showing_secrets",
+    "basic_auth_pass_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
+    "database_url_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
+    "queue_url_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
     "data_dir": "tests/contract/test_storage.py: a store that cannot be opened",
     "database_url": "tests/contract/test_storage.py: a store that cannot be opened",
     "policy_file": "tests/unit/base/test_policy.py: an unreadable policy file",
@@ -202,8 +216,120 @@ def test_the_token_may_stand_in_a_file_of_its_owner(tmp_path):
     file = tmp_path / "key"
     file.write_text("the-token\n")
     file.chmod(0o600)
-    settings = Settings(label_studio_api_key_file=file, label_studio_api_key="other")
+    settings = Settings(label_studio_api_key_file=file)
     assert settings.api_key() == "the-token"
+
+
+IN_FILES = {
+    "label_studio_api_key": ("the-token", Settings.api_key),
+    "basic_auth_pass": ("the-password", lambda settings: settings.basic_auth()[1]),
+    "database_url": ("postgresql+psycopg://u:the-password@h/d", Settings.database),
+    "queue_url": ("redis://:the-password@h/0", Settings.queue),
+}
+
+
+def in_a_file(name, path, text, mode=0o600):
+    """Return the values of a setting that stands in a file, with what goes with it."""
+    path.write_text(f"{text}\n")
+    path.chmod(mode)
+    values = {f"{name}_file": path}
+    return values | ({"basic_auth_user": "u"} if name == "basic_auth_pass" else {})
+
+
+def test_every_secret_may_stand_in_a_file():
+    """What is shown as a secret, or holds a password, is one."""
+    secret = {n for n, f in Settings.model_fields.items() if f.annotation is SecretStr}
+    assert secret | {"database_url", "queue_url"} == set(IN_FILES) == set(SECRETS)
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+def test_a_secret_is_read_from_its_file(tmp_path, name):
+    secret, use = IN_FILES[name]
+    settings = Settings(**in_a_file(name, tmp_path / "secret", secret))
+    assert use(settings) == secret
+    assert secret not in repr(settings)
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+def test_a_secret_with_two_sources_is_refused_with_both_names(monkeypatch, tmp_path, name):
+    secret, _ = IN_FILES[name]
+    for key, value in in_a_file(name, tmp_path / "secret", secret).items():
+        monkeypatch.setenv(f"RELABEL_{key.upper()}", str(value))
+    monkeypatch.setenv(f"RELABEL_{name.upper()}", secret)
+    both = f"RELABEL_{name.upper()} and RELABEL_{name.upper()}_FILE are both set: take one"
+    with pytest.raises(ConfigurationError, match=both) as error:
+        Settings.from_env()
+    assert secret not in str(error.value)
+
+
+def test_two_sources_are_told_by_the_names_that_are_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("BASIC_AUTH_USER", "u")
+    monkeypatch.setenv("BASIC_AUTH_PASS", "p")
+    monkeypatch.setenv("BASIC_AUTH_PASS_FILE", str(tmp_path))
+    both = "Settings: BASIC_AUTH_PASS and BASIC_AUTH_PASS_FILE are both set"
+    with pytest.raises(ConfigurationError, match=both):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+def test_a_secret_in_a_file_that_cannot_be_used_is_told(tmp_path, name):
+    secret, use = IN_FILES[name]
+    values = in_a_file(name, tmp_path / "secret", secret, mode=0o644)
+    variable = f"RELABEL_{name.upper()}_FILE"
+    with pytest.raises(ConfigurationError, match=f"{variable} = .* can be read by others"):
+        use(Settings(**values))
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigurationError, match=f"{variable} = .*: No such file"):
+        use(Settings(**values))
+
+
+def test_an_empty_password_file_is_no_password(tmp_path):
+    settings = Settings(**in_a_file("basic_auth_pass", tmp_path / "secret", ""))
+    with pytest.raises(ConfigurationError, match=r"BASIC_AUTH_PASS_FILE = .*the file is empty"):
+        settings.basic_auth()
+
+
+def test_the_address_of_a_queue_in_a_file_is_checked_too(tmp_path):
+    settings = Settings(**in_a_file("queue_url", tmp_path / "secret", "amqp://:hidden@h"))
+    with pytest.raises(
+        ConfigurationError, match=r"QUEUE_URL_FILE = .*begin .* with redis"
+    ) as error:
+        settings.queue()
+    assert "hidden" not in str(error.value)
+
+
+def test_secrets_that_a_container_engine_mounted_may_be_readable(tmp_path, monkeypatch):
+    """They are readable for all within the container, and nobody else is in it."""
+    monkeypatch.setattr(secret_values, "MOUNTED", tmp_path / "secrets")
+    (tmp_path / "secrets").mkdir()
+    path = tmp_path / "secrets" / "token"
+    assert Settings(**in_a_file("label_studio_api_key", path, "t", 0o444)).api_key() == "t"
+    outside = tmp_path / "secrets" / ".." / "token"
+    with pytest.raises(ConfigurationError, match="read by others"):
+        Settings(**in_a_file("label_studio_api_key", outside, "t", 0o444)).api_key()
+
+
+OF_EXAMPLES = [
+    ("LABEL_STUDIO_API_KEY", "change-me-to-forty-random-characters"),
+    ("BASIC_AUTH_PASS", "change-me"),
+    ("RELABEL_DATABASE_URL", "postgresql+psycopg://relabel:changeme@relabel-db/relabel"),
+    ("RELABEL_QUEUE_URL", "redis://:changeme@redis:6379/0"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), OF_EXAMPLES)
+def test_the_passwords_of_the_examples_are_refused(monkeypatch, tmp_path, variable, value):
+    monkeypatch.setenv("BASIC_AUTH_USER", "label-studio")
+    monkeypatch.setenv("BASIC_AUTH_PASS", "one of our own")
+    monkeypatch.setenv(variable, value)
+    words = f"^Settings: {variable} still holds the password of an example.*openssl rand"
+    with pytest.raises(ConfigurationError, match=words):
+        Settings.from_env()
+    monkeypatch.delenv(variable)
+    name = variable.removeprefix("RELABEL_").lower()
+    settings = Settings(**in_a_file(name, tmp_path / "secret", value))
+    with pytest.raises(ConfigurationError, match="_FILE still holds the password of an example"):
+        IN_FILES[name][1](settings)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
