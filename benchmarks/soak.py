@@ -186,7 +186,7 @@ class Dashboards:
                 try:
                     if shown is None:
                         site.get(f"/projects/{self.number}")
-                    status = site.get(f"/api/projects/{self.number}/status").json()
+                    status = site.get(f"/projects/{self.number}/live").json()
                     now = status["rounds"], status["last_error"], status["paused"]
                     shown = None if shown not in (None, now) else now
                     self.looks += 1

@@ -11,7 +11,7 @@ import httpx
 from relabel.labelstudio.contract import WEBHOOK_ACTIONS, WEBHOOK_TOKEN_HEADER
 from relabel.service.context import Context
 from relabel.service.findings import Finding
-from relabel.service.own_address import ask_own_address, library_there
+from relabel.service.own_address import ask_own_address, library_there, unknown_name
 from relabel.service.refusals import known_cause
 from relabel.service.traces import as_connected, connected_url, is_own
 from relabel.service.webhooks import own_webhooks, webhook_url
@@ -108,6 +108,8 @@ def _remedy(context: Context, project: Project, status: int, *, known: bool) -> 
         )
     if status == httpx.codes.UNAUTHORIZED:
         return f"it does not know the webhook's secret; run: {_again(context, project)}"
+    if status == httpx.codes.MISDIRECTED_REQUEST:
+        return unknown_name(as_connected(context, project).settings.public_url())
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return "its store cannot be written just now (locked, or its disk is full)"
     return "another program or a proxy answers there: RELABEL_URL must lead to `relabel serve`"

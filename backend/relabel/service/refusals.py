@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from relabel.errors import LabelStudioError
 from relabel.labelstudio.client import LONGEST
-from relabel.service.own_address import ask_own_address
+from relabel.service.own_address import ask_own_address, unknown_name
 from relabel.settings import Settings
 
 
@@ -106,6 +106,10 @@ def _refused(settings: Settings, _found: re.Match[str]) -> str:
     )
 
 
+def _other_name(settings: Settings, _found: re.Match[str]) -> str:
+    return f"{unknown_name(settings.public_url())}."
+
+
 def _own_words(_settings: Settings, found: re.Match[str]) -> str:
     return f"the backend refuses the project: {found[1]}"
 
@@ -124,6 +128,7 @@ OF_ANY_ANSWER: Causes = (
 OF_REFUSALS: Causes = (
     (r"\b401 Client Error|authentication (parameters|username)", _password),
     (r"\b400 Client Error: (.*?) for url", _own_words),
+    (r"\b421 Client Error", _other_name),
     (r"WRONG_VERSION_NUMBER|record layer failure", _plain_http),
     (r"CERTIFICATE_VERIFY_FAILED|SSLError", _certificate),
     (r"ProxyError|Tunnel connection failed|407 Client Error", _proxy),

@@ -19,12 +19,12 @@ from relabel.errors import (
 )
 from relabel.service.context import open_context
 from relabel.service.jobs import Jobs, open_queue, register_jobs
-from relabel.service.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.access import Access
 from relabel.web.dashboard import add_dashboard
 from relabel.web.metrics import metrics_text
+from relabel.web.overviews import Overviews
 from relabel.web.protocol import Protocol
 
 log = logging.getLogger("relabel.web")
@@ -41,9 +41,10 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
     protocol = Protocol(engine, settings, jobs, access)
+    overviews = Overviews(engine, settings)
     _add_protocol(app, protocol)
-    _add_status(app, engine, settings, jobs)
-    add_dashboard(app, engine, settings, jobs, health=protocol.health)
+    _add_status(app, engine, overviews, jobs)
+    add_dashboard(app, engine, settings, jobs, overviews, health=protocol.health)
     return app
 
 
@@ -60,12 +61,12 @@ def _add_protocol(app: Flask, protocol: Protocol) -> None:
         app.add_url_rule(path, f"{view.__name__}{path}", view, methods=methods)
 
 
-def _add_status(app: Flask, engine: Engine, settings: Settings, jobs: Jobs) -> None:
+def _add_status(app: Flask, engine: Engine, overviews: Overviews, jobs: Jobs) -> None:
     def status(number: int) -> Response:
-        return jsonify(project_status(engine, settings, number))
+        return jsonify(overviews.newest(number).status)
 
     def metrics() -> Response:
-        text = metrics_text(engine, settings, waiting=jobs.waiting())
+        text = metrics_text(engine, overviews, waiting=jobs.waiting())
         return Response(text, mimetype="text/plain; version=0.0.4")
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])

@@ -6,11 +6,10 @@ Written in the subset of Flask that runs on 1.1.2 and on 3.x. Pages work without
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
 from sqlalchemy import Engine
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import NotFound
 
 from relabel.errors import RelabelError
 from relabel.imaging.cache import ImageCache
@@ -25,7 +24,6 @@ from relabel.storage.tasks import list_tasks
 from relabel.web.actions import ACTIONS, CONFIRMED, said_after
 from relabel.web.overviews import Overviews
 from relabel.web.pages import PAGES
-from relabel.web.same_origin import same_origin
 
 CONTENT_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
@@ -40,17 +38,19 @@ def add_dashboard(
     engine: Engine,
     settings: Settings,
     jobs: Jobs,
+    overviews: Overviews,
     *,
     health: Callable[[], Response],
 ) -> None:
     """Add the pages to the application; `health` answers "/" to whoever wants no page."""
-    pages = Dashboard(engine, settings, jobs, health)
+    pages = Dashboard(engine, settings, jobs, overviews, health)
     blueprint = Blueprint(
         "dashboard", __name__, template_folder="templates", static_folder="static"
     )
     rules = (
         ("/", "home", pages.home, "GET"),
         ("/projects/<int:number>", "project", pages.page, "GET"),
+        ("/projects/<int:number>/live", "live", pages.live, "GET"),
         ("/projects/<int:number>/<name>", "page", pages.page, "GET"),
         ("/projects/<int:number>/<action>", "act", pages.act, "POST"),
         ("/projects/<int:number>/<action>/confirm", "confirm", pages.confirm, "GET"),
@@ -68,21 +68,24 @@ class Dashboard:
     """Views over the store; each is a plain method that Flask calls."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, jobs: Jobs, health: Callable[[], Response]
+        self,
+        engine: Engine,
+        settings: Settings,
+        jobs: Jobs,
+        overviews: Overviews,
+        health: Callable[[], Response],
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._jobs = jobs
         self._health = health
-        self._overviews = Overviews(engine, settings)
+        self._overviews = overviews
         self._names = Names(settings)
         self._thumbnails = Thumbnails(
             settings.data_dir / "thumbnails",
             ImageCache(settings.data_dir / "images"),
             max_pixels=settings.max_image_pixels,
         )
-        own = urlsplit(settings.public_url()).netloc
-        self._own_hosts = frozenset({own})
 
     def home(self) -> Any:
         """List the projects."""
@@ -114,6 +117,10 @@ class Dashboard:
             **({} if hidden else page.show(overview, self._settings)),
         )
 
+    def live(self, number: int) -> Response:
+        """Return the figures that an open page keeps up to date, as late as a page may be."""
+        return jsonify(self._overviews.get(number).status)
+
     def confirm(self, number: int, action: str) -> Any:
         """Say what an action would do, with the button that does it."""
         if action not in CONFIRMED:
@@ -134,8 +141,6 @@ class Dashboard:
         """Carry out what a button says."""
         if action not in ACTIONS and action not in CONFIRMED:
             raise NotFound
-        if not same_origin(dict(request.headers), self._own_hosts | {request.host}):
-            raise Forbidden("Buttons work from this dashboard's own pages only.")
         if action in ACTIONS:
             ACTIONS[action].do(self._engine, number)
         else:

@@ -1,13 +1,12 @@
-"""Figures for Prometheus, computed from the store at each request."""
+"""Figures for Prometheus, as the store is at each request."""
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
-from relabel.service.status import project_status
-from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.projects import list_projects
+from relabel.web.overviews import Overviews
 
 FIGURES = {
     "tasks": "tasks in the project",
@@ -24,7 +23,7 @@ FIGURES = {
 }
 
 
-def metrics_text(engine: Engine, settings: Settings, *, waiting: float) -> str:
+def metrics_text(engine: Engine, overviews: Overviews, *, waiting: float) -> str:
     """Return the metrics page."""
     registry = CollectorRegistry()
     Gauge("relabel_jobs_waiting", "jobs in the queue", registry=registry).set(waiting)
@@ -48,7 +47,7 @@ def metrics_text(engine: Engine, settings: Settings, *, waiting: float) -> str:
         numbers = [project.id for project in list_projects(connection)]
     for number in numbers:
         try:
-            status = project_status(engine, settings, number)
+            status = overviews.newest(number).status
         except RelabelError:
             continue  # a broken labelling config: `relabel doctor` explains it
         for name, gauge in gauges.items():

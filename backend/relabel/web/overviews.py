@@ -1,4 +1,7 @@
-"""Overviews kept between pages, so that looking costs little while votes arrive."""
+"""Overviews kept between looks, so that looking costs little while votes arrive.
+
+Pages, the status and the metrics of a process share one reading of each project per change of it.
+"""
 
 import logging
 import threading
@@ -13,11 +16,16 @@ from relabel.settings import Settings
 from relabel.storage.changes import Fingerprint, fingerprint
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
+from relabel.storage.rounds import running_round
 
 log = logging.getLogger("relabel.web")
 
 FRESH_SECONDS = 3.0
 """Age at which a look asks whether the project changed; an unchanged one is never read again."""
+
+UNCHANGED_SECONDS = 30.0
+"""Age at which a project is read anew though nothing has changed: the time of a failed round's next
+try comes, too."""
 
 USABLE_SECONDS = 30.0
 """Age up to which a look need not wait: it gets what is there, and a newer one is read behind it.
@@ -27,7 +35,8 @@ Somebody who comes back later waits for the reading and sees the newest figures.
 @dataclass(slots=True)
 class _Kept:
     overview: Overview
-    seen: Fingerprint
+    seen: tuple[Fingerprint, bool]
+    read_at: float
     checked_at: float
 
 
@@ -63,10 +72,7 @@ class Overviews:
             NotReadyError: the project is not connected.
 
         """
-        with reading(self._engine) as connection:
-            get_project(connection, number)
-        with self._guard:
-            project = self._projects.setdefault(number, _Project())
+        project = self._project(number)
         kept = project.kept
         age = float("inf") if kept is None else time.monotonic() - kept.checked_at
         if kept is not None and age < max(self._usable_seconds, self._fresh_seconds):
@@ -76,10 +82,27 @@ class Overviews:
         with project.guard:
             return self._read(number, project)
 
+    def newest(self, number: int) -> Overview:
+        """Return the project's overview as the store is now, for programs that wait for a change.
+
+        Raises:
+            NotReadyError: the project is not connected.
+
+        """
+        project = self._project(number)
+        with project.guard:
+            return self._read(number, project)
+
     def forget(self, number: int) -> None:
         """Read the project anew the next time: something was just changed from here."""
         with self._guard:
             self._projects.pop(number, None)
+
+    def _project(self, number: int) -> _Project:
+        with reading(self._engine) as connection:
+            get_project(connection, number)
+        with self._guard:
+            return self._projects.setdefault(number, _Project())
 
     def _read_behind(self, number: int, project: _Project) -> None:
         if not project.guard.acquire(blocking=False):
@@ -96,13 +119,14 @@ class Overviews:
         threading.Thread(target=work, name=f"overview-{number}", daemon=True).start()
 
     def _read(self, number: int, project: _Project) -> Overview:
-        # The fingerprint is taken before reading: what changes meanwhile is found by the next look.
+        # What is seen is noted before reading: what changes meanwhile is found by the next look.
         at = time.monotonic()
         with reading(self._engine) as connection:
-            seen = fingerprint(connection, number)
+            # A round whose process is gone writes nothing any more.
+            seen = (fingerprint(connection, number), running_round(connection, number) is not None)
         kept = project.kept
-        if kept is None or kept.seen != seen:
+        if kept is None or kept.seen != seen or at - kept.read_at >= UNCHANGED_SECONDS:
             overview = read_overview(self._engine, self._settings, number, self._noise)
-            kept = project.kept = _Kept(overview, seen, at)
+            kept = project.kept = _Kept(overview, seen, at, at)
         kept.checked_at = at
         return kept.overview

@@ -92,6 +92,7 @@ def test_a_backend_that_has_moved_is_found_at_its_new_address(context, fake, run
         ("[Errno 111] Connection refused", "nothing listens at .*relabel serve"),
         ("URL resolves to a reserved network address (block: 10.0.0.0/8)", "SSRF_PROTECTION"),
         ("401 Client Error: UNAUTHORIZED for url: http://x", "another password"),
+        ("421 Client Error: MISDIRECTED for url: http://x", "RELABEL_URL=http://relabel.test:9090"),
         ("certificate verify failed: CERTIFICATE_VERIFY_FAILED", "REQUESTS_CA_BUNDLE"),
         ("ProxyError('Cannot connect to proxy.')", "NO_PROXY"),
         ("it hurts", "http://relabel.test:9090: the name of the host is unknown.*relabel serve"),
@@ -113,6 +114,7 @@ def test_why_label_studio_does_not_reach_the_backend_is_one_cause(
     [
         (401, "another store than this shell.*RELABEL_DATA_DIR"),
         (503, "its store cannot be written"),
+        (421, "does not go by the name in http://127.*Set RELABEL_URL=http://127.* where it runs"),
         (404, "another program or a proxy answers"),
         (201, "another program or a proxy answers"),
     ],

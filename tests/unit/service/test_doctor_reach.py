@@ -6,6 +6,10 @@ import httpx
 import pytest
 from https_server import certify, serving
 from relabel.service.doctor import examine_project, examine_server
+from relabel.service.own_address import ask_own_address
+from relabel.settings import Settings
+from served import BACKEND, served
+from werkzeug.wrappers import Request, Response
 from wiring import connect_project, make_context
 
 
@@ -98,3 +102,15 @@ def test_a_delivery_that_is_refused_says_so(tmp_path, fake, store_template):
     assert not found.ok
     assert "refused: nothing listens there" in found.text
     assert "relabel serve" in found.text
+
+
+def test_a_backend_that_does_not_go_by_its_address_is_told_with_the_setting_to_make(tmp_path):
+    """Health is told under any name, so it takes a second look."""
+
+    @Request.application
+    def application(request):
+        return BACKEND if request.path == "/health" else Response("{}", 421)
+
+    with served(application) as url:
+        said = ask_own_address(Settings(url=url, data_dir=tmp_path))
+    assert f"does not go by the name in {url}. Set RELABEL_URL={url} where it runs" in said

@@ -273,6 +273,12 @@ CAUSES = {
         ),
         r"another password.*BASIC_AUTH_USER and BASIC_AUTH_PASS",
     ),
+    "another name": (
+        validation(
+            SETUP + "421 Client Error: MISDIRECTED REQUEST for url: http://relabel.test:9090/setup"
+        ),
+        r"does not go by the name in .*Set RELABEL_URL=http://relabel\.test:9090 where it runs",
+    ),
     "password at /health": (
         validation(
             "Able to connect to ML Server, but authentication parameters were either not "

@@ -2,7 +2,7 @@
 "use strict";
 
 const live = document.querySelector("[data-status]");
-const EVERY_MS = 1000;
+const EVERY_MS = 5000;
 const shown = live && JSON.stringify(JSON.parse(live.dataset.shown));
 
 function duration(seconds) {
