@@ -50,8 +50,3 @@ def test_groups_of_near_duplicates_whose_labels_disagree_are_named(page):
 def test_near_duplicates_with_the_same_label_are_counted_only(page):
     text, _ = page(["cat", "dog"], 2)
     assert "in 2 groups. Their labels agree." in text
-
-
-def test_nothing_is_said_where_all_images_differ(page):
-    text, _ = page([], 0)
-    assert "duplicates" not in text
