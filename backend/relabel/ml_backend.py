@@ -32,6 +32,11 @@ def _without_torch() -> Iterator[None]:
     absent = "torch" not in sys.modules
     if absent:
         sys.modules["torch"] = None  # type: ignore[assignment]  # what `import` reads as "not there"
+    else:
+        log.warning(
+            "torch is loaded already, which takes 460 MB that nothing here needs: import "
+            "relabel.ml_backend before label_studio_ml"
+        )
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ install it from its repository into an environment of its own, and name that one
 RELABEL_TEST_LABEL_STUDIO_ML_2_BIN.
 """
 
+import fcntl
 import os
 import subprocess
 import sysconfig
@@ -23,19 +24,24 @@ SERVERS = ("own app", "1.0.9", "2.x")
 @cache
 def old() -> Path:
     """Return the programs of the environment with 1.0.9, which sees our packages behind its own."""
-    done = HOME / ".installed"
-    if not done.exists():
-        venv.create(HOME, clear=True, with_pip=True)
-        # 1.0.9 imports redis and rq without declaring them.
-        command = [HOME / "bin" / "pip", "install", "--quiet", "label-studio-ml==1.0.9"]
-        command = [*command, "redis", "rq"]
-        result = subprocess.run(command, check=False, capture_output=True, text=True)
-        if result.returncode:
-            pytest.skip(f"label-studio-ml 1.0.9 cannot be installed: {result.stderr[-300:]}")
-        purelib = Path(sysconfig.get_path("purelib", vars={"base": str(HOME)}))
-        (purelib / "zz_ours_behind.pth").write_text("".join(f"{path}\n" for path in OURS))
-        done.touch()
+    HOME.parent.mkdir(exist_ok=True)
+    with Path(f"{HOME}.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two files of tests want it, in two processes
+        if not (HOME / ".installed").exists():
+            _install_old()
     return HOME / "bin"
+
+
+def _install_old() -> None:
+    venv.create(HOME, clear=True, with_pip=True)
+    # 1.0.9 imports redis and rq without declaring them.
+    command = [HOME / "bin" / "pip", "install", "--quiet", "label-studio-ml==1.0.9", "redis", "rq"]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    if result.returncode:
+        pytest.skip(f"label-studio-ml 1.0.9 cannot be installed: {result.stderr[-300:]}")
+    purelib = Path(sysconfig.get_path("purelib", vars={"base": str(HOME)}))
+    (purelib / "zz_ours_behind.pth").write_text("".join(f"{path}\n" for path in OURS))
+    (HOME / ".installed").touch()
 
 
 def new() -> Path:

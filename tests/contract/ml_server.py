@@ -8,7 +8,6 @@ found behind theirs, by RELABEL_TEST_OURS.
 
 import json
 import os
-import resource
 import sys
 
 BACKEND, PACKAGES = os.environ["RELABEL_TEST_OURS"].split(os.pathsep)
@@ -36,8 +35,7 @@ def main():
     for call in json.load(sys.stdin):
         answer = client.open(**call)
         answers.append([answer.status, answer.get_json(silent=True)])
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = {"answers": answers, "torch": "torch" in sys.modules, "megabytes": round(megabytes)}
+    told = {"answers": answers, "torch": "torch" in sys.modules}
     sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -115,6 +115,25 @@ def test_a_wrong_setting_is_answered_by_its_name(server, tmp_path):
     assert "RELABEL_PORT = 'high'" in health[1]["error"]
 
 
+LATE = """
+import json, sys, types
+from contextlib import redirect_stderr
+from io import StringIO
+sys.modules["torch"] = types.ModuleType("torch")  # as label_studio_ml.api leaves it
+said = StringIO()
+with redirect_stderr(said):
+    import relabel.ml_backend
+print(json.dumps([said.getvalue(), "torch" in sys.modules]))
+"""
+
+
+@pytest.mark.parametrize("server", LIBRARIES)
+def test_the_wrong_order_of_imports_is_told_with_what_it_costs(server, tmp_path):
+    said, still_there = run(server, tmp_path, LATE)
+    assert "import relabel.ml_backend before label_studio_ml" in said
+    assert still_there
+
+
 OTHER = """
 import json
 from relabel.ml_backend import LabelStudioMLBase, api  # without torch
