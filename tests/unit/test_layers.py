@@ -16,6 +16,8 @@ LAYERS = {
         "types",
         "errors",
         "transport",
+        "deadlines",
+        "machine",
         "first_bytes",
         "levels",
         "pictures",

@@ -1,8 +1,11 @@
 """Bringing all images of a project into the cache, several at a time."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from itertools import islice
 
+from relabel.deadlines import check_wanted
 from relabel.errors import BadImageError, PassingImageError
 from relabel.imaging.cache import ImageCache, key_of
 from relabel.imaging.fetch import ImageFetcher
@@ -10,6 +13,8 @@ from relabel.types import Progress, silent
 
 CONCURRENT = 8
 """Images fetched at the same time; more only makes Label Studio slower for people."""
+LOOK_SECONDS = 0.5
+"""How often it is looked whether the images are still wanted while none comes."""
 TRIES = 2
 """Of images that may be there the second time."""
 
@@ -53,11 +58,9 @@ def collect_images(
 
     total = len(found) + len(missing)
     progress("images", len(found), total)
-    with ThreadPoolExecutor(CONCURRENT, thread_name_prefix="images") as pool:
-        fetched = zip(missing, pool.map(one, missing), strict=True)
-        for done, (reference, digest) in enumerate(fetched, start=len(found) + 1):
-            found[reference] = digest
-            progress("images", done, total)
+    for done, (reference, digest) in enumerate(_several(one, missing), start=len(found) + 1):
+        found[reference] = digest
+        progress("images", done, total)
     if missing:
         cache.trim()
     failures = {
@@ -66,3 +69,24 @@ def collect_images(
         if reference in reasons
     }
     return [found[reference] for reference in references], failures
+
+
+def _several(one: Callable[[str], str], references: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each reference with what `one` makes of it, in the order in which they are done."""
+    pool = ThreadPoolExecutor(CONCURRENT, thread_name_prefix="images")
+    waiting: dict[Future[str], str] = {}
+    rest = iter(references)
+    try:
+        # A few ahead, since all that wait are looked at whenever one is done.
+        while True:
+            for reference in islice(rest, 2 * CONCURRENT - len(waiting)):
+                waiting[pool.submit(copy_context().run, one, reference)] = reference
+            if not waiting:
+                return
+            done, _ = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            check_wanted()
+            for future in done:
+                yield waiting.pop(future), future.result()
+    finally:
+        # After an error nobody waits for those that are under way.
+        pool.shutdown(wait=False, cancel_futures=True)

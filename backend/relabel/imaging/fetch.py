@@ -9,11 +9,13 @@ one that the settings call Label Studio's.
 
 import base64
 import re
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import httpx
 
+from relabel.deadlines import ending, punctual
 from relabel.errors import BadImageError, PassingImageError
 from relabel.imaging.addresses import public_machines
 from relabel.imaging.references import (
@@ -52,17 +54,19 @@ class ImageFetcher:
         self._own = OwnAddresses.of(label_studio.url, settings.label_studio_aliases)
         timeout, verify = settings.image_timeout_seconds, trusted(settings.ca_bundle)
         # Never through a proxy of the environment, which would look names up for itself.
-        self._allowed = httpx.Client(
-            timeout=timeout, transport=transport, trust_env=False, verify=verify
+        self._allowed = punctual(
+            httpx.Client(timeout=timeout, transport=transport, trust_env=False, verify=verify)
         )
         # A connection is found again by its IP address alone, which several names may share, but
         # it was opened for one of them: so none is kept.
-        self._pinned = httpx.Client(
-            timeout=timeout,
-            transport=transport,
-            trust_env=False,
-            verify=verify,
-            limits=httpx.Limits(max_keepalive_connections=0),
+        self._pinned = punctual(
+            httpx.Client(
+                timeout=timeout,
+                transport=transport,
+                trust_env=False,
+                verify=verify,
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
         )
 
     def fetch(self, task_id: int, reference: str) -> bytes:
@@ -75,11 +79,14 @@ class ImageFetcher:
         """
         if not reference:
             raise BadImageError("the task has no image address")
+        limit, began = self._settings.image_timeout_seconds, time.monotonic()
         try:
-            return self._fetch(task_id, reference)
+            with ending(within=limit):
+                return self._fetch(task_id, reference)
         except (httpx.RequestError, httpx.InvalidURL, ValueError) as error:
             # ValueError: what people may write into a task is not always an address or a path.
-            kind = BadImageError if is_lasting(error) else PassingImageError
+            spent = time.monotonic() - began >= limit
+            kind = BadImageError if spent or is_lasting(error) else PassingImageError
             raise kind(f"{brief(reference)}: {cause(error)}") from error
 
     def _fetch(self, task_id: int, reference: str) -> bytes:

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import stamina
 
+from relabel.deadlines import punctual
 from relabel.errors import (
     AccessError,
     LabelStudioDownError,
@@ -117,13 +118,15 @@ class LabelStudio:
     ) -> None:
         self.url = url.rstrip("/")
         # Unlike images, Label Studio may lie behind a proxy that the environment names.
-        self.http = httpx.Client(
-            base_url=self.url,
-            auth=TokenAuth(self.url, api_key),
-            timeout=httpx.Timeout(timeout_seconds, connect=10.0),
-            transport=transport,
-            verify=trusted(ca_bundle),
-            follow_redirects=False,
+        self.http = punctual(
+            httpx.Client(
+                base_url=self.url,
+                auth=TokenAuth(self.url, api_key),
+                timeout=httpx.Timeout(timeout_seconds, connect=10.0),
+                transport=transport,
+                verify=trusted(ca_bundle),
+                follow_redirects=False,
+            )
         )
 
     def close(self) -> None:

@@ -124,7 +124,8 @@ def _prepared(
         except BadImageError as error:
             return row, str(error)
 
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         waiting: deque[list[Future[tuple[int, Float32Array | str]]]] = deque()
         for start in range(0, len(rows), batch_size):
             waiting.append([pool.submit(prepare, row) for row in rows[start : start + batch_size]])
@@ -132,6 +133,9 @@ def _prepared(
                 yield [future.result() for future in waiting.popleft()]
         while waiting:
             yield [future.result() for future in waiting.popleft()]
+    finally:
+        # Of a round that was stopped nobody wants the images that were to come.
+        pool.shutdown(cancel_futures=True)
 
 
 def _forward(encoder: Encoder, images: Float32Array, device: str) -> Float32Array:
