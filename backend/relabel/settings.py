@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
+from relabel.machine import processors
 from relabel.secret_values import example_in, is_example, read_secret
 from relabel.transport import trusted
 
@@ -321,6 +322,33 @@ class Settings(BaseSettings):
     def hostname(self) -> str:
         """Name of this machine in the rounds' records."""
         return socket.gethostname()
+
+
+WAITING, THREADS = "OMP_WAIT_POLICY", "OMP_NUM_THREADS"
+"""Variables that OpenMP reads once, when torch is loaded."""
+
+
+def rounds_environment() -> dict[str, str]:
+    """Return the environment for a round, with its threads set where the user has not set them.
+
+    Waiting threads sleep: by default they keep their processors busy, and beside two busy
+    neighbours a fit then takes five times the processor time. And there are no more of them than
+    processors that this container may use, of which OpenMP knows nothing.
+    """
+    wanted = {WAITING: "PASSIVE", THREADS: str(processors())}
+    return {**os.environ, **{n: v for n, v in wanted.items() if not os.environ.get(n)}}
+
+
+def set_threads() -> None:
+    """Give this process the environment for a round; before anything loads torch."""
+    os.environ.update(rounds_environment())
+
+
+def weights_folder() -> Path:
+    """Return where torch keeps the weights that it has downloaded."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
+    return Path(os.path.expandvars(home)).expanduser() / "hub" / "checkpoints"
 
 
 def misspelt_variables() -> list[str]:

@@ -7,16 +7,18 @@ import typer
 
 from relabel.cli.options import ProjectOption, RunOption, console, opened
 from relabel.cli.progress import shown_progress
-from relabel.errors import RoundInProgressError
+from relabel.errors import RoundInProgressError, RoundStoppedError
 from relabel.service import steering
 from relabel.service.consequences import of_undoing
 from relabel.service.ingest import carry_out
 from relabel.service.notices import queue_sentence
+from relabel.service.round_process import leave
 from relabel.service.rounds import run_round
 from relabel.service.rounds_due import round_due_now
 from relabel.service.status import project_status
 from relabel.service.sweep import sweep_project
 from relabel.service.undo import undo_run
+from relabel.settings import set_threads
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import running_round
@@ -30,6 +32,7 @@ def round_(
 
     Example: relabel round --project 3
     """
+    set_threads()
     with opened() as context:
         reason = round_due_now(context, project)
         if due and not reason:
@@ -37,11 +40,15 @@ def round_(
         if due:
             logging.getLogger("relabel.round").info("project %s: %s", project, reason)
         try:
-            done = run_round(context, project)
+            done = run_round(context, project, leave=leave)
         except RoundInProgressError:
             if due:
                 return
             raise
+        except RoundStoppedError as error:
+            console.print(str(error), highlight=False, markup=False)
+            # To end well would take seconds, and wait for threads that wait for a connection.
+            leave()
         console.print(f"Round {done.number} is published as {done.model_version}.")
         for key, value in done.record.items():
             console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, markup=False)

@@ -7,8 +7,6 @@ seen in the store, and the sweep starts it again.
 import json
 import logging
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +22,7 @@ from relabel.service.context import Context
 from relabel.service.ingest import carry_out
 from relabel.service.old_predictions import remove_old_predictions
 from relabel.service.pruning import prune_daily
+from relabel.service.round_process import run_in_process
 from relabel.service.rounds_due import round_due_now
 from relabel.service.sweep import sweep as sweep_all
 from relabel.service.turns import Revisits, one_after_another
@@ -96,16 +95,17 @@ def register_jobs(queue: Huey, context: Callable[[], Context]) -> Jobs:
     revisits = Revisits(lambda number: jobs.ingest(number))  # noqa: PLW0108  made further down
 
     def run_round(number: int) -> None:
-        # A round in its own process: killed or out of memory, it takes nothing else with it, and
-        # neither web nor worker ever imports torch.
-        project = str(int(number))
-        command = [sys.executable, "-m", "relabel", "round", "--project", project, "--due"]
-        subprocess.run(command, check=False)  # noqa: S603  our own interpreter and a number
+        run_in_process(number)
+        jobs.ingest(number)  # what it had no time to carry out, if it was ended
 
     def sweep() -> None:
         for project in sweep_all(context()):
-            if round_due_now(context(), project.id):
-                jobs.round(project.id)
+            try:
+                if round_due_now(context(), project.id):
+                    jobs.round(project.id)
+            except Exception:
+                # Whatever is wrong with one project must not keep the others from their rounds.
+                log.exception("project %s: whether a round is due is not known", project.id)
             jobs.tidy(project.id)
         prune_daily(context())
 
