@@ -95,6 +95,22 @@ ENCODER_NAMES = (
 )
 
 
+WITHOUT_WEIGHTS = ("tiny",)
+WEIGHTS_ADDRESS = "https://download.pytorch.org/models/"
+"""Where torchvision finds its weights."""
+ENCODER_WEIGHTS: dict[str, tuple[str, float]] = {
+    "resnet18": ("resnet18-f37072fd.pth", 46.8),
+    "resnet50": ("resnet50-11ad3fa6.pth", 102.5),
+    "resnet101": ("resnet101-cd907fc2.pth", 178.8),
+    "mobilenet_v2": ("mobilenet_v2-7ebf99e0.pth", 14.3),
+    "mobilenet_v3_large": ("mobilenet_v3_large-5c1a4163.pth", 22.1),
+    "convnext_tiny": ("convnext_tiny-983f1562.pth", 114.4),
+    "vit_b_16": ("vit_b_16-c867db91.pth", 346.3),
+}
+"""File of the weights that an encoder fetches for itself, and its size in MB (10^6 bytes); all
+other encoders but those without weights need a file of yours."""
+
+
 def meant(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: which one may have been meant, or ""."""
     alike = nearest(name, known)

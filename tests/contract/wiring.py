@@ -31,7 +31,7 @@ from relabel.web.app import create_app
 from store_template import StoreTemplate, store_template_in
 
 TOKEN = "f" * 40
-POLICY = "window = 2\nretrain_after = 1000\naudit_share = 0.0\n"
+POLICY = "encoder = 'tiny'\nwindow = 2\nretrain_after = 1000\naudit_share = 0.0\n"
 
 
 def make_settings(folder: Path, **values: Any) -> Settings:

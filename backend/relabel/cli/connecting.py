@@ -8,9 +8,11 @@ from relabel.cli.options import ProjectOption, YesOption, console, opened
 from relabel.cli.progress import shown_progress
 from relabel.errors import NotReadyError
 from relabel.service.archive import REPORT, archives, what_was_not_exported
+from relabel.service.connect import ConnectPlan, plan_connect
 from relabel.service.connect import connect as connect_project
-from relabel.service.connect import plan_connect
+from relabel.service.context import Context
 from relabel.service.detach import detach as detach_project
+from relabel.service.encoder_weights import examine_weights
 from relabel.service.forget import check_forgettable
 from relabel.service.forget import forget as forget_project
 from relabel.service.jobs import open_queue, register_jobs
@@ -43,16 +45,13 @@ def connect(
         console.print(f"Connecting project {project} ({plan.project.title}) will", highlight=False)
         for step in plan.steps:
             console.print(f"  - {step}", highlight=False, markup=False)
-        unheard = ask_own_address(context.settings)
-        remedy = "Start the backend there first (relabel serve), or set RELABEL_URL to its address."
-        if unheard and (dry_run or not is_loopback(context.settings)):
-            console.print(f"Warning: {unheard}. {remedy}", highlight=False, markup=False)
+        wrong = _look_ahead(context, plan, dry_run=dry_run)
         if plan.survey is not None:
             check_minimum(plan.survey)
         if dry_run:
             return
-        if unheard and is_loopback(context.settings):
-            raise NotReadyError(f"Nothing was written: {unheard}. {remedy}")
+        if wrong:
+            raise NotReadyError(f"Nothing was written: {wrong}")
         if not yes and not typer.confirm("Go on?"):
             raise typer.Exit(1)
         with shown_progress() as progress:
@@ -62,6 +61,24 @@ def connect(
         for line in (line for book in figures["accounts"].values() for line in book["lines"]):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Connected. The first round starts by itself; see: relabel status -p {project}")
+
+
+def _look_ahead(context: Context, plan: ConnectPlan, *, dry_run: bool) -> str:
+    """Say what would fail later, or where weights come from; return why not to connect, "" = do."""
+    weights = examine_weights(plan.policy, context.hub)
+    unheard = ask_own_address(context.settings)
+    remedy = "Start the backend there first (relabel serve), or set RELABEL_URL to its address."
+    problems = [f"{unheard}. {remedy}"] if unheard else []
+    if weights.ok:
+        console.print(f"Encoder: {weights.text}.", highlight=False, markup=False, soft_wrap=True)
+    else:
+        problems.append(f"{weights.text}.")
+    if problems and is_loopback(context.settings) and not dry_run:
+        return problems[0]
+    for problem in problems:
+        # Where the backend runs on another machine, that may be able to do what this one is not.
+        console.print(f"Warning: {problem}", highlight=False, markup=False, soft_wrap=True)
+    return ""
 
 
 def detach(project: ProjectOption, yes: YesOption = False) -> None:

@@ -1,9 +1,11 @@
 """The composition root: everything that a process needs, opened once from the settings."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from sqlalchemy import Engine
 
@@ -35,13 +37,15 @@ log = logging.getLogger("relabel")
 class Context:
     """Settings, store and Label Studio, handed to every use case.
 
-    newest: of each project, the latest change that this process has read after a hint.
+    newest: of each project, the latest change that this process has read after a hint; hub: whom
+    to ask whether an encoder's weights can be had.
     """
 
     settings: Settings
     engine: Engine
     label_studio: LabelStudio
     newest: dict[int, str] = field(default_factory=dict)
+    hub: Callable[..., Any] = urlopen
 
     def folder(self, project_id: int) -> Path:
         """Folder of one project's rounds."""

@@ -16,7 +16,8 @@ from relabel.service.checks_connection import (
 from relabel.service.checks_images import check_images
 from relabel.service.checks_labels import check_books, check_config, check_labels, check_policy
 from relabel.service.checks_queue import check_order, check_round, check_scores, check_tab
-from relabel.service.context import Context
+from relabel.service.context import Context, policy_of
+from relabel.service.encoder_weights import examine_weights
 from relabel.service.findings import Check, Finding
 from relabel.service.traces import is_same
 from relabel.storage.database import reading
@@ -107,6 +108,11 @@ def _token(context: Context) -> Finding:
     return Finding("token", ok=True, text=f"{kind} of {user.get('email', 'unknown')}")
 
 
+def check_encoder(context: Context, project: Project) -> Finding:
+    """See whether the encoder's weights can be had here."""
+    return examine_weights(policy_of(context.settings, project.extra_params), context.hub)
+
+
 CHECKS: dict[str, Check] = {
     "address": check_address,
     "labelling config": check_config,
@@ -114,6 +120,7 @@ CHECKS: dict[str, Check] = {
     "labels": check_labels,
     "books": check_books,
     "images": check_images,
+    "encoder": check_encoder,
     "ml backend": check_backend,
     "webhook": check_webhook,
     "delivery": check_delivery,

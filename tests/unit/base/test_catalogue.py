@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from relabel.catalogue import (
     COMPOSED,
     DIVERSITY_OPTIONS,
     ENCODER_NAMES,
+    ENCODER_WEIGHTS,
     SELECTOR_OPTIONS,
+    WEIGHTS_ADDRESS,
+    WITHOUT_WEIGHTS,
     check_options,
 )
 from relabel.errors import ConfigurationError
@@ -142,3 +146,25 @@ def test_wrong_options_of_a_selector_inside_another_are_refused(name, parts, mes
 def test_a_policy_is_checked_without_torch():
     code = "import sys, relabel.service.context; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_weights_are_those_that_torchvision_would_fetch():
+    from relabel.settings import weights_folder
+    from torch import hub
+    from torchvision import models
+
+    assert set(WITHOUT_WEIGHTS) | set(ENCODER_WEIGHTS) <= set(ENCODERS)
+    for name, (file, megabytes) in ENCODER_WEIGHTS.items():
+        weights = models.get_model_weights(name).DEFAULT
+        assert weights.url == WEIGHTS_ADDRESS + file
+        assert megabytes == pytest.approx(weights.meta["_file_size"] * 2**20 / 1e6, abs=0.1)
+    assert weights_folder() == Path(hub.get_dir()) / "checkpoints"
+
+
+@pytest.mark.parametrize("name", sorted(set(ENCODER_NAMES) - set(ENCODER_WEIGHTS)))
+def test_other_encoders_need_no_weights_or_a_file(name):
+    if name in WITHOUT_WEIGHTS:
+        assert ENCODERS[name](None).weights == ""
+        return
+    with pytest.raises(ConfigurationError, match="name its weights file"):
+        ENCODERS[name](None)
