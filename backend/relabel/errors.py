@@ -11,6 +11,8 @@ RelabelError
 ├── RoundInProgressError    another worker already runs this project's round
 ├── RoundStoppedError       somebody stopped this round while it ran
 ├── QueueBusyError          another process is changing the project's queue; come back
+├── RoundHungError          a round makes no progress any more
+├── RoundLostError          a round was given up for dead; whoever still works on it must end
 └── LabelStudioError        Label Studio answered with an error or not at all
     ├── LabelStudioDownError    no connection, time-out, or 5xx after all retries
     │   └── UnreachableError        ... for a reason that lasts: certificate, name, proxy
@@ -63,6 +65,14 @@ class RoundStoppedError(RelabelError):
 
 class QueueBusyError(RelabelError):
     """Another process or thread is changing the project's queue just now."""
+
+
+class RoundHungError(RelabelError):
+    """A round has waited for something far longer than anything takes."""
+
+
+class RoundLostError(RelabelError):
+    """A round is not in the state that its process believes: that must write nothing more."""
 
 
 class LabelStudioError(RelabelError):

@@ -29,7 +29,8 @@ POLICY = "window = 15\nretrain_after = 8"
 def connected(make_project, start_backend):
     """A project of 100 digits and its backend, after the first round."""
     project = make_project(limit=100)
-    backend = start_backend(policy=POLICY)
+    # What was killed is tried again by the first sweep after a pause.
+    backend = start_backend(policy=POLICY, extra={"RELABEL_SWEEP_SECONDS": "5"})
     backend.run("connect", "--project", str(project.id), "--yes")
     assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
     return project, backend

@@ -1,6 +1,7 @@
 """The doctor's checks of rounds, order and tab."""
 
 from relabel.labelstudio.contract import settings_to_change
+from relabel.service.attempts import last_error
 from relabel.service.context import Context, policy_of
 from relabel.service.findings import Finding
 from relabel.service.notices import tab_now
@@ -19,8 +20,9 @@ def check_round(context: Context, project: Project) -> Finding:
         return Finding(
             "round", ok=False, text=f"none yet; start one: relabel round --project {project.id}"
         )
-    if rounds[-1].error:
-        return Finding("round", ok=False, text=f"round {rounds[-1].number}: {rounds[-1].error}")
+    error = last_error(rounds)
+    if error:
+        return Finding("round", ok=False, text=f"round {rounds[-1].number}: {error}")
     return Finding("round", ok=True, text=f"round {rounds[-1].number} {rounds[-1].state}")
 
 

@@ -1,16 +1,11 @@
 """Where a running round is, for the log, `relabel status`, /metrics and the dashboard."""
 
 import logging
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from relabel.errors import RoundStoppedError
 from relabel.service.context import Context
 from relabel.service.steering import STOP
+from relabel.service.watch import stopped
 from relabel.storage.events import is_journalled
 from relabel.storage.rounds import Round, set_round
 
@@ -18,30 +13,6 @@ log = logging.getLogger("relabel.round")
 
 EVERY_SECONDS = 0.5
 """How often the row is rewritten within a stage."""
-HEARTBEAT_SECONDS = 20.0
-"""How often a round says that it is alive, however long its stage is silent."""
-
-
-@contextmanager
-def heartbeat(context: Context, current: Round) -> Iterator[None]:
-    """Keep the round's row fresh for as long as its process lives."""
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
-            try:
-                with context.engine.begin() as connection:
-                    set_round(connection, current.id)
-            except SQLAlchemyError as error:
-                log.warning("the round's heartbeat could not be stored: %s", error)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 class RoundProgress:
@@ -59,13 +30,14 @@ class RoundProgress:
 
         Raises:
             RoundStoppedError: somebody wants it to end.
+            RoundLostError: it was given up, and another one may run.
 
         """
         now = time.time()
         if stage != self._stage:
             log.info("project %s: round %s: %s", self._round.project_id, self._round.number, stage)
             self._stage, self._stage_started_at = stage, now
-        elif now - self._written_at < EVERY_SECONDS and done < total:
+        elif abs(now - self._written_at) < EVERY_SECONDS and done < total:
             return
         self._written_at = now
         with self._context.engine.begin() as connection:
@@ -81,7 +53,4 @@ class RoundProgress:
                 connection, self._round.project_id, f"{STOP}round-{self._round.number}"
             )
         if stop:
-            raise RoundStoppedError(
-                f"Round {self._round.number} of project {self._round.project_id} was stopped in "
-                f"stage {stage!r}; the queue stays as it was."
-            )
+            raise stopped(self._round, stage)

@@ -16,9 +16,10 @@ from relabel.service.queue import (
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
+from relabel.storage.events import journal
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, get_project
-from relabel.storage.rounds import Round, RoundState, finish_round, published_round
+from relabel.storage.rounds import Round, RoundState, finish_round, published_round, set_round
 from relabel.storage.tasks import list_tasks, set_scores
 from relabel.storage.writes import LIVE, log_write
 from relabel.types import Progress, silent
@@ -46,19 +47,36 @@ def publish(
     project does not show yet, and the tasks of the new window are opened before the switch, a few
     at a time, since votes wait meanwhile. Votes that arrived during the round are honoured: scores
     are computed from the votes as they are now. Killed at any point, the next round starts over
-    with a version of its own.
+    with a version of its own. Tasks that were deleted meanwhile are left out.
+
+    Raises:
+        RoundLostError: the round was given up, and another one may run; nothing more is written.
+        NotReadyError: every task was deleted meanwhile.
+
     """
     number, version = current.project_id, current.model_version
+
+    def fenced(stage: str, done: int, total: int) -> None:
+        _hold(context, current)
+        progress(stage, done, total)
+
     state = _state_now(context, number)
     scores, _ = scores_now(state, result)
     by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
-    write_predictions(context, number, version, by_task, progress)
+    gone = write_predictions(context, number, version, by_task, fenced)
+    if gone:
+        record = record | {"deleted": len(gone)}
+        by_task = {task: score for task, score in by_task.items() if task not in gone}
+    if not by_task:
+        raise NotReadyError(f"Project {number} has no tasks any more: import images first.")
     if not any(task.touched for task in state.tasks.values()):
         # Nothing is open yet: the order comes into force before the first task opens.
+        _hold(context, current)
         switch_queue(context, state.project, version, run=current.run)
     opened, left = 0, 1
     while left:
         with queue_lock(context.engine, context.settings.data_dir, number):
+            _hold(context, current)
             now, left = _open_some(context, current, result)
             if not left:
                 _finish(context, current, by_task, record | {"classes": list(result.classes)})
@@ -69,6 +87,17 @@ def publish(
             progress("opening tasks", opened, opened + left)
             time.sleep(BREATH_SECONDS)
     log.info("project %s: round %s is published", number, current.number)
+
+
+def _hold(context: Context, current: Round) -> None:
+    """Make sure, before the next write to Label Studio, that this round is still the one.
+
+    Raises:
+        RoundLostError: it was given up for dead while this process slept.
+
+    """
+    with context.engine.begin() as connection:
+        set_round(connection, current.id)
 
 
 def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[int, int]:
@@ -133,11 +162,11 @@ def restore_predictions(context: Context, project: Project) -> int:
 
 def write_predictions(
     context: Context, number: int, version: str, scores: dict[int, float], progress: Progress
-) -> None:
-    """Write one prediction without a suggestion per task.
+) -> set[int]:
+    """Write one prediction without a suggestion per task; return the tasks that are gone.
 
     Raises:
-        LabelStudioError: Label Studio created another number than it was sent.
+        LabelStudioError: Label Studio created fewer than it was sent, and not for that reason.
 
     """
     predictions = [
@@ -151,9 +180,27 @@ def write_predictions(
             number, predictions[start : start + BATCH]
         )
     progress("predictions", created, len(predictions))
-    if created != len(predictions):
+    return _gone(context, number, scores, created) if created != len(predictions) else set()
+
+
+def _gone(context: Context, number: int, scores: dict[int, float], created: int) -> set[int]:
+    """Return the tasks for which Label Studio has taken no prediction since they are deleted.
+
+    Raises:
+        LabelStudioError: there are fewer of them than predictions are missing.
+
+    """
+    there = {int(task["id"]) for task in context.label_studio.task_states(number)}
+    gone = scores.keys() - there
+    if created + len(gone) < len(scores):
         raise LabelStudioError(
-            f"Label Studio created {created} of {len(predictions)} predictions of version "
-            f"{version}: tasks were probably deleted just now. Run: relabel reconcile "
-            f"--project {number}; then start another round."
+            f"Label Studio created {created} of {len(scores)} predictions although only "
+            f"{len(gone)} of their tasks were deleted. Run: relabel reconcile --project {number}; "
+            f"then start another round."
         )
+    tasks = "task was" if len(gone) == 1 else "tasks were"
+    log.warning("project %s: %d %s deleted and left out", number, len(gone), tasks)
+    with context.engine.begin() as connection:
+        # The whole project is read again, so that the store forgets them as well.
+        journal(connection, number, "RECONCILE")
+    return set(gone)

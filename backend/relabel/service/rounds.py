@@ -3,14 +3,15 @@
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from relabel.errors import NotReadyError, RelabelError, RoundStoppedError
+from relabel.deadlines import ending
+from relabel.errors import NotReadyError, RoundStoppedError
 from relabel.imaging.cache import ImageCache
 from relabel.imaging.collect import collect_images
 from relabel.imaging.fetch import ImageFetcher
@@ -19,19 +20,19 @@ from relabel.service.accounts import NEWEST_TASK
 from relabel.service.context import Context, policy_of
 from relabel.service.enough import check_enough
 from relabel.service.ingest import carry_out
-from relabel.service.progress import RoundProgress, heartbeat
+from relabel.service.progress import RoundProgress
 from relabel.service.publish import publish
 from relabel.service.reconcile import reconcile_recent
+from relabel.service.round_ends import UNFINISHED, conclude
+from relabel.service.rounds_due import SEEN, what_is_there
 from relabel.service.state import ProjectState, read_state
 from relabel.service.unmatched import missing_source
+from relabel.service.watch import RoundWatch
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
-from relabel.storage.events import journal
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.rounds import (
     Round,
-    RoundState,
-    finish_round,
     list_rounds,
     published_round,
     set_round,
@@ -41,19 +42,24 @@ from relabel.storage.tasks import set_audit, set_problems
 
 log = logging.getLogger("relabel.round")
 
-UNFINISHED, WEIGHTS = "training", "weights"
-"""Folders of a project: what an interrupted training has come to, and what the last one ended
-with."""
+WEIGHTS = "weights"
+"""Folder of a project: what the last training ended with."""
 
 EXPECTED_IDENTICAL = 0.01
 """Share of tasks that may be copies of others, saved anew, without being worth a warning."""
 
 
-def run_round(context: Context, number: int) -> Round:
+def run_round(context: Context, number: int, *, leave: Callable[[], None] | None = None) -> Round:
     """Run one round of a project, publish it, and return its record.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        leave: ends the process; for a round that does not hear when it should end.
 
     Raises:
         RoundInProgressError: another process is at it.
+        RoundLostError: it was given up for dead, and another one has taken its place.
         RoundStoppedError: somebody stopped it.
         RelabelError: what went wrong; the old queue is untouched.
 
@@ -63,23 +69,19 @@ def run_round(context: Context, number: int) -> Round:
     policy = policy_of(context.settings, project.extra_params)
     with context.engine.begin() as connection:
         current = start_round(connection, number, policy.model_dump(mode="json"), policy.digest())
+        # Known already now: should it end before it has read them, no vote is a new one for that.
+        votes, seen = count_new_votes(connection, number), what_is_there(connection, project)
+        set_round(connection, current.id, votes=votes, record={SEEN: seen})
         set_project(connection, number, train_requested=False)
-    try:
-        with heartbeat(context, current):
-            _run(context, project, current)
-    except RoundStoppedError:
-        _take_back(context, current)
-        raise
-    except BaseException as error:
-        text = str(error) if isinstance(error, RelabelError) else f"{type(error).__name__}: {error}"
-        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-        with context.engine.begin() as connection:
-            state = RoundState.KILLED if stopped else RoundState.FAILED
-            last = published_round(connection, number)
-            # Once published, only the switch is left to do, and the sweep does it.
-            if last is None or last.id != current.id:
-                finish_round(connection, current.id, state, error=text)
-        raise
+    with RoundWatch(context, current, leave) as watch:
+        try:
+            with ending(check=watch.check):
+                _run(context, project, current)
+        except BaseException as error:
+            conclude(context, current, error)
+            if isinstance(error, RoundStoppedError):
+                carry_out(context, number)
+            raise
     # Votes that arrived while the window was being opened.
     carry_out(context, number)
     with reading(context.engine) as connection:
@@ -106,6 +108,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
         progress=progress,
     )
     with context.engine.begin() as connection:
+        set_round(connection, current.id)
         if published_round(connection, project.id) is None:
             # Nobody labels by an order yet, and should this round fail, people see why.
             set_problems(connection, project.id, missing)
@@ -167,25 +170,15 @@ def _tell_identical(project: Project, groups: Sequence[tuple[int, ...]], tasks_i
         )
 
 
-def _take_back(context: Context, current: Round) -> None:
-    """End a stopped round as if it had never begun; votes so far start no other one."""
-    number = current.project_id
-    with context.engine.begin() as connection:
-        votes = count_new_votes(connection, number)
-        finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
-        journal(connection, number, "ROUND_STOPPED")
-    shutil.rmtree(context.folder(number) / UNFINISHED, ignore_errors=True)
-    carry_out(context, number)
-
-
 def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:
     policy = policy_of(context.settings, project.extra_params)
     # Read without the write lock: webhooks must not wait while thousands of tasks are counted.
     with reading(context.engine) as connection:
         state = read_state(connection, get_project(connection, project.id), policy)
         votes = count_new_votes(connection, project.id)
+        seen = what_is_there(connection, project)
     with context.engine.begin() as connection:
-        set_round(connection, current.id, votes=votes)
+        set_round(connection, current.id, votes=votes, record={SEEN: seen})
     if not state.tasks:
         raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
     return state

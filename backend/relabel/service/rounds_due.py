@@ -1,47 +1,65 @@
 """When the next round is due, computed from state alone: a lost job is found again."""
 
-import time
+import zlib
 from datetime import UTC, datetime
-from itertools import takewhile
 
 from sqlalchemy import Connection
 
 from relabel.policy import Policy
+from relabel.service.attempts import how_ended, retry_at, waits
 from relabel.service.context import Context, policy_of, schema_of
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, find_project
 from relabel.storage.rounds import Round, RoundState, list_rounds
+from relabel.storage.tasks import extent
 
-RETRY_SECONDS = 30.0
-"""Pause before a failed round is tried again without new votes; it doubles with each failure."""
-MAX_RETRY_SECONDS = 600.0
+SEEN = "seen"
+"""Key of a round's record: what there was to learn from, in short."""
+
+
+def what_is_there(connection: Connection, project: Project) -> str:
+    """Return a few letters that are others as soon as tasks, labels or the config are others."""
+    known = f"{extent(connection, project.id)} {project.label_config}"
+    return f"{zlib.crc32(known.encode()):08x}"
 
 
 def round_due(connection: Connection, project: Project, policy: Policy) -> str:
     """Return why a new round should start now, "" if none should."""
-    if project.cut_off:
-        return ""
     rounds = list_rounds(connection, project.id)
+    if project.cut_off or project.paused or (rounds and rounds[-1].works()):
+        return ""
+    if not rounds or project.train_requested:
+        return "asked for" if rounds else "no round yet"
+    if not retry_at(rounds):
+        return _due_by_news(connection, project, policy, rounds[-1])
+    if _may_try_again(connection, project, policy, rounds):
+        return how_ended(rounds[-1])
+    return ""
+
+
+def _due_by_news(connection: Connection, project: Project, policy: Policy, last: Round) -> str:
     votes = count_new_votes(connection, project.id)
-    if not rounds:
-        return "" if project.paused else "no round yet"
-    last = rounds[-1]
-    busy = last.state is RoundState.RUNNING and last.alive()
     spent = policy.budget is not None and votes >= policy.budget
-    waited = time.time() - (last.finished_at or 0) > _pause(rounds)
     new = votes - last.votes
     classes = list(schema_of(project, policy).classes)
     reasons = {
-        "asked for": project.train_requested,
-        f"round {last.number} was killed": last.state in (RoundState.RUNNING, RoundState.KILLED),
-        f"round {last.number} failed": last.state is RoundState.FAILED and waited,
         "the classes have changed": last.record.get("classes", classes) != classes,
         f"{new} new votes": new >= policy.retrain_after and not spent,
     }
-    if project.paused or busy:
-        return ""
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def _may_try_again(
+    connection: Connection, project: Project, policy: Policy, rounds: list[Round]
+) -> bool:
+    if not waits(rounds):
+        return True
+    last = rounds[-1]
+    if last.state is not RoundState.NOT_READY:
+        return False
+    changed = last.record.get(SEEN) != what_is_there(connection, project)
+    return changed or last.policy != policy.model_dump(mode="json")
 
 
 def next_round(connection: Connection, project: Project, policy: Policy) -> str:
@@ -55,12 +73,23 @@ def next_round(connection: Connection, project: Project, policy: Policy) -> str:
     if not rounds:
         return "Connecting was cut off: no round starts before it is repeated."
     last = rounds[-1]
-    if last.state is RoundState.RUNNING:
+    if last.works():
         return f"Round {last.number} is running."
-    if last.state is RoundState.FAILED:
-        at = datetime.fromtimestamp((last.finished_at or 0) + _pause(rounds), UTC)
-        return f"Round {last.number} failed and is tried again at {at:%Y-%m-%d %H:%M} UTC."
-    return _by_votes(connection, last, policy)
+    return _told_again(last, retry_at(rounds)) or _by_votes(connection, last, policy)
+
+
+def _told_again(last: Round, again: float) -> str:
+    """Return when a round that came to nothing is tried again, "" = it is not one."""
+    if not again:
+        return ""
+    at = f"{datetime.fromtimestamp(again, UTC):%Y-%m-%d %H:%M} UTC"
+    if last.state is RoundState.NOT_READY:
+        return (
+            f"There was too little for round {last.number}. The next starts when tasks, labels or "
+            f"the policy change; at {at} it is tried again anyway."
+        )
+    told = how_ended(last)
+    return f"{told[:1].upper()}{told[1:]} and is tried again at {at}."
 
 
 def _by_votes(connection: Connection, last: Round, policy: Policy) -> str:
@@ -84,12 +113,6 @@ def votes_missing(connection: Connection, last: Round, policy: Policy) -> int:
 
 def _votes(count: int) -> str:
     return f"{max(count, 0):,} more vote{'' if count == 1 else 's'}"
-
-
-def _pause(rounds: list[Round]) -> float:
-    """Return the seconds to wait after the failures with which these rounds end."""
-    failures = list(takewhile(lambda r: r.state is RoundState.FAILED, reversed(rounds)))
-    return float(min(RETRY_SECONDS * 2 ** (len(failures) - 1), MAX_RETRY_SECONDS))
 
 
 def round_due_now(context: Context, number: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from relabel.accounts import Accounts
 from relabel.service.accounts import newest_read, project_accounts
+from relabel.service.attempts import last_error
 from relabel.service.context import policy_of
 from relabel.service.rounds_due import next_round, round_due
 from relabel.service.state import ProjectState, read_state
@@ -72,7 +73,8 @@ def status_of(
         "round_running": _running(rounds),
         "round_due": due,
         "next_round": following,
-        "last_error": rounds[-1].error if rounds else "",
+        "last_end": str(rounds[-1].state) if rounds else "",
+        "last_error": last_error(rounds),
         **_labels(state),
         "events": journalled[0],
         "pending_jobs": journalled[1],
@@ -103,7 +105,7 @@ def _labels(state: ProjectState) -> dict[str, Any]:
 
 
 def _running(rounds: list[Round]) -> dict[str, Any] | None:
-    running = [r for r in rounds if r.state is RoundState.RUNNING and r.alive()]
+    running = [r for r in rounds if r.works()]
     if not running:
         return None
     current = running[-1]

@@ -54,6 +54,9 @@ def sweep(context: Context) -> list[Project]:
             )
         except RelabelError as error:
             log.warning("project %s: %s", project.id, error)
+        except Exception:
+            # A mistake met in one project, ours included, must not stop the others.
+            log.exception("project %s could not be compared with Label Studio", project.id)
     return swept
 
 

@@ -26,9 +26,9 @@ from relabel.storage.rounds import (
     Round,
     RoundState,
     list_rounds,
+    mark_undone,
     published_round,
     running_round,
-    set_round,
 )
 from relabel.storage.tasks import set_scores
 from relabel.storage.writes import UNDO_WRITE_BACK, WRITE_BACK, log_write, written_back
@@ -156,7 +156,7 @@ def _take_back(context: Context, project: Project, undone: Round, previous: Roun
     """Make the store say what Label Studio shows of the order before, once all of it is there."""
     scores = {} if previous is None else _bring_back(context, project, previous)
     with context.engine.begin() as connection:
-        set_round(connection, undone.id, state=str(RoundState.UNDONE))
+        mark_undone(connection, undone.id)
         set_scores(connection, project.id, scores)
 
 

@@ -1,4 +1,8 @@
-"""Rounds: at most one runs per project; a dead one is recognised and may be replaced."""
+"""Rounds: at most one runs per project; a dead one is recognised and may be replaced.
+
+Whoever changes a round says which state it believes it to be in, and is refused if it is another
+one: a process that was given up for dead, and wakes, must not go on.
+"""
 
 import os
 import socket
@@ -8,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from relabel.errors import RoundInProgressError
+from relabel.errors import RoundInProgressError, RoundLostError
 from relabel.storage.tables import projects, rounds
 
 KEPT_ROUNDS = 20
@@ -25,6 +29,7 @@ class RoundState(StrEnum):
     RUNNING = "running"
     PUBLISHED = "published"
     FAILED = "failed"
+    NOT_READY = "not ready"
     KILLED = "killed"
     STOPPED = "stopped"
     UNDONE = "undone"
@@ -32,7 +37,11 @@ class RoundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round. Own times are Unix seconds; `votes` = votes that it was trained on."""
+    """One round. Own times are Unix seconds; `votes` = votes that it was trained on.
+
+    peak_memory: most bytes that its process ever held; machine_memory: bytes that its machine, or
+    its container, has; both 0 = not known.
+    """
 
     id: int
     project_id: int
@@ -53,11 +62,17 @@ class Round:
     artifact: str
     record: dict[str, Any]
     error: str
+    peak_memory: int
+    machine_memory: int
 
     @property
     def run(self) -> str:
         """Its name in the log of what was written, and for undoing it."""
         return f"round-{self.number}"
+
+    def works(self) -> bool:
+        """Return whether some process works on it."""
+        return self.state is RoundState.RUNNING and self.alive()
 
     def alive(self) -> bool:
         """Return whether a running round's process still seems to work.
@@ -117,22 +132,32 @@ def start_round(
         "artifact": "",
         "record": {},
         "error": "",
+        "peak_memory": 0,
+        "machine_memory": 0,
     }
     key = connection.execute(insert(rounds).values(**values).returning(rounds.c.id)).scalar_one()
     return Round(id=int(key), **{**values, "state": RoundState.RUNNING})
 
 
 def set_round(connection: Connection, round_id: int, **values: Any) -> None:
-    """Change some columns of a round; every change is a heartbeat."""
-    connection.execute(
-        update(rounds).where(rounds.c.id == round_id).values(heartbeat_at=time.time(), **values)
-    )
+    """Change some columns of a running round; every change is a heartbeat.
+
+    Raises:
+        RoundLostError: it does not run any more.
+
+    """
+    _change(connection, round_id, RoundState.RUNNING, heartbeat_at=time.time(), **values)
 
 
 def finish_round(
     connection: Connection, round_id: int, state: RoundState, *, error: str = "", **values: Any
 ) -> None:
-    """Close a round."""
+    """Close a running round.
+
+    Raises:
+        RoundLostError: it does not run any more.
+
+    """
     set_round(
         connection,
         round_id,
@@ -143,6 +168,41 @@ def finish_round(
     )
 
 
+def mark_undone(connection: Connection, round_id: int) -> None:
+    """Take a published round out of force.
+
+    Raises:
+        RoundLostError: it is not published (any more).
+
+    """
+    _change(connection, round_id, RoundState.PUBLISHED, state=str(RoundState.UNDONE))
+
+
+def _change(connection: Connection, round_id: int, was: RoundState, **values: Any) -> None:
+    """Change a round that is in the state `was`, in one statement."""
+    claimed = (rounds.c.id == round_id) & (rounds.c.state == str(was))
+    if connection.execute(update(rounds).where(claimed).values(**values)).rowcount:
+        return
+    found = find_round(connection, round_id)
+    if found is None:
+        raise RoundLostError("The round was forgotten together with its project.")
+    raise lost_round(found, was)
+
+
+def lost_round(found: Round, was: RoundState) -> RoundLostError:
+    """Return the error of whoever believed that a round was in another state."""
+    return RoundLostError(
+        f"Round {found.number} of project {found.project_id} is {found.state} and not {was} any "
+        f"more: it was given up, or another one has taken its place. Nothing more is written."
+    )
+
+
+def find_round(connection: Connection, round_id: int) -> Round | None:
+    """Return one round, None if it was forgotten."""
+    row = connection.execute(select(rounds).where(rounds.c.id == round_id)).first()
+    return None if row is None else _round(row)
+
+
 def list_rounds(connection: Connection, project_id: int) -> list[Round]:
     """Return all rounds of a project, oldest first."""
     query = select(rounds).where(rounds.c.project_id == project_id)
@@ -150,10 +210,11 @@ def list_rounds(connection: Connection, project_id: int) -> list[Round]:
 
 
 def _rounds(connection: Connection, query: Select[Any]) -> list[Round]:
-    return [
-        replace(Round(**row._mapping), state=RoundState(row.state))  # noqa: SLF001  public name
-        for row in connection.execute(query)
-    ]
+    return [_round(row) for row in connection.execute(query)]
+
+
+def _round(row: Row[Any]) -> Round:
+    return replace(Round(**row._mapping), state=RoundState(row.state))  # noqa: SLF001  public name
 
 
 def published_round(connection: Connection, project_id: int) -> Round | None:

@@ -3,7 +3,19 @@
 Annotations are a mirror of Label Studio's; votes are derived from them and never stored.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -118,6 +130,8 @@ rounds = Table(
     Column("artifact", String, nullable=False, default=""),
     Column("record", JSON, nullable=False),
     Column("error", Text, nullable=False, default=""),
+    Column("peak_memory", BigInteger, nullable=False, default=0),
+    Column("machine_memory", BigInteger, nullable=False, default=0),
     Index("rounds_by_project", "project_id", "number"),
     Index("rounds_by_state", "project_id", "state", "number"),
 )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    func,
     select,
     update,
 )
@@ -89,6 +90,17 @@ def list_tasks(
         for row in connection.execute(query.where(tasks.c.task_id.in_(part))):
             result[row.task_id] = Task(*row)
     return dict(sorted(result.items()))
+
+
+def extent(connection: Connection, project_id: int) -> tuple[object, ...]:
+    """Return how much there is to learn from: tasks, given labels, annotations, the newest."""
+    of_tasks = select(func.count(), func.count(case((tasks.c.given != "", 1)))).where(
+        tasks.c.project_id == project_id
+    )
+    of_annotations = select(func.count(), func.max(annotations.c.updated_at)).where(
+        annotations.c.project_id == project_id, annotations.c.deleted.is_(False)
+    )
+    return (*connection.execute(of_tasks).one(), *connection.execute(of_annotations).one())
 
 
 def set_task(connection: Connection, project_id: int, task_id: int, **values: Any) -> None:

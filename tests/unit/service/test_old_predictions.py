@@ -2,9 +2,10 @@
 
 import pytest
 from relabel.service import old_predictions
+from relabel.service.attempts import MAX_RETRY_SECONDS, RETRY_SECONDS
 from relabel.service.detach import detach
 from relabel.service.old_predictions import KEPT, old_versions, remove_old_predictions
-from relabel.service.rounds_due import MAX_RETRY_SECONDS, RETRY_SECONDS, round_due_now
+from relabel.service.rounds_due import round_due_now
 from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.events import journal
@@ -155,8 +156,8 @@ def test_a_failing_round_is_tried_again_soon_and_then_less_and_less_often(
             finish_round(connection, failed.id, RoundState.FAILED, error="no")
     pause = min(RETRY_SECONDS * 2 ** (failures - 1), MAX_RETRY_SECONDS)
     now = old_predictions.time.time()
-    for seconds, due in ((pause - 10, False), (pause + 10, True)):
-        monkeypatch.setattr("relabel.service.rounds_due.time.time", lambda s=seconds: now + s)
+    for seconds, due in ((pause - 5, False), (pause + 5, True)):
+        monkeypatch.setattr("relabel.service.attempts.time.time", lambda s=seconds: now + s)
         assert bool(round_due_now(context, number)) is due
 
 

@@ -15,6 +15,7 @@ from relabel.errors import (
     NotReadyError,
 )
 from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
+from relabel.service.attempts import RETRY_SECONDS
 from relabel.service.connect import connect, plan_connect
 from relabel.service.detach import detach
 from relabel.service.doctor import examine_project, examine_server
@@ -22,7 +23,7 @@ from relabel.service.ingest import carry_out
 from relabel.service.publish import publish
 from relabel.service.receiving import receive
 from relabel.service.rounds import run_round
-from relabel.service.rounds_due import RETRY_SECONDS, round_due_now
+from relabel.service.rounds_due import round_due_now
 from relabel.service.scores import LAST, RoundResult, scores_now
 from relabel.service.status import project_status
 from relabel.service.sweep import sweep
@@ -608,9 +609,7 @@ def test_a_failed_round_is_tried_again_after_a_pause(context, running, monkeypat
     assert round_due_now(context, number) == ""
     with reading(context.engine) as connection:
         finished = list_rounds(connection, number)[-1].finished_at
-    monkeypatch.setattr(
-        "relabel.service.rounds_due.time.time", lambda: finished + RETRY_SECONDS + 1
-    )
+    monkeypatch.setattr("relabel.service.attempts.time.time", lambda: finished + RETRY_SECONDS + 1)
     assert "failed" in round_due_now(context, number)
 
 
@@ -643,7 +642,7 @@ def test_a_round_that_reached_the_queue_stays_published(context, fake, running, 
     ("error", "state", "text"),
     [
         (OSError(28, "No space left on device"), RoundState.FAILED, "No space left on device"),
-        (NotReadyError("Too few labels"), RoundState.FAILED, "Too few labels"),
+        (NotReadyError("Too few labels"), RoundState.NOT_READY, "Too few labels"),
         (KeyboardInterrupt(), RoundState.KILLED, "KeyboardInterrupt"),
     ],
     ids=["full disk", "too few labels", "interrupted"],
