@@ -4,8 +4,10 @@ import pytest
 from kills import Killed, killed_at
 from relabel.errors import NotReadyError
 from relabel.service.detach import detach
+from relabel.service.export import write_back
 from relabel.service.publish import publish
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.sweep import forget_sweeps, sweep, sweep_project
+from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.projects import find_project
 from relabel.types import silent
@@ -62,6 +64,9 @@ def test_killed_at_any_write_repeating_it_gives_the_project_back_all_the_same(
 def test_what_is_half_detached_is_left_alone_until_somebody_goes_on(context, fake, attach):
     """By workers and by a round that was on its way."""
     number, before = attach()
+    for person in (1, 2):  # so that there is something to write back
+        fake.annotate(min(fake.tasks), person, "dog")
+    deliver(context, fake)
     current = claim_round(context, number)
     result = judge(context, number, current, {})
     moment = 0
@@ -71,11 +76,18 @@ def test_what_is_half_detached_is_left_alone_until_somebody_goes_on(context, fak
     fake.requests.clear()
     forget_sweeps(context)
     sweep(context)
-    with pytest.raises(NotReadyError, match="being detached"):
-        publish(context, current, result, {}, silent)
+    project = project_of(context, number)
+    for work in (
+        lambda: publish(context, current, result, {}, silent),
+        lambda: sweep_project(context, project),
+        lambda: undo_run(context, number, "round-1"),
+        lambda: write_back(context, number),
+    ):
+        with pytest.raises(NotReadyError, match="is being connected or detached"):
+            work()
     assert fake.writes() == []
     detach(context, number)
-    assert fake.picture(number) == before
+    assert fake.picture(number)["project"] == before["project"]
 
 
 def test_a_project_that_is_connected_again_meanwhile_stays_connected(context, attach, monkeypatch):

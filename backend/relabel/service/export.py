@@ -19,7 +19,7 @@ from relabel.service.state import ProjectState, read_state
 from relabel.storage.answers import Answer
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
-from relabel.storage.projects import get_project
+from relabel.storage.projects import get_project, get_whole_project
 from relabel.storage.writes import WRITE_BACK, log_write
 from relabel.types import State
 
@@ -194,6 +194,8 @@ def write_back(context: Context, number: int) -> int:
     written = 0
     for start in range(0, len(settled), CHUNK):
         with queue_lock(context.engine, context.settings.data_dir, number):
+            with reading(context.engine) as connection:
+                get_whole_project(connection, number)
             written += sum(_write_into(context, number, r) for r in settled[start : start + CHUNK])
         time.sleep(BREATH_SECONDS)
     return written

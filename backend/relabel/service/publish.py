@@ -18,7 +18,7 @@ from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.locks import queue_lock
-from relabel.storage.projects import Project, get_project
+from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import Round, RoundState, finish_round, published_round, set_round
 from relabel.storage.tasks import list_tasks, set_scores
 from relabel.storage.writes import LIVE, log_write
@@ -122,9 +122,7 @@ def _finish(
 
 def _state_now(context: Context, number: int) -> ProjectState:
     with reading(context.engine) as connection:
-        project = get_project(connection, number)
-        if project.cut_off:
-            raise NotReadyError(f"Project {number} is being detached: this round ends.")
+        project = get_whole_project(connection, number)
         policy = policy_of(context.settings, project.extra_params)
         return read_state(connection, project, policy)
 

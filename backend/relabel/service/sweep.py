@@ -13,7 +13,7 @@ from relabel.service.queue import assert_settings, refresh_queue
 from relabel.service.reconcile import reconcile_all, reconcile_recent
 from relabel.storage.database import reading
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
-from relabel.storage.projects import Project, list_projects
+from relabel.storage.projects import Project, get_whole_project, list_projects
 from relabel.storage.tasks import list_tasks
 
 log = logging.getLogger("relabel.sweep")
@@ -67,9 +67,12 @@ def sweep_project(
 
     Raises:
         QueueBusyError: somebody else changed its queue for longer than `patience` seconds.
+        NotReadyError: it is being detached.
 
     """
     with queue_lock(context.engine, context.settings.data_dir, project.id, patience=patience):
+        with reading(context.engine) as connection:
+            get_whole_project(connection, project.id)  # also if it was whole a moment ago
         project = read_project(context, project)
         full = full or _whole_reading_due(context, project)
         if not full:

@@ -21,7 +21,7 @@ from relabel.service.state import read_state
 from relabel.storage.database import reading
 from relabel.storage.events import UNDO, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
-from relabel.storage.projects import Project, get_project
+from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import (
     Round,
     RoundState,
@@ -62,7 +62,7 @@ def wish_undone(connection: Connection, number: int, run: str) -> None:
         NotReadyError: there is no such run, later rounds stand on it, or a round is running.
 
     """
-    get_project(connection, number)
+    get_whole_project(connection, number)
     if run in to_undo(connection, number):
         return
     if running_round(connection, number) is not None:
@@ -133,7 +133,7 @@ def _carry_out(context: Context, number: int, run: str, patience: float) -> Done
 def _undo_round(context: Context, number: int, run: str) -> Done:
     """Put the order of the round before in force. Call it with the queue's lock held."""
     with reading(context.engine) as connection:
-        project = get_project(connection, number)
+        project = get_whole_project(connection, number)
         rounds = list_rounds(connection, number)
         if run not in {r.run for r in rounds if r.state is RoundState.UNDONE}:
             check_can_be_undone(connection, number, run)
@@ -198,6 +198,7 @@ def _undo_write_back(context: Context, number: int, patience: float) -> Done:
     while left:
         with queue_lock(context.engine, context.settings.data_dir, number, patience=patience):
             with reading(context.engine) as connection:
+                get_whole_project(connection, number)
                 first = written_back(connection, number)
             for task_id, before in list(first.items())[:CHUNK]:
                 restored += _restore_data(context, number, task_id, before)

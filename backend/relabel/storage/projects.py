@@ -97,6 +97,23 @@ def get_project(connection: Connection, project_id: int) -> Project:
     )
 
 
+def get_whole_project(connection: Connection, project_id: int) -> Project:
+    """Return a project that is neither being connected nor being detached.
+
+    Raises:
+        NotReadyError: it is not connected, or half of it only.
+
+    """
+    project = get_project(connection, project_id)
+    if project.cut_off:
+        raise NotReadyError(
+            f"Project {project_id} is being connected or detached, or that was cut off. Unless "
+            f"somebody is at it, finish with relabel connect --project {project_id}, or take it "
+            f"back with relabel detach --project {project_id}"
+        )
+    return project
+
+
 def find_detached(connection: Connection, project_id: int) -> Write | None:
     """Return when a project was detached and where its files are.
 
