@@ -52,6 +52,8 @@ class FakeLabelStudio:
         self.locks: dict[int, int] = {}
         self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.answered: Callable[[httpx.Request], None] = lambda _request: None
+        # What happens to a task between the moments in which a PATCH reads its row and saves it.
+        self.crossing: Callable[[int], None] = lambda _task: None
         # What Label Studio does not keep, for `votes`: what each annotation has said, and by whom,
         # oldest first; and which said what when the backend was connected.
         self.said: dict[int, list[tuple[int, str]]] = {}
@@ -104,6 +106,8 @@ class FakeLabelStudio:
                 "updated_at": now,
                 "overlap": self.projects[project]["maximum_annotations"],
                 "is_labeled": False,
+                "total_annotations": 0,
+                "cancelled_annotations": 0,
             }
             for one in body.get("annotations", []):
                 person = self._author(one.get("completed_by", ORIGINAL))
@@ -330,7 +334,7 @@ class FakeLabelStudio:
     def _get_export(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.projects[number]
         found = [t for t in self.tasks.values() if t["project"] == number]
-        hidden = ("overlap", "is_labeled")
+        hidden = ("overlap", "is_labeled", "total_annotations", "cancelled_annotations")
         return 200, [
             {k: v for k, v in t.items() if k not in hidden}
             | {
@@ -351,7 +355,7 @@ class FakeLabelStudio:
     def _get_tasks(self, *, body: Any, params: Any) -> tuple[int, Any]:
         number = int(params["project"])
         self.projects[number]
-        found = [t for t in self.tasks.values() if t["project"] == number]
+        found = [t for _, t in sorted(self.tasks.items()) if t["project"] == number]
         for item in json.loads(params.get("query", "{}")).get("filters", {}).get("items", []):
             found = [t for t in found if self._passes(t, item)]
         size, page = int(params["page_size"]), int(params["page"])
@@ -363,6 +367,8 @@ class FakeLabelStudio:
     def _passes(self, task: dict[str, Any], item: dict[str, Any]) -> bool:
         if item["filter"] == "filter:tasks:updated_at":
             return bool(task["updated_at"] > item["value"])
+        if item["filter"] == "filter:tasks:id":
+            return bool(task["id"] > int(item["value"]))
         assert item["filter"] == "filter:tasks:predictions_model_versions"
         mine = [p for p in self.predictions.values() if p["task"] == task["id"]]
         # Part of a name is enough.
@@ -372,9 +378,12 @@ class FakeLabelStudio:
         return 200, self._whole(self.tasks[number])
 
     def _patch_task(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
-        # Unlike an annotation, a changed overlap does not make Label Studio count again.
-        self.tasks[number] |= body | {"updated_at": self._now()}
-        return 200, self.tasks[number]
+        # Unlike an annotation, a changed overlap does not make Label Studio count again. It saves
+        # the whole row as it was read: what a submission has counted meanwhile is lost.
+        read = dict(self.tasks[number])
+        self.crossing(number)
+        self.tasks[number] = self.tasks[number] | read | body | {"updated_at": self._now()}
+        return 200, self.tasks[number] | {"annotations": self._annotations_of(number)}
 
     def _import_predictions(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.projects[number]
@@ -524,6 +533,16 @@ class FakeLabelStudio:
         body = self.tasks[task]
         body["updated_at"] = now or self._now()
         body["is_labeled"] = self._people(task) >= body["overlap"]
+        body |= self.counters(task)
+
+    def counters(self, task: int) -> dict[str, int]:
+        """Return what the counters of a task should be."""
+        mine = self._annotations_of(task)
+        cancelled = sum(a["was_cancelled"] for a in mine)
+        return {
+            "total_annotations": len(mine) - cancelled,
+            "cancelled_annotations": cancelled,
+        }
 
     def _people(self, task: int) -> int:
         """Count different authors, all who are gone as one, and skips where they end a task."""

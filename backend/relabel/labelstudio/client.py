@@ -30,6 +30,7 @@ from relabel.errors import (
     UnreachableError,
 )
 from relabel.first_bytes import is_web_page, looks_like
+from relabel.labelstudio.contract import COUNTERS
 from relabel.labelstudio.storage_links import as_stored
 from relabel.transport import cause, is_lasting, proxy_of, trusted
 
@@ -182,8 +183,8 @@ class LabelStudio:
         return list(self._get(f"/api/projects/{project_id}/export", params=query))
 
     def task_states(self, project_id: int) -> Iterator[dict[str, Any]]:
-        """Yield every task's id, overlap and is_labeled."""
-        query = {"fields": "task_only", "include": "id,overlap,is_labeled"}
+        """Yield every task's id, overlap, is_labeled and counters."""
+        query = {"fields": "task_only", "include": f"id,overlap,is_labeled,{','.join(COUNTERS)}"}
         yield from self._pages(project_id, query)
 
     def all_tasks(self, project_id: int) -> Iterator[dict[str, Any]]:
@@ -198,16 +199,14 @@ class LabelStudio:
             "type": "Datetime",
             "value": updated_at,
         }
-        wanted = {"filters": {"conjunction": "and", "items": [later]}}
-        query = {"fields": "all", "query": json.dumps(wanted)}
-        yield from map(_as_stored, self._pages(project_id, query))
+        yield from map(_as_stored, self._pages(project_id, {"fields": "all"}, later))
 
     def task(self, task_id: int) -> dict[str, Any]:
         """Return one task with annotations and predictions, its data as stored."""
         return _as_stored(self._get(f"/api/tasks/{task_id}/", params={"resolve_uri": "false"}))
 
     def update_task(self, task_id: int, **values: Any) -> dict[str, Any]:
-        """Change overlap or is_labeled of one task."""
+        """Change overlap, is_labeled, counters or data of one task; return it as it is then."""
         return dict(self._patch(f"/api/tasks/{task_id}/", values))
 
     # -- predictions -------------------------------------------------------------------------
@@ -309,16 +308,31 @@ class LabelStudio:
         self._delete(f"/api/dm/views/{view_id}/")
 
     # -- plumbing ----------------------------------------------------------------------------
-    def _pages(self, project_id: int, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        page = 1
-        while True:
-            size = {"project": str(project_id), "page": str(page), "page_size": str(PAGE)}
-            answer = self._get("/api/tasks", params=size | {"resolve_uri": "false"} | query)
+    def _pages(
+        self, project_id: int, query: dict[str, str], *filters: dict[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield tasks by their ids, each page those after the last.
+
+        With numbered pages, a task that is deleted meanwhile moves another one to a page that has
+        been read already.
+        """
+        size = {"project": str(project_id), "page": "1", "page_size": str(PAGE)}
+        last, left = 0, 1
+        while left:
+            after = {
+                "filter": "filter:tasks:id",
+                "operator": "greater",
+                "type": "Number",
+                "value": str(last),
+            }
+            items = {"filters": {"conjunction": "and", "items": [after, *filters]}}
+            wanted = {"query": json.dumps(items | {"ordering": ["tasks:id"]})}
+            params = size | {"resolve_uri": "false"} | query | wanted
+            answer = self._get("/api/tasks", params=params)
             found = answer.get("tasks", [])
             yield from found
-            if page * PAGE >= int(answer.get("total", 0)) or not found:
-                return
-            page += 1
+            left = int(answer.get("total", 0)) - len(found) if found else 0
+            last = found[-1]["id"] if found else last
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
         return self._repeat("GET", path, params=params)

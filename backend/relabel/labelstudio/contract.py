@@ -25,6 +25,8 @@ DELETIONS = ("ANNOTATIONS_DELETED", "TASKS_DELETED")
 WEBHOOK_ACTIONS = (*HINTS, *DELETIONS)
 WEBHOOK_TOKEN_HEADER = "X-Relabel-Token"  # noqa: S105  a name and no secret
 """Header by which a webhook proves that `relabel connect` made it."""
+COUNTERS = ("total_annotations", "cancelled_annotations")
+"""What Label Studio counts of a task's annotations: those that answer, and those that skip."""
 SHOWN_COLUMNS = ("id", "total_annotations", "annotators", "updated_at")
 """Without the score: people who label use the tab, too, and a score is a hint."""
 SCORE_COLUMN = "tasks:predictions_score"

@@ -38,7 +38,7 @@ def given_label(reading: TaskReading, schema: LabelSchema, initial: str) -> Give
     if source == "data":
         return _from_field(reading.data, name)
     if source == "predictions":
-        return _from_predictions(reading.predictions, schema, name)
+        return _from_predictions(reading.predictions or (), schema, name)
     return Given()
 
 

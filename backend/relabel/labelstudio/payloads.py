@@ -1,11 +1,13 @@
 """Label Studio's JSON to domain values, checked once; errors name the field."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relabel.errors import PayloadError
+from relabel.labelstudio.contract import COUNTERS
 from relabel.labelstudio.labels import LabelSchema
 from relabel.labelstudio.results import read_result
 from relabel.storage.annotations import Annotation, Kind
@@ -25,7 +27,7 @@ class TaskReading:
     """One task as Label Studio reports it; None where a listing does not say.
 
     image: the address of what it shows, "" = none; image_problem: why there is none; images: how
-    many it shows.
+    many it shows; counters: what Label Studio has counted of its annotations, by name.
     """
 
     task_id: int
@@ -35,10 +37,11 @@ class TaskReading:
     overlap: int | None
     is_labeled: bool | None
     annotations: tuple[Mapping[str, Any], ...]
-    predictions: tuple[Mapping[str, Any], ...]
+    predictions: tuple[Mapping[str, Any], ...] | None
     data: Mapping[str, Any]
     image_problem: str = ""
     images: int = 1
+    counters: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def field(body: Any, name: str, kind: type, *, where: str) -> Any:
@@ -93,11 +96,26 @@ def read_task(body: Any, schema: LabelSchema) -> TaskReading:
         overlap=overlap if isinstance(overlap, int) else None,
         is_labeled=is_labeled if isinstance(is_labeled, bool) else None,
         annotations=_mappings(body.get("annotations")),
-        predictions=_mappings(body.get("predictions")),
+        predictions=_mappings(body["predictions"]) if "predictions" in body else None,
         data=data,
         image_problem=shown.problem,
         images=shown.count,
+        counters=read_counters(body),
     )
+
+
+def read_counters(body: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return what Label Studio has counted of a task's annotations, {} where it does not say."""
+    return {name: body[name] for name in COUNTERS if isinstance(body.get(name), int)}
+
+
+def counters_to_change(
+    counters: Mapping[str, int], annotations: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Return the counters of a task that do not fit its annotations, as they should be."""
+    skips = [bool(annotation.get("was_cancelled")) for annotation in annotations]
+    right = dict(zip(COUNTERS, (skips.count(False), skips.count(True)), strict=True))
+    return {name: value for name, value in right.items() if counters.get(name, value) != value}
 
 
 def read_annotation(

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
@@ -12,13 +13,15 @@ from relabel.errors import ConfigurationError, LabelConfigError, NotFoundError, 
 from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
+from relabel.labelstudio.payloads import counters_to_change, read_counters
 from relabel.service.archive import Archive, Writer, write_archive
 from relabel.service.context import Context
+from relabel.service.counters import write_task
 from relabel.service.old_predictions import remove_version_at_last
 from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
 from relabel.service.traces import as_connected, find_traces, own_versions, remove
-from relabel.storage.annotations import Annotation, list_annotations
+from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_project, note_detached, set_project
@@ -29,6 +32,8 @@ log = logging.getLogger("relabel.detach")
 
 CHUNK = 10
 """Tasks given back at a time: whoever wants the queue's lock waits no longer."""
+PASSES = 5
+"""Times that all tasks are looked through; the last of them should find nothing to restore."""
 NOTHING: Mapping[str, Writer] = MappingProxyType({})
 
 
@@ -70,14 +75,7 @@ def detach(
         _read_last_votes(context, project)
         with context.engine.begin() as connection:
             set_project(connection, number, backend_id=None)
-            tasks = list_tasks(connection, number)
-            annotations = list_annotations(connection, number)
-    changed = changed_tasks(server, number, tasks, annotations)
-    for start in range(0, len(changed), CHUNK):
-        progress("restoring overlap and state of tasks", start, len(changed))
-        with _cut_off(context, number):
-            restore_tasks(server, changed[start : start + CHUNK])
-        time.sleep(BREATH_SECONDS)
+    restored = _restore_all_tasks(context, project, progress)
     # Last, since it takes longest: nobody is served by these any more.
     versions = own_versions(context, number)
     for done, version in enumerate(versions):
@@ -92,8 +90,30 @@ def detach(
         f"deleted {len(found.webhooks)} webhooks, the ML backend and {len(found.tabs)} tabs",
         f"deleted the predictions of {len(versions)} rounds",
         f"restored {', '.join(RESTORED)}",
-        f"restored overlap and is_labeled of {len(changed)} tasks",
+        f"restored overlap and is_labeled of {restored} tasks",
     )
+
+
+def _restore_all_tasks(context: Context, project: Project, progress: Progress) -> int:
+    """Restore tasks until none is left to restore: people may be labelling meanwhile."""
+    server, number = context.label_studio, project.id
+    restored: set[int] = set()
+    for _ in range(PASSES):
+        with _cut_off(context, number):
+            _read_last_votes(context, project)
+            with reading(context.engine) as connection:
+                tasks = list_tasks(connection, number)
+                annotations = list_annotations(connection, number)
+        changed = changed_tasks(server, number, tasks, annotations)
+        if not changed:
+            break
+        for start in range(0, len(changed), CHUNK):
+            progress("restoring overlap and state of tasks", start, len(changed))
+            with _cut_off(context, number):
+                restore_tasks(server, changed[start : start + CHUNK])
+            time.sleep(BREATH_SECONDS)
+        restored |= {task_id for task_id, *_ in changed}
+    return len(restored)
 
 
 @contextmanager
@@ -163,13 +183,22 @@ def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
 def changed_tasks(
     server: LabelStudio, number: int, tasks: dict[int, Task], found: list[Annotation]
 ) -> list[tuple[int, int, bool]]:
-    """Return (id, overlap, is_labeled) as they should be, of every task that has others."""
+    """Return (id, overlap, is_labeled) as they should be, of every task that has others.
+
+    Nor may Label Studio have counted other annotations of it than there are.
+    """
     before = states_before(tasks, found, server.project(number))
+    skips: dict[int, list[dict[str, bool]]] = defaultdict(list)
+    for annotation in found:
+        skips[annotation.task_id].append({"was_cancelled": annotation.kind is Kind.CANCELLED})
     return [
         (task_id, *before[task_id])
         for body in server.task_states(number)
         if (task_id := int(body["id"])) in before
-        and (body["overlap"], body["is_labeled"]) != before[task_id]
+        and (
+            (body["overlap"], body["is_labeled"]) != before[task_id]
+            or counters_to_change(read_counters(body), skips[task_id])
+        )
     ]
 
 
@@ -177,4 +206,4 @@ def restore_tasks(server: LabelStudio, changed: Iterable[tuple[int, int, bool]])
     """Write overlap and is_labeled of tasks; one that is gone needs none."""
     for task_id, overlap, is_labeled in changed:
         with suppress(NotFoundError):
-            server.update_task(task_id, overlap=overlap, is_labeled=is_labeled)
+            write_task(server, task_id, overlap=overlap, is_labeled=is_labeled)

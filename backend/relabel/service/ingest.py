@@ -6,14 +6,13 @@ the queue. What it carries out was journalled by `receiving`.
 
 import logging
 import math
-from typing import Any
 
 from relabel.errors import NotFoundError
-from relabel.labelstudio.payloads import TaskReading, read_task
-from relabel.service.context import Context, policy_of, schema_of
+from relabel.labelstudio.payloads import TaskReading
+from relabel.service.context import Context
 from relabel.service.publish import restore_predictions
 from relabel.service.queue import assert_settings, refresh_queue
-from relabel.service.reconcile import read_changes, reconcile_all, store
+from relabel.service.reconcile import read_changes, read_one_task, reconcile_all
 from relabel.service.traces import is_same
 from relabel.service.undo import carry_out_undos
 from relabel.storage.annotations import forget_beginnings
@@ -21,7 +20,6 @@ from relabel.storage.database import reading
 from relabel.storage.events import CHANGED, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
-from relabel.storage.tasks import drop_tasks
 from relabel.types import Progress, silent
 
 log = logging.getLogger("relabel.ingest")
@@ -72,36 +70,11 @@ def carry_out(
             if assert_settings(context, project).get("maximum_annotations"):
                 # Writing it has reset every task's overlap.
                 reconcile_all(context, project)
-        known = {r.task_id: r.predictions for r in readings}
+        known = {r.task_id: r.predictions or () for r in readings}
         refresh_queue(context, project, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return undone + len(ids)
-
-
-def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:
-    """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
-    policy = policy_of(context.settings, project.extra_params)
-    schema = schema_of(project, policy)
-    read_at = context.now()
-    body = _task_of(context, project, task_id)
-    if body is None:
-        with context.engine.begin() as connection:
-            drop_tasks(connection, project.id, [task_id])
-        return []
-    readings = [read_task(body, schema)]
-    with context.engine.begin() as connection:
-        store(connection, project, policy, readings, read_at=read_at)
-    return readings
-
-
-def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any] | None:
-    """Return a task of the project; None if it is gone, or is another project's."""
-    try:
-        body = context.label_studio.task(task_id)
-    except NotFoundError:
-        return None
-    return body if body.get("project", project.id) == project.id else None
 
 
 def read_project(context: Context, project: Project) -> Project:

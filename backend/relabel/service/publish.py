@@ -13,7 +13,7 @@ from relabel.service.queue import (
     refresh_queue,
     switch_queue,
 )
-from relabel.service.scores import LAST, RoundResult, scores_now
+from relabel.service.scores import RoundResult, scores_now, shown_score
 from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
 from relabel.storage.events import journal
@@ -127,12 +127,18 @@ def _state_now(context: Context, number: int) -> ProjectState:
         return read_state(connection, project, policy)
 
 
-def restore_predictions(context: Context, project: Project) -> int:
+def restore_predictions(context: Context, project: Project, *, look: bool = False) -> int:
     """Write the scores in force where Label Studio has none; return how many.
 
     That is so for tasks that came after the round, which are to be served last, and where somebody
     deleted predictions: Label Studio serves tasks without a score first, and refuses to order by a
-    version without any prediction.
+    version without any prediction. Scores that differ are left to `refresh_queue`.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: whose scores.
+        look: read them all, as is done anyway where their number differs.
+
     """
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
@@ -140,22 +146,30 @@ def restore_predictions(context: Context, project: Project) -> int:
     if last is None:
         return 0
     version = last.model_version
-    missing = {i: LAST for i, task in tasks.items() if task.score is None}
-    known = {i: task.score for i, task in tasks.items() if task.score is not None}
-    if context.label_studio.model_versions(project.id).get(version, 0) < len(known):
-        present = {
-            int(body["id"])
-            for body in context.label_studio.all_tasks(project.id)
-            if any(p.get("model_version") == version for p in body.get("predictions", []))
-        }
-        missing |= {i: score for i, score in known.items() if i not in present}
-    if missing:
-        write_predictions(context, project.id, version, missing, silent)
-        log.info("project %s: wrote %s missing scores", project.id, len(missing))
+    missing = [i for i, task in tasks.items() if task.score is None]
+    there = context.label_studio.model_versions(project.id).get(version, 0)
+    if look or there != len(tasks) - len(missing):
+        found = context.label_studio.predictions_by_task(project.id)
+        shown = {i: shown_score(found[i], version) for i in tasks if i in found}
+        missing = [i for i, score in shown.items() if score is None]
         with context.engine.begin() as connection:
-            set_scores(connection, project.id, missing)
-            log_write(connection, project.id, LIVE, "predictions", version, after=len(missing))
+            set_scores(connection, project.id, shown)
+    if missing:
+        state = _state_now(context, project.id)
+        result = RoundResult.load(context.folder(project.id), last.artifact)
+        now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
+        _write_missing(context, project, version, {i: float(now[i]) for i in missing})
     return len(missing)
+
+
+def _write_missing(
+    context: Context, project: Project, version: str, missing: dict[int, float]
+) -> None:
+    write_predictions(context, project.id, version, missing, silent)
+    log.info("project %s: wrote %s missing scores", project.id, len(missing))
+    with context.engine.begin() as connection:
+        set_scores(connection, project.id, missing)
+        log_write(connection, project.id, LIVE, "predictions", version, after=len(missing))
 
 
 def write_predictions(

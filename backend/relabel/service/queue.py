@@ -10,6 +10,7 @@ import numpy as np
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.context import Context, policy_of
+from relabel.service.counters import write_task
 from relabel.service.notices import repair_notices, tell_reason
 from relabel.service.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
@@ -46,7 +47,7 @@ def refresh_queue(
     look: bool = False,
     progress: Progress = silent,
 ) -> int:
-    """Rewrite the scores that votes have changed, open and close tasks; return the writes.
+    """Rewrite scores that votes or others have changed, open and close tasks; return the writes.
 
     Call it with the project's queue lock held. It computes everything from the store, so it may be
     repeated at any time and does nothing when there is nothing to do. What people wait for comes
@@ -152,8 +153,11 @@ def change_task(
 ) -> None:
     """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
     try:
-        context.label_studio.update_task(
-            change.task_id, overlap=change.overlap, is_labeled=change.is_labeled
+        body = write_task(
+            context.label_studio,
+            change.task_id,
+            overlap=change.overlap,
+            is_labeled=change.is_labeled,
         )
     except NotFoundError:
         with context.engine.begin() as connection:
@@ -165,7 +169,8 @@ def change_task(
             project_id,
             change.task_id,
             overlap=change.overlap,
-            is_labeled=change.is_labeled,
+            # A submission may have closed it meanwhile.
+            is_labeled=bool(body.get("is_labeled", change.is_labeled)),
             touched=True,
         )
         log_write(
@@ -221,8 +226,10 @@ def _write_score(
         if predictions is None:
             predictions = context.label_studio.task(task_id).get("predictions", [])
         ids = _prediction_ids(predictions, version)
-        for prediction_id in ids:
+        for prediction_id in ids[:1]:
             context.label_studio.update_prediction(prediction_id, score)
+        for prediction_id in ids[1:]:
+            context.label_studio.delete_prediction(prediction_id)
         if not ids:
             prediction = {"task": task_id, "result": [], "score": score, "model_version": version}
             context.label_studio.import_predictions(project_id, [prediction])

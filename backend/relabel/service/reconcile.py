@@ -1,18 +1,29 @@
-"""Making the store what Label Studio says: everything, or what changed since last time."""
+"""Making the store what Label Studio says: everything, what changed since last time, one task."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
+from relabel.errors import NotFoundError
 from relabel.labelstudio.given import given_label
-from relabel.labelstudio.payloads import TaskReading, read_annotation, read_task
+from relabel.labelstudio.payloads import (
+    TaskReading,
+    read_annotation,
+    read_counters,
+    read_task,
+)
 from relabel.policy import Policy
 from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.counters import repair_counters
+from relabel.service.scores import shown_score
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
+from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
-from relabel.storage.tasks import Task, drop_tasks, list_tasks, save_tasks
+from relabel.storage.rounds import published_round
+from relabel.storage.tasks import Task, drop_tasks, list_tasks, save_tasks, set_scores
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 """How Label Studio writes times."""
@@ -30,18 +41,45 @@ BATCH = 500
 
 
 def reconcile_all(context: Context, project: Project) -> int:
-    """Read the whole project; return how many tasks it has."""
+    """Read the whole project; return how many tasks it has.
+
+    A task that the reading has left out is forgotten only after Label Studio has said of it alone
+    that it is gone: with it goes what it was before connecting.
+    """
     read_at = context.now()
     policy = policy_of(context.settings, project.extra_params)
     readings = read_everything(context, project, policy)
     _store_batches(context, project, policy, readings, read_at)
     with context.engine.begin() as connection:
         _advance(connection, project, max((r.updated_at for r in readings), default=""))
-    present = {reading.task_id for reading in readings}
-    with context.engine.begin() as connection:
-        known = list_tasks(connection, project.id)
-        drop_tasks(connection, project.id, [i for i in known if i not in present])
-    return len(readings)
+    present = {one.task_id for one in readings}
+    with reading(context.engine) as connection:
+        absent = [i for i in list_tasks(connection, project.id) if i not in present]
+    alive = [one for i in absent for one in read_one_task(context, project, i)]
+    return len(readings) + len(alive)
+
+
+def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:
+    """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
+    policy = policy_of(context.settings, project.extra_params)
+    read_at = context.now()
+    body = _task_of(context, project, task_id)
+    if body is None:
+        with context.engine.begin() as connection:
+            drop_tasks(connection, project.id, [task_id])
+        return []
+    readings = [read_task(body, schema_of(project, policy))]
+    _store_batches(context, project, policy, readings, read_at)
+    return readings
+
+
+def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any] | None:
+    """Return a task of the project; None if it is gone, or is another project's."""
+    try:
+        body = context.label_studio.task(task_id)
+    except NotFoundError:
+        return None
+    return body if body.get("project", project.id) == project.id else None
 
 
 def read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
@@ -50,17 +88,20 @@ def read_everything(context: Context, project: Project, policy: Policy) -> list[
     if policy.initial.startswith("predictions:"):
         # Only this slower listing holds what predictions say.
         return [read_task(b, schema) for b in context.label_studio.all_tasks(project.id)]
-    states = {
-        body["id"]: (int(body["overlap"]), bool(body["is_labeled"]))
-        for body in context.label_studio.task_states(project.id)
-    }
+    states = {body["id"]: body for body in context.label_studio.task_states(project.id)}
     readings = []
     for body in context.label_studio.export(project.id):
-        reading = read_task(body, schema)
+        state = states.get(body["id"])
         # A task made between the two readings belongs to the next one.
-        if reading.task_id in states:
-            overlap, is_labeled = states[reading.task_id]
-            readings.append(replace(reading, overlap=overlap, is_labeled=is_labeled))
+        if state is not None:
+            found = replace(
+                read_task(body, schema),
+                overlap=int(state["overlap"]),
+                is_labeled=bool(state["is_labeled"]),
+                counters=read_counters(state),
+                predictions=None,  # the export has their numbers alone
+            )
+            readings.append(found)
     return readings
 
 
@@ -75,6 +116,8 @@ def _store_batches(
         part = readings[start : start + BATCH]
         with context.engine.begin() as connection:
             store(connection, project, policy, part, read_at=read_at)
+    if project.connected_at != FAR_FUTURE:
+        repair_counters(context.label_studio, readings)
 
 
 def reconcile_recent(context: Context, project: Project) -> None:
@@ -84,7 +127,7 @@ def reconcile_recent(context: Context, project: Project) -> None:
         return
     clock = context.label_studio.clock()
     readings = _read_since(context, project, project.high_water, OVERLAP_SECONDS)
-    reached = [reading.updated_at for reading in readings]
+    reached = [one.updated_at for one in readings]
     if clock is not None:
         reached.append((clock - timedelta(seconds=CLOCK_SECONDS)).strftime(TIME_FORMAT))
     with context.engine.begin() as connection:
@@ -101,7 +144,7 @@ def read_changes(context: Context, project: Project) -> list[TaskReading]:
         reconcile_all(context, project)
         return []
     readings = _read_since(context, project, known, HINT_SECONDS)
-    context.newest[project.id] = max([known, *(reading.updated_at for reading in readings)])
+    context.newest[project.id] = max([known, *(one.updated_at for one in readings)])
     return readings
 
 
@@ -128,9 +171,17 @@ def store(
 ) -> None:
     """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
     save_tasks(connection, project.id, [task_of(project, policy, r) for r in readings])
-    found = [a for reading in readings for a in annotations_of(project, policy, reading)]
-    task_ids = [reading.task_id for reading in readings]
+    found = [a for one in readings for a in annotations_of(project, policy, one)]
+    task_ids = [one.task_id for one in readings]
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
+    last = published_round(connection, project.id)
+    if last is not None:
+        shown = {
+            one.task_id: shown_score(one.predictions, last.model_version)
+            for one in readings
+            if one.predictions is not None
+        }
+        set_scores(connection, project.id, shown)
 
 
 def annotations_of(project: Project, policy: Policy, reading: TaskReading) -> list[Annotation]:

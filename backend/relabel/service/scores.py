@@ -1,7 +1,9 @@
 """The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,6 +21,8 @@ SCORE_TOLERANCE = 1e-9
 """Difference below which two scores are one."""
 LAST = 1.0
 """Score of a task that the round could not judge: served after all others."""
+SEVERAL = -1.0
+"""In place of a score of which Label Studio shows several: no round gives it."""
 
 
 WITHOUT_VOTES = (*OF_MEMBERS, "random")
@@ -109,12 +113,20 @@ class RoundResult:
         )
 
 
-def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
-    """Return (N,) prediction scores, low = relabel first, and the rows that votes have changed.
+def shown_score(predictions: Sequence[Mapping[str, Any]], version: str) -> float | None:
+    """Return the score that a task shows under a model version, None = none, or `SEVERAL`."""
+    mine = [p.get("score") for p in predictions if p.get("model_version") == version]
+    if not mine:
+        return None
+    return SEVERAL if len(mine) > 1 or mine[0] is None else float(mine[0])
 
+
+def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
+    """Return (N,) prediction scores, low = relabel first, and the rows to be written anew.
+
+    These are rows that votes have changed, and those that show another score than they should.
     Tasks without new votes keep the place that the round gave them; those whose votes were taken
-    back are among the changed rows until they have it again. Tasks that the round could not judge
-    get `LAST`.
+    back have it again. Tasks that the round could not judge get `LAST`.
     """
     scores = np.full(len(state.tasks), LAST)
     arranged = result.arranged(state.schema.classes)
@@ -142,7 +154,7 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
         )
     scores[judged] = result.quality.score(priority[judged])
     shown = np.array([np.nan if t.score is None else t.score for t in state.tasks.values()])
-    changed |= judged & (np.abs(shown - scores) > SCORE_TOLERANCE)
+    changed |= np.abs(shown - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)
 
 

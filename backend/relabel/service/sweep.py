@@ -81,7 +81,7 @@ def sweep_project(
         if full or _count_differs(context, project):
             reconcile_all(context, project)
             _read_stamp(context, project).touch()
-        restore_predictions(context, project)
+        restore_predictions(context, project, look=full)
         if assert_settings(context, project).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, project)

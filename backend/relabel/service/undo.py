@@ -16,7 +16,7 @@ from relabel.errors import NotFoundError, NotReadyError
 from relabel.service.context import Context, policy_of
 from relabel.service.publish import restore_predictions, write_predictions
 from relabel.service.queue import apply_changes, refresh_queue, switch_queue
-from relabel.service.scores import RoundResult, scores_now
+from relabel.service.scores import RoundResult, scores_now, shown_score
 from relabel.service.state import read_state
 from relabel.storage.database import reading
 from relabel.storage.events import UNDO, journal, mark_handled, to_undo
@@ -166,12 +166,9 @@ def _bring_back(context: Context, project: Project, previous: Round) -> dict[int
         state = read_state(connection, project, policy_of(context.settings, project.extra_params))
     result = RoundResult.load(context.folder(project.id), previous.artifact)
     scores, _ = scores_now(state, result)
-    shown = {
-        task_id: float(prediction["score"])
-        for task_id, found in context.label_studio.predictions_by_task(project.id).items()
-        for prediction in found
-        if prediction.get("model_version") == previous.model_version
-    }
+    there = context.label_studio.predictions_by_task(project.id)
+    found = {i: shown_score(mine, previous.model_version) for i, mine in there.items()}
+    shown = {task_id: score for task_id, score in found.items() if score is not None}
     rows = zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True)
     gone = {task_id: score for task_id, score in rows if task_id not in shown}
     if gone:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from relabel.errors import NotReadyError
+from relabel.policy import parse_extra_params
 from relabel.storage.database import upsert
 from relabel.storage.tables import annotations, events, projects, rounds, tasks, writes
 from relabel.storage.writes import Write, list_writes, log_write
@@ -51,12 +52,19 @@ class Project:
 
 CONNECTING = ("created_at", "title", "label_config", "extra_params", "skip_queue")
 """What connecting takes over of a project that is known already."""
+MEANING = ("preset", "choices", "classes", "cannot_tell", "initial")
+"""Policy keys that decide what an annotation says; all others leave what was read as it was."""
 _COLUMNS = tuple(column.name for column in projects.columns)
 
 
 def reads_otherwise(now: Project, before: Project) -> bool:
-    """Return whether config or policy, and with them the cleaned tag, may be others than before."""
-    return (now.label_config, now.extra_params) != (before.label_config, before.extra_params)
+    """Return whether what annotations mean may be another than before."""
+    return _meaning(now) != _meaning(before)
+
+
+def _meaning(project: Project) -> tuple[object, ...]:
+    params = parse_extra_params(project.extra_params)
+    return (project.label_config, *(params.get(key) for key in MEANING))
 
 
 def save_project(connection: Connection, project: Project) -> None:

@@ -1,6 +1,6 @@
 """What the store knows of each task in Label Studio: image, overlap, state, written score."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,8 +112,8 @@ def set_task(connection: Connection, project_id: int, task_id: int, **values: An
     )
 
 
-def set_scores(connection: Connection, project_id: int, scores: dict[int, float]) -> None:
-    """Remember the scores that Label Studio now shows, by task id."""
+def set_scores(connection: Connection, project_id: int, scores: Mapping[int, float | None]) -> None:
+    """Remember the scores that Label Studio now shows, by task id; None = it shows none."""
     if not scores:
         return
     # One statement: a webhook waits for this transaction, within an annotator's request.

@@ -257,11 +257,21 @@ def test_a_trailing_slash_and_a_folder_in_the_address_are_kept_right():
     assert server.paths() == ["/studio/api/version"]
 
 
-def test_all_pages_of_a_listing_are_read():
-    pages = [[{"id": i} for i in range(PAGE)], [{"id": PAGE}]]
-    server = Server(*(ok(tasks=page, total=PAGE + 1) for page in pages))
-    assert [t["id"] for t in server.client().task_states(3)] == list(range(PAGE + 1))
-    assert [r.url.params["page"] for r in server.requests] == ["1", "2"]
+def filters(request):
+    """Return what a listing is asked for, by column."""
+    query = json.loads(request.url.params["query"])
+    assert query["ordering"] == ["tasks:id"]
+    return {
+        item["filter"].removeprefix("filter:tasks:"): item for item in query["filters"]["items"]
+    }
+
+
+def test_each_page_of_a_listing_begins_after_the_last_task_of_the_one_before():
+    pages = [[{"id": i} for i in range(PAGE)], [{"id": PAGE + 5}]]
+    server = Server(ok(tasks=pages[0], total=PAGE + 1), ok(tasks=pages[1], total=1))
+    assert [t["id"] for t in server.client().task_states(3)] == [*range(PAGE), PAGE + 5]
+    assert [r.url.params["page"] for r in server.requests] == ["1", "1"]
+    assert [filters(r)["id"]["value"] for r in server.requests] == ["0", str(PAGE - 1)]
 
 
 def test_a_listing_that_shrinks_meanwhile_ends():
@@ -272,9 +282,7 @@ def test_a_listing_that_shrinks_meanwhile_ends():
 def test_an_incremental_reading_asks_for_later_changes_only():
     server = Server(ok(tasks=[], total=0))
     list(server.client().tasks_since(3, "2026-01-01T00:00:00.000000Z"))
-    query = json.loads(server.requests[0].url.params["query"])
-    (item,) = query["filters"]["items"]
-    assert item == {
+    assert filters(server.requests[0])["updated_at"] == {
         "filter": "filter:tasks:updated_at",
         "operator": "greater",
         "type": "Datetime",

@@ -1,0 +1,68 @@
+"""Writing to a task of Label Studio without undoing what it has counted meanwhile.
+
+Label Studio answers a PATCH of a task by saving its whole row as it was read a moment before. A
+submission in between is counted by Label Studio, and then its count is overwritten, with the mark
+that the task is done. Nothing in Label Studio counts again until somebody annotates the task once
+more; its own answer, though, brings the annotations along, which are read after the saving.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from relabel.errors import NotFoundError
+from relabel.labelstudio.client import LabelStudio
+from relabel.labelstudio.payloads import TaskReading, counters_to_change, person, read_counters
+
+log = logging.getLogger("relabel.counters")
+
+ATTEMPTS = 5
+"""Writes of one task, each of which may be crossed by another submission."""
+
+
+def write_task(server: LabelStudio, task_id: int, **values: Any) -> Mapping[str, Any]:
+    """Change a task, and set right what it does not count any more; return it as it is then.
+
+    Raises:
+        NotFoundError: the task is gone.
+
+    """
+    body = server.update_task(task_id, **values)
+    for _ in range(1, ATTEMPTS):
+        wrong = _to_change(body)
+        if not wrong:
+            break
+        body = server.update_task(task_id, **wrong)
+    return body
+
+
+def repair_counters(server: LabelStudio, readings: Iterable[TaskReading]) -> int:
+    """Set the counters of these tasks right where they do not fit their annotations; how many.
+
+    Label Studio reads a task and its annotations one after the other, so what seems wrong is read
+    again first.
+    """
+    repaired = 0
+    for reading in readings:
+        if not counters_to_change(reading.counters, reading.annotations):
+            continue
+        try:
+            wrong = _to_change(server.task(reading.task_id))
+            if wrong:
+                write_task(server, reading.task_id, **wrong)
+                repaired += 1
+        except NotFoundError:
+            continue  # gone meanwhile
+    if repaired:
+        log.info("set the counters of %s tasks right", repaired)
+    return repaired
+
+
+def _to_change(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counters that are behind, and is_labeled where that was lost with them."""
+    annotations = [a for a in body.get("annotations") or () if isinstance(a, Mapping)]
+    wrong: dict[str, Any] = {**counters_to_change(read_counters(body), annotations)}
+    people = {person(a.get("completed_by")) for a in annotations if not a.get("was_cancelled")}
+    if wrong and len(people) >= int(body.get("overlap") or 1):
+        wrong["is_labeled"] = True
+    return wrong
