@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 LABEL_STUDIO_VERSION := 1.23.2
 # The versions of Label Studio that the contract is tested with, each in an environment of its own.
 LABEL_STUDIO_VERSIONS := 1.21.0 1.22.0 1.23.2
+# Task states, strict overlaps and people counted once: off in all of these versions, not for long.
+LABEL_STUDIO_FLAGS := fflag_feat_fit_568_finite_state_management \
+  fflag_feat_fit_710_fsm_state_fields fflag_feat_all_fit_1304_strict_overlap \
+  fflag_fix_fit_1082_overlap_use_distinct_annotators
 CACHE := .cache
 ARGS ?=
 
@@ -48,6 +52,16 @@ test-orders: $(INSTALLED_TEST) ## Order the same votes live and simulated, by ev
 
 test-wheel: $(INSTALLED_TEST) ## The wheel, installed outside this checkout
 	RELABEL_TEST_WHEEL=1 $(BIN)/pytest tests/wheel $(ARGS)
+
+test-state: $(INSTALLED_TEST) ## Let people, workers and clocks get in each other's way 2,000 times
+	RELABEL_STATE_SEQUENCES=2000 $(BIN)/pytest tests/properties/test_state.py $(ARGS)
+
+test-planted: $(INSTALLED_TEST) ## Plant mistakes that these sequences must find
+	$(BIN)/python tests/properties/planted.py $(ARGS)
+
+test-flags: $(INSTALLED_TEST) $(INSTALLED_LS) ## The contract with what Label Studio is about to switch on
+	RELABEL_TEST_LABEL_STUDIO_FLAGS="$(LABEL_STUDIO_FLAGS)" \
+	  $(BIN)/pytest tests/live/test_contract.py tests/live/test_detach.py $(ARGS)
 
 fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests and read 2,000 damaged files of each kind
 	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)

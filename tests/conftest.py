@@ -23,6 +23,8 @@ LABEL_STUDIO_BIN = Path(
         Path(__file__).parents[1] / ".venv-label-studio" / "bin",
     )
 )
+FLAGS = os.environ.get("RELABEL_TEST_LABEL_STUDIO_FLAGS", "").split()
+"""Feature flags of Label Studio that are switched on, by name."""
 ANNOTATORS = 3
 ADMINISTRATOR = Administrator("admin@example.com", "admin-password", "a" * 40)
 
@@ -118,7 +120,13 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         pytest.skip(f"Label Studio is not installed in {LABEL_STUDIO_BIN}: run `make test`")
     data = tmp_path_factory.mktemp("label-studio")
     port = processes.free_port(0)
-    server = start_label_studio(LABEL_STUDIO_BIN, data, port=port, administrator=ADMINISTRATOR)
+    server = start_label_studio(
+        LABEL_STUDIO_BIN,
+        data,
+        port=port,
+        administrator=ADMINISTRATOR,
+        extra=dict.fromkeys(FLAGS, "true"),
+    )
     try:
         with api.connect(server.url, ADMINISTRATOR.token) as admin:
             people = [

@@ -19,7 +19,7 @@ import stamina
 from acts import ANNOTATE, CHANGE, DELETE, DELETE_TASK, IMPORT, ON_BEHALF, SKIP, do, votes
 from fake_label_studio import URL, FakeLabelStudio
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from relabel.errors import RelabelError
 from relabel.labelstudio import client
 from relabel.labelstudio.client import LabelStudio
@@ -170,7 +170,7 @@ class RelabelMachine(RuleBasedStateMachine):
 
     def bury(self):
         """Let rounds of killed processes have the numbers of processes that are gone."""
-        kept = -1 if self.stalled is None else self.stalled[1].id
+        kept = -1 if self.stalled is None else self.stalled[0].id
         with self.workers[0].context.engine.begin() as connection:
             connection.execute(
                 update(rounds_table).where(rounds_table.c.id != kept).values(pid=GONE)
@@ -276,8 +276,7 @@ class RelabelMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, run=st.sampled_from(["undo", "ask"]), kill=KILL, meanwhile=MEANWHILE)
     def somebody_undoes_the_last_round(self, worker, run, kill, meanwhile):
-        context = self.workers[worker].context
-        with reading(context.engine) as connection:
+        with reading(self.workers[worker].context.engine) as connection:
             last = published_round(connection, self.number)
         name = "round-1" if last is None else last.run
 
@@ -285,13 +284,41 @@ class RelabelMachine(RuleBasedStateMachine):
             ask_for_undo(context.engine, self.number, name)
             carry_out(context, self.number)
 
-        self.work(
-            worker,
-            ask if run == "ask" else lambda c: undo_run(c, self.number, name),
-            kill,
-            meanwhile,
-            None,
-        )
+        undo = ask if run == "ask" else lambda c: undo_run(c, self.number, name)
+        self.work(worker, undo, kill, meanwhile, None)
+
+    @precondition(lambda self: self.stalled is None)
+    @rule(worker=WORKERS)
+    def an_undo_without_disturbance_is_right_at_once(self, worker):
+        self.settle()
+        context = self.workers[worker].context
+        with reading(context.engine) as connection:
+            last = published_round(connection, self.number)
+        if last is None:
+            return
+        undo_run(context, self.number, last.run)
+        self.check_queue(context)
+        self.check_mirror(context)
+        with reading(context.engine) as connection:
+            none_left = published_round(connection, self.number) is None
+        if none_left:
+            assert self.opened(state_of(context, self.number)) == set()
+
+    # -- a round whose process sleeps, and is taken for dead ---------------------------------
+    @precondition(lambda self: self.stalled is None)
+    @rule(doubts=DOUBTS)
+    def a_round_stalls(self, doubts):
+        def begin(context):
+            current = claim_round(context, self.number)
+            self.stalled = (current, self.judged(context, current, doubts))
+
+        self.work(1, begin, None, None, None)
+
+    @precondition(lambda self: self.stalled is not None)
+    @rule()
+    def the_stalled_round_wakes(self):
+        (current, result), self.stalled = self.stalled, None
+        self.work(1, lambda c: self.publish(c, current, result), None, None, None)
 
     @rule(wish=st.sampled_from([pause, go_on, go_on, ask_for_round]))
     def somebody_presses_a_button(self, wish):
@@ -364,9 +391,8 @@ class RelabelMachine(RuleBasedStateMachine):
         self.check_open(state, open_ids(state, shown_scores(state, scores, changed)), scores)
 
     def check_open(self, state, wanted, scores):
-        now = set(self.fake.open_tasks(self.number))
-        ours = {i for i, task in state.tasks.items() if task.touched}
-        assert now & ours <= set(wanted.tolist()) <= now
+        now, ours = set(self.fake.open_tasks(self.number)), self.opened(state)
+        assert ours <= set(wanted.tolist()) <= now
         if state.project.paused or not len(wanted):
             return
         # Said once more in other words: each contested task, and of the others the most urgent.
@@ -379,7 +405,12 @@ class RelabelMachine(RuleBasedStateMachine):
         people = np.unique(state.serving.taken[:, 1])
         passed = max((int((state.serving.taken[:, 1] == p).sum()) for p in people), default=0)
         limit = max(2 * state.policy.window, state.policy.window * (1 + len(people)) + passed)
-        assert len(now & ours & set(ids[fresh].tolist())) <= limit
+        assert len(ours & set(ids[fresh].tolist())) <= limit
+
+    def opened(self, state):
+        """Return the tasks that stand open and have been touched by a backend."""
+        now = self.fake.open_tasks(self.number)
+        return {i for i in now if state.tasks[i].touched}
 
     def check_detached(self):
         context = self.workers[0].context

@@ -1,0 +1,78 @@
+"""Plants one mistake at a time into a copy of the package: does `test_state.py` find it?
+
+Each must be found; a change of the code that a mistake replaces is followed here. Usage, or
+`make test-planted`: python tests/properties/planted.py [words of the mistakes to try]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SEQUENCES = "300"
+PLANTED = {
+    "sync: annotations that are gone stay": (
+        "service/reconcile.py",
+        "    record_truth(connection, project.id, task_ids, found, read_at=read_at)\n",
+        "    record_truth(connection, project.id, [], found, read_at=read_at)\n",
+    ),
+    "undo: the store keeps the scores of the round that was undone": (
+        "service/undo.py",
+        "        set_scores(connection, project.id, scores)\n",
+        "        set_scores(connection, project.id, {})\n",
+    ),
+    "window: one task too few": (
+        "service/window.py",
+        "    wanted[untouched[:window]] = True\n",
+        "    wanted[untouched[: window - 1]] = True\n",
+    ),
+    "fencing: a round that was given up publishes all the same": (
+        "storage/rounds.py",
+        ".where(rounds.c.id == round_id, rounds.c.state == str(was))",
+        ".where(rounds.c.id == round_id)",
+    ),
+    "paging: each page begins one task late": (
+        "labelstudio/client.py",
+        '            last = found[-1]["id"] if found else last\n',
+        '            last = found[-1]["id"] + 1 if found else last\n',
+    ),
+}
+
+
+def is_found(path: str, right: str, wrong: str) -> bool:
+    """Return whether the sequences fail with this mistake in the package."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "relabel"
+        shutil.copytree(ROOT / "backend" / "relabel", copy)
+        code = (copy / path).read_text()
+        if code.count(right) != 1:
+            raise SystemExit(f"{path} does not hold the line once that is to be replaced: {right}")
+        (copy / path).write_text(code.replace(right, wrong))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/properties/test_state.py"]
+        env = {"PYTHONPATH": folder, "RELABEL_STATE_SEQUENCES": SEQUENCES, "RELABEL_SHRINK": "0"}
+        ended = subprocess.run(
+            command, cwd=ROOT, env=os.environ | env, capture_output=True, check=False
+        )
+    if ended.returncode not in (0, 1):
+        raise SystemExit(ended.stdout.decode() + ended.stderr.decode())
+    return ended.returncode == 1
+
+
+def main() -> int:
+    """Try all mistakes, or those whose names hold one of the words given."""
+    words = sys.argv[1:] or [""]
+    missed = 0
+    for name, planted in PLANTED.items():
+        if any(word in name for word in words):
+            found = is_found(*planted)
+            missed += not found
+            sys.stdout.write(f"{'found ' if found else 'MISSED'}  {name}\n")
+            sys.stdout.flush()
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
