@@ -20,7 +20,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions test-orders test-wheel fuzz lint audit format install clean
+.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
