@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from relabel.errors import NotReadyError
+from relabel.errors import ConfigurationError, NotReadyError
 from relabel.policy import parse_extra_params
 from relabel.storage.database import upsert
 from relabel.storage.tables import annotations, events, projects, rounds, tasks, writes
@@ -63,7 +63,10 @@ def reads_otherwise(now: Project, before: Project) -> bool:
 
 
 def _meaning(project: Project) -> tuple[object, ...]:
-    params = parse_extra_params(project.extra_params)
+    try:
+        params = parse_extra_params(project.extra_params)
+    except ConfigurationError:
+        return (project.label_config, project.extra_params)
     return (project.label_config, *(params.get(key) for key in MEANING))
 
 
