@@ -128,7 +128,7 @@ def test_however_much_else_there_is_to_do_a_thread_is_left_for_votes(
     ended = threading.Event()
     for name in ("remove_old_predictions", "sweep_all"):
         monkeypatch.setattr(jobs_module, name, lambda *_: ended.wait(3 * SOON) and [])
-    monkeypatch.setattr(jobs_module.subprocess, "run", lambda *_, **__: ended.wait(3 * SOON))
+    monkeypatch.setattr(jobs_module, "run_in_process", lambda _: ended.wait(3 * SOON))
     with worker(context, fake) as jobs:
         for other in range(2 * WORKER_THREADS):
             jobs.round(other)
