@@ -35,7 +35,8 @@ class SmallLossExchange(Weighting):
     """Each network gets the tasks of small loss as its neighbour sees them (Han et al. 2018).
 
     With `variance`, a share `mix` of the kept tasks is chosen by low variance of gradients among
-    those that the loss leaves out (Khanal et al. 2024), as soon as the variance is known.
+    those that the loss leaves out (Khanal et al. 2024), as soon as the forget rate has risen and
+    the variance is known.
 
     Args:
         forget_rate: share of each batch that is left out, by progress.
@@ -67,9 +68,11 @@ class SmallLossExchange(Weighting):
     def weigh(self, step: Step) -> Tensor:
         """Return (M, B): zero for tasks the peer left out, else B over the number kept."""
         size = step.losses.shape[1]
-        kept = max(1, math.floor((1 - self.forget_rate(step.progress)) * size + 1e-9))
+        rate = self.forget_rate(step.progress)
+        kept = max(1, math.floor((1 - rate) * size + 1e-9))
         by_variance = 0
-        if self.variance is not None and self.variance.ready:
+        risen = rate >= self.forget_rate(1.0)
+        if self.variance is not None and risen and self.variance.ready:
             by_variance = math.floor(self.mix * kept + 1e-9)
         mask = smallest(step.losses, kept - by_variance)
         if self.variance is not None:

@@ -206,3 +206,25 @@ def test_balanced_batches_show_rare_classes_as_often():
     )
     shown = torch.cat([labels[b.rows] for epoch in range(20) for b in batches.epoch(epoch)])
     assert shown.double().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_cycles_are_traced_after_a_warm_start_too(noisy_digits, tmp_path):
+    """Weights that know the labels forget none: the network of O2U-Net begins anew each time."""
+    digits = noisy_digits(0, size=500)
+    first = select("o2u", digits.data, {}, seed=1, checkpoint=tmp_path)
+    again = select("o2u", digits.data, {}, seed=1, warm_start=tmp_path)
+    least = np.argsort(again.contribution, kind="stable")[: digits.wrong.sum()]
+    assert digits.wrong[least].mean() > 0.6
+    np.testing.assert_array_equal(first.contribution, again.contribution)
+
+
+def test_variance_chooses_tasks_after_a_warm_start_too(noisy_digits, tmp_path):
+    data = noisy_digits(0, size=200).data
+    options = {"forget_rate": 0.2, "epochs": 8, "mix": 0.5}
+    select("co_teaching_vog", data, options, seed=1, checkpoint=tmp_path)
+    warm = [
+        select("co_teaching_vog", data, {**options, "mix": mix}, seed=1, warm_start=tmp_path)
+        for mix in (0.5, 0.0)
+    ]
+    assert [one.record["warm_start"] for one in warm] == [1, 1]
+    assert (warm[0].contribution != warm[1].contribution).any()

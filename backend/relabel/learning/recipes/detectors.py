@@ -22,6 +22,7 @@ def o2u(
 
     A label that is forgotten whenever the rate jumps up has a large mean loss (O2U-Net, Huang et
     al. 2019). The contribution is minus that mean; the posterior is the mean over the cycles.
+    Warm starts are left out: weights that know the labels already forget none of them.
 
     Args:
         data: votes with embeddings or images.
@@ -31,7 +32,7 @@ def o2u(
     """
     if cycle < 1:
         raise ConfigurationError(f"o2u: cycle = {cycle}; it is at least 1 epoch.")
-    training = Training.of(data, arguments)
+    training = Training.of(data, {**arguments, "warm_start": None})
     skip = min(skip, training.epochs // 2)
     trace = CycleTrace(tasks=training.tasks, classes=training.classes, skip=skip)
     peers = training.peers()

@@ -26,8 +26,8 @@ def co_teaching(
     Args:
         data: votes with embeddings or images.
         forget_rate: share of each batch left out at the end; None = the estimated noise rate.
-        ramp_epochs: over which it rises from 0.
-        warm_up: epochs before the rise.
+        ramp_epochs: over which it rises from 0, at most half of all.
+        warm_up: epochs before the rise, at most a third of all.
         **arguments: see `TrainingArguments`.
     """
     training = Training.of(data, arguments)
@@ -45,7 +45,7 @@ def co_teaching_vog(
     *,
     forget_rate: float | None = None,
     ramp_epochs: int = 10,
-    warm_up: int = 10,
+    warm_up: int = 0,
     mix: float = 0.2,
     window: int = 5,
     **arguments: Unpack[TrainingArguments],
@@ -55,10 +55,11 @@ def co_teaching_vog(
     Args:
         data: votes with embeddings or images.
         forget_rate: share of each batch left out at the end; None = the estimated noise rate.
-        ramp_epochs: over which it rises from 0.
-        warm_up: epochs before the rise, and before the variance chooses anything.
+        ramp_epochs: over which it rises from 0, at most half of all; the variance chooses nothing
+            before it has risen.
+        warm_up: epochs before the rise, at most a third of all.
         mix: share in [0, 1] of the kept tasks that the variance of gradients chooses.
-        window: epochs that the variance looks back, at least 2.
+        window: epochs that the variance looks back, at least 2 and at most a quarter of all.
         **arguments: see `TrainingArguments`.
     """
     if not 0 <= mix <= 1 or window < 2:
@@ -75,7 +76,11 @@ def co_teaching_vog(
         warm_up=warm_up,
         mix=mix,
         variance=VarianceOfGradients(
-            tasks=training.tasks, peers=2, features=peers.features, window=window
+            tasks=training.tasks,
+            peers=2,
+            features=peers.features,
+            # A quarter: a warm start runs half of the epochs, and half of those come before.
+            window=min(window, max(2, training.epochs // 4)),
         ),
     )
 
@@ -102,7 +107,13 @@ def exchange(
     if not 0 <= forget_rate < 1:
         raise ConfigurationError(f"co-teaching: forget_rate = {forget_rate}; it lies in [0, 1).")
     weighting = SmallLossExchange(
-        ramp(forget_rate, epochs=training.epochs, over=ramp_epochs, warm_up=warm_up),
+        # Where epochs are few, a schedule in epochs would end before anything is forgotten.
+        ramp(
+            forget_rate,
+            epochs=training.epochs,
+            over=min(ramp_epochs, max(1, training.epochs // 2)),
+            warm_up=min(warm_up, training.epochs // 3),
+        ),
         tasks=training.tasks,
         mix=mix,
         variance=variance,

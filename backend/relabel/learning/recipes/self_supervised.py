@@ -83,7 +83,7 @@ def ssl_co_teaching(
         pretrain_epochs: of BYOL.
         pretrain_batch: images per batch of BYOL.
         forget_rate: share of each batch left out at the end; None = the estimated noise rate.
-        warm_up: epochs before any task is left out.
+        warm_up: epochs before any task is left out, at most a third of all.
         **arguments: of the co-teaching, see `TrainingArguments`.
     """
     encoder, _ = pretrained(data, run_of(arguments), body, pretrain_epochs, pretrain_batch)
