@@ -13,6 +13,7 @@ class TrainingArguments(RunArguments, total=False):
     balanced: show every class equally often.
     patience: epochs without a better held-out loss after which training ends; 0 = never early.
     passes: how often each task is asked: through dropout, or augmented (0 = once, as it is).
+        Refused where neither changes the answer.
     mc_dropout: ask with dropout instead of augmentation (Gal & Ghahramani 2016).
     mixed_precision: run the forward pass in bfloat16. On a CPU that has it a training step of the
         small CNN took 0.62 and one of ResNet-20 0.62 of the time; where it is emulated it is
@@ -40,4 +41,5 @@ def run_of(arguments: TrainingArguments) -> Run:
         arguments.get("checkpoint"),
         arguments.get("warm_start"),
         arguments.get("method", ""),
+        arguments.get("pretrained"),
     )

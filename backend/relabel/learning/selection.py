@@ -118,6 +118,7 @@ class RunArguments(TypedDict, total=False):
     checkpoint: Path | None
     warm_start: Path | None
     method: str
+    pretrained: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class Run:
     again with the same data, options and folder continues there. It belongs to one round.
     warm_start: the checkpoint folder of an earlier round, whose weights training starts from.
     method: the selector with its options in words; a checkpoint of another is not continued.
+    pretrained: folder of what is learnt from the images alone; every part of a recipe and every
+    round on the same images may use it.
     """
 
     seed: int
@@ -137,6 +140,7 @@ class Run:
     checkpoint: Path | None = None
     warm_start: Path | None = None
     method: str = ""
+    pretrained: Path | None = None
 
     def stage(self, name: str, *, seed_offset: int = 0) -> "Run":
         """Return the run of one part of a recipe: its own seed and its own folders."""
@@ -147,6 +151,7 @@ class Run:
             self.checkpoint and self.checkpoint / name,
             self.warm_start and self.warm_start / name,
             self.method,
+            self.pretrained,
         )
 
     def arguments(self) -> RunArguments:
@@ -158,6 +163,7 @@ class Run:
             "checkpoint": self.checkpoint,
             "warm_start": self.warm_start,
             "method": self.method,
+            "pretrained": self.pretrained,
         }
 
 

@@ -71,6 +71,7 @@ class Training:
         augment = arguments.get("augment") or own.augment
         if augment not in AUGMENTS:
             raise ConfigurationError(f"Unknown augment '{augment}'; known: {', '.join(AUGMENTS)}.")
+        _check_passes(arguments, own, augment)
         return cls(
             data,
             run_of(arguments),
@@ -235,6 +236,25 @@ class Training:
             rate,
         )
         return Checkpoint(self.run.checkpoint / f"{stage}.pt", key)
+
+
+def _check_passes(arguments: TrainingArguments, own: Architecture, augment: str) -> None:
+    """Refuse to ask several times for one and the same answer.
+
+    Raises:
+        ConfigurationError: neither dropout nor augmentation would change it.
+    """
+    passes, dropout = arguments.get("passes", 0), arguments.get("mc_dropout", False)
+    if dropout and not own.dropout:
+        raise ConfigurationError(
+            "mc_dropout = true: this network has no dropout; use network = 'mlp', or mc_dropout = "
+            "false."
+        )
+    if passes > 1 and not dropout and (own.reads == "vectors" or augment == "none"):
+        raise ConfigurationError(
+            f"passes = {passes}: the network would say the same each time; set mc_dropout = true "
+            f"(network 'mlp'), augment its images, or leave passes out."
+        )
 
 
 def half_cosine(progress: float) -> float:

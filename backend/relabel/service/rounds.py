@@ -126,6 +126,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
         progress=progress,
         checkpoint=folder / UNFINISHED,
         warm_start=folder / WEIGHTS if state.policy.warm_start else None,
+        pretrained=folder / "pretrained",
     )
     cache.close()
     shown = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}

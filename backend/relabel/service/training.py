@@ -48,6 +48,7 @@ def train_round(
     progress: Progress,
     checkpoint: Path | None = None,
     warm_start: Path | None = None,
+    pretrained: Path | None = None,
 ) -> Trained:
     """Embed, fit the selector, score and rank.
 
@@ -61,6 +62,7 @@ def train_round(
         progress: called with stage, done and total.
         checkpoint: folder in which an interrupted training is continued.
         warm_start: folder of the training of an earlier round that this one starts from.
+        pretrained: folder of networks that learnt from the project's images alone.
 
     Raises:
         NotReadyError: fewer than two classes have labels; says why.
@@ -107,6 +109,7 @@ def train_round(
         progress=progress,
         checkpoint=checkpoint,
         warm_start=warm_start,
+        pretrained=pretrained,
     )
     scores = score_tasks(policy.score, votes, selection, seed=policy.seed)
     order = order_tasks(

@@ -1,9 +1,12 @@
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from relabel.catalogue import has_members
 from relabel.errors import ConfigurationError
+from relabel.learning.recipes.single import SINGLE
 from relabel.learning.selection import TrainingData
 from relabel.learning.selectors import SELECTORS, options_of, select
 from relabel.numerics.scoring import phi
@@ -221,3 +224,53 @@ def test_robust_updates_narrow_their_kernel_once_people_settled_tasks(noisy_digi
     options = {"epochs": 2, "bandwidth": other}
     assert (own == told).all()
     assert (own != select("robust_update", data, options, seed=0).contribution).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"passes": 3}, r"passes = 3: .*mc_dropout = true"),
+        ({"passes": 3, "network": "small_cnn", "augment": "none"}, r"passes = 3: .*augment"),
+        ({"passes": 3, "network": "linear_head", "mc_dropout": True}, "has no dropout"),
+    ],
+    ids=["vectors", "images", "no dropout"],
+)
+def test_asking_again_for_the_same_answer_is_refused(noisy_digits, options, message):
+    data = noisy_digits(0, size=60).data
+    with pytest.raises(ConfigurationError, match=message):
+        select("vanilla", data, {"epochs": 1, **options}, seed=0)
+
+
+def stages(folder, name, data, options):
+    """Run a selector and return how many epochs each of its stages took."""
+    seen = Counter()
+    select(
+        name,
+        data,
+        options,
+        seed=0,
+        pretrained=folder,
+        progress=lambda stage, _done, _total: seen.update([stage]),
+    )
+    return seen
+
+
+def test_what_images_alone_teach_is_learnt_once_for_all_folds_and_rounds(
+    noisy_digits, tmp_path, monkeypatch
+):
+    digits = noisy_digits(0, size=60)
+    options = {"pretrain_epochs": 2, "epochs": 2}
+    assert stages(tmp_path, "ssl_linear", digits.data, options) == {"byol": 2, "head": 2}
+    corrected = digits.data.with_counts(np.eye(10, dtype=np.int64)[digits.truth])
+    assert stages(tmp_path, "ssl_linear", corrected, options) == {"head": 2}
+    monkeypatch.setitem(SINGLE, "ssl_linear", partial(SINGLE["ssl_linear"], **options))
+    crossed = {"of": "ssl_linear", "folds": 3}
+    assert stages(tmp_path / "other", "cross_fit", corrected, crossed) == {"byol": 2, "head": 6}
+
+
+def test_other_images_are_learnt_anew(noisy_digits, tmp_path):
+    options = {"pretrain_epochs": 1, "epochs": 1}
+    for seed in (0, 1):
+        data = noisy_digits(seed, size=60).data
+        assert stages(tmp_path, "ssl_linear", data, options)["byol"] == 1
+    assert len(list(tmp_path.iterdir())) == 1

@@ -49,7 +49,7 @@ def cross_fit(
     selections = []
     for fold in range(folds):
         counts = np.where(fold_of[:, None] == fold, 0, data.counts)
-        part = run.stage(f"fold{fold}", seed_offset=fold)
+        part = run.stage(f"fold{fold}")  # one seed: what images alone teach is learnt once
         selections.append(recipe(data.with_counts(counts), **part.arguments()))
     probs = out_of_fold(np.stack([each.posteriors.probs for each in selections]), fold_of)
     return Selection(

@@ -98,7 +98,11 @@ def ssl_co_teaching(
 def pretrained(
     data: TrainingData, run: Run, network: str, epochs: int, batch_size: int
 ) -> tuple[nn.Module, int]:
-    """Return a body trained by BYOL on all images of `data`, and its number of features."""
+    """Return a body trained by BYOL on all images of `data`, and its number of features.
+
+    No label has a part in it, so one that is kept in `run.pretrained` serves every fold and every
+    later round with the same images.
+    """
     architecture = architecture_of(network, data)
     images = inputs_of(data, architecture)
     with torch.random.fork_rng(devices=[]):
@@ -120,11 +124,17 @@ def pretrained(
         torch.optim.AdamW(objective.parameters(), lr=1e-3, weight_decay=1e-6),
         epochs=epochs,
         schedule=warmed_cosine,
-        checkpoint=Checkpoint(run.checkpoint / "byol.pt", key) if run.checkpoint else None,
+        checkpoint=_kept(run, key, f"byol-{network}-{epochs}-{batch_size}-{run.seed}"),
         progress=run.progress,
         stage="byol",
     )
     return objective.encoder.eval(), features
+
+
+def _kept(run: Run, key: str, name: str) -> Checkpoint | None:
+    """Return where a pre-training is kept; that of other images gives way to it."""
+    folder = run.pretrained or run.checkpoint
+    return Checkpoint(folder / f"{name}.pt", key) if folder else None
 
 
 @torch.inference_mode()
