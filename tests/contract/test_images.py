@@ -39,7 +39,7 @@ def data_address(levels):
 def project(context, fake):
     """Connect 24 labelled tasks, whose image is a file with this content or this address."""
 
-    def make(file=file_of, image=None):
+    def make(file=file_of, image=None, policy='encoder = "tiny"'):
         number = fake.add_project([kind for kind in CLASSES for _ in range(PER_CLASS)])
         for place, (task, kind) in enumerate(
             zip(list(fake.tasks), np.repeat(CLASSES, PER_CLASS), strict=True)
@@ -49,7 +49,7 @@ def project(context, fake):
                 fake.tasks[task]["data"]["image"] = image(levels)
             else:
                 fake.files[fake.tasks[task]["data"]["image"]] = file(levels)
-        connect_project(context, number, 'encoder = "tiny"')
+        connect_project(context, number, policy)
         return number
 
     return make
@@ -68,6 +68,21 @@ def test_a_round_tells_every_image_from_every_other(context, project, caplog, fi
     assert done.record["identical_vectors"] == 0
     assert done.record["left_out"] == 0
     assert "very vector" not in caplog.text
+
+
+def test_a_later_round_goes_on_with_what_the_first_learnt_from_the_images(
+    context, project, caplog
+):
+    number = project(
+        policy='encoder = "tiny"\nselector = "ssl_linear"\nimage_size = 16\n'
+        "selector_options = {pretrain_epochs = 1, epochs = 1}"
+    )
+    with caplog.at_level(logging.INFO, "relabel.round"):
+        run_round(context, number)
+        assert "round 1: byol" in caplog.text
+        run_round(context, number)
+    assert "round 2: head" in caplog.text
+    assert "round 2: byol" not in caplog.text
 
 
 def test_images_that_all_look_the_same_to_the_encoder_are_counted_and_named(

@@ -15,7 +15,7 @@ from relabel.simulation.campaign import Rules, initial_counts
 from relabel.simulation.command import SimulationOptions, run_simulation, usual_noise
 from relabel.simulation.curves import final_labels, visits_of
 from relabel.simulation.dataset import Dataset, certain
-from relabel.simulation.experiment import ORACLE, RANDOM, Setting, run_experiment
+from relabel.simulation.experiment import ORACLE, RANDOM, REPEATING, Setting, run_experiment
 from relabel.simulation.noise_models import symmetric_matrix
 from relabel.simulation.peers import PEERS, voter_table
 from relabel.simulation.presets import PRESETS
@@ -260,3 +260,14 @@ def test_unknown_preset_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ConfigurationError, match="bernhardt-fig3"):
         run_simulation(SimulationOptions(preset="fig9", out=tmp_path), Console(quiet=True))
     assert "fig9" not in PRESETS
+
+
+def test_the_oracle_that_may_ask_again_is_no_method_to_compare_with(setting):
+    """It knows the truth, like the other oracle: the best method is the best of those that don't."""
+    method = Method("linear", "phi")
+    asked = replace(setting, repeating_oracle=True)
+    rows = summarise(asked, (method,), run_experiment(asked, (method,), (0, 1)))
+    found = {row["method"]: row.get("area_minus_best") for row in rows}
+    assert set(found) == {RANDOM, ORACLE, REPEATING, str(method)}
+    assert found[REPEATING] is None
+    assert found[str(method)]["mean"] == 0

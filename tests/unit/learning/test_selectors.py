@@ -274,3 +274,18 @@ def test_other_images_are_learnt_anew(noisy_digits, tmp_path):
         data = noisy_digits(seed, size=60).data
         assert stages(tmp_path, "ssl_linear", data, options)["byol"] == 1
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("epochs", [20, 80])
+def test_the_noise_matrix_is_read_where_the_network_saw_the_given_labels(noisy_digits, epochs):
+    """Half of the labels are wrong; people corrected 250 of 500, which says nothing of the noise.
+
+    A network that has learnt the corrections by heart would call these labels right.
+    """
+    digits = noisy_digits(0, size=500, noise=0.5)
+    given = digits.data.labels
+    counts = digits.data.counts.copy()
+    counts[np.arange(250), digits.truth[:250]] += 2
+    data = replace(digits.data, counts=counts, given=given, trusted=np.arange(500) < 250)
+    rate = select("dalc", data, {"epochs": epochs}, seed=0).record["noise_rate"]
+    assert rate == pytest.approx(digits.wrong.mean(), abs=0.08)

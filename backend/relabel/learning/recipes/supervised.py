@@ -68,21 +68,23 @@ def dalc(
 ) -> Selection:
     """Train one network through an estimated noise matrix (Li et al. 2022).
 
-    A first network learns the noisy votes; its mean posterior over the trusted tasks of each class
-    is the matrix. A second phase continues from it, with the noisy votes seen through the matrix
-    and the trusted ones as they are. Each phase takes half of the epochs.
+    A first network learns the labels as they were given, those of trusted tasks too; its mean
+    posterior over the trusted tasks of each class is the matrix. A second phase continues from it,
+    with the noisy votes seen through the matrix and the trusted ones as they are. Each phase takes
+    half of the epochs.
 
     Args:
         data: votes with embeddings or images; which tasks are trusted is `TrainingData.settled`.
+            Trusted tasks whose `given` label is not known are left out of the first phase.
         dual: share of all tasks, the ones of lowest entropy, that count as trusted with the class
             that the first network gives them.
         **arguments: see `TrainingArguments`.
     """
-    training = Training.of(data, arguments)
-    training = replace(training, epochs=max(1, training.epochs // 2))
+    training = halved(Training.of(data, arguments))
+    noisy = halved(Training.of(as_given(data), arguments))
     peers = training.peers()
-    training.fit(Supervised(peers, Uniform()), peers, stage="noisy")
-    first = training.selection(peers, {}).posteriors.probs
+    noisy.fit(Supervised(peers, Uniform()), peers, stage="noisy")
+    first = noisy.selection(peers, {}).posteriors.probs
     labels = np.where(data.settled, data.labels, -1)
     if dual:
         entropy = -(first * np.log(np.maximum(first, 1e-12))).sum(1)
@@ -97,3 +99,19 @@ def dalc(
     )
     record = training.fit(objective, peers, stage="corrected")
     return training.selection(peers, record | {"noise_rate": float(1 - matrix.diagonal().mean())})
+
+
+def halved(training: Training) -> Training:
+    """Return the same training in half of its epochs."""
+    return replace(training, epochs=max(1, training.epochs // 2))
+
+
+def as_given(data: TrainingData) -> TrainingData:
+    """Return the data with the given labels of trusted tasks in place of what people said of them.
+
+    A network that has learnt the corrections says of those tasks that nothing was wrong.
+    """
+    classes = np.arange(data.counts.shape[1])
+    given = np.full(len(data.counts), -1) if data.given is None else data.given
+    before = (given[:, None] == classes).astype(np.int64)
+    return data.with_counts(np.where(data.settled[:, None], before, data.counts))
