@@ -75,6 +75,39 @@ def test_it_labels_better_than_the_majority_of_unequal_annotators():
     assert weighted == pytest.approx(0.905, abs=0.015)
 
 
+def known_crowd(classes, tasks, seed, accuracies=(0.98, 0.9, 0.7, 0.5, 0.5), coverage=0.6):
+    """Annotators of known accuracy, wrong in any direction."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, classes, tasks)
+    saw = rng.random((tasks, len(accuracies))) < coverage
+    right = rng.random(saw.shape) < accuracies
+    said = np.where(right, truth[:, None], 0)
+    said[~right] = (truth[:, None] + rng.integers(1, classes, saw.shape))[~right] % classes
+    rows, people = saw.nonzero()
+    return truth, VoteTable(rows, people, said[saw], tasks, len(accuracies), classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "tasks", "seed"),
+    [(2, 1000, 0), (2, 1000, 1), (10, 1000, 0), (10, 1000, 1), (100, 1000, 0), (1000, 1000, 0)],
+)
+def test_known_annotators_are_told_apart_whatever_the_number_of_classes(classes, tasks, seed):
+    truth, votes = known_crowd(classes, tasks, seed)
+    counts = votes.counts()
+    voted = counts.any(1)
+    # Few iterations: one takes half a second where there are a thousand classes.
+    fit = fit_dawid_skene(votes, max_iterations=3 if classes == 1000 else 200)
+    accuracy = np.einsum("acc,c->a", fit.confusion, fit.prior)
+    if classes > 2:  # of two classes, annotators of one half say nothing
+        np.testing.assert_allclose(accuracy, (0.98, 0.9, 0.7, 0.5, 0.5), atol=0.13)
+    assert accuracy[0] > 0.9
+    by_majority = majority(counts, tie_rule="random", rng=np.random.default_rng(seed))
+    ours, theirs = (
+        (labels == truth)[voted].mean() for labels in (fit.posterior.argmax(1), by_majority.labels)
+    )
+    assert ours > theirs + (0.005 if classes == 1000 else 0.01)
+
+
 def test_states_come_from_the_votes_and_tasks_without_votes_have_no_label():
     votes = VoteTable(
         np.array([0, 0, 1, 2, 2]), np.array([0, 1, 0, 0, 1]), np.array([1, 1, 0, 0, 1]), 4, 2, 2

@@ -16,6 +16,11 @@ from relabel.numerics.labels import likeliest
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 
 
+ONE_COIN_VOTES = 0.1
+"""Votes, for each class beyond two, by which a row of a confusion matrix leans to the annotator's
+one accuracy: of a hundred classes a row has a few votes for a hundred cells."""
+
+
 @dataclass(frozen=True, slots=True)
 class DawidSkene:
     """The fitted model.
@@ -44,7 +49,8 @@ def fit_dawid_skene(
 
     Args:
         votes: At least one vote; abstentions are left out.
-        smoothing: Added to every cell of a confusion matrix, so that no vote is impossible.
+        smoothing: Added to each cell of a confusion matrix of two classes, so that no vote is
+            impossible; of more classes all cells of a row share as much.
         one_coin_below: Annotators with fewer votes get one accuracy for all classes, since K^2
             parameters cannot be told from so little.
         tolerance: Stop when no posterior moves by more.
@@ -81,12 +87,13 @@ def _confusion(
     """M-step: (A, K, K) rows P(says l | true c)."""
     classes = posterior.shape[1]
     counted = (said.T @ posterior).reshape(len(coins), classes, classes).transpose(0, 2, 1)
-    smooth = counted + smoothing
-    full = smooth / smooth.sum(2, keepdims=True)
+    smooth = counted + 2 * smoothing / classes
     right = np.trace(smooth, axis1=1, axis2=2) / smooth.sum((1, 2))
     others = (1 - right) / (classes - 1)
     same = np.eye(classes, dtype=bool)
     one_coin = np.where(same, right[:, None, None], others[:, None, None])
+    full = smooth + ONE_COIN_VOTES * (classes - 2) * one_coin
+    full /= full.sum(2, keepdims=True)
     confusions: FloatArray = np.where(coins[:, None, None], one_coin, full)
     return confusions
 
