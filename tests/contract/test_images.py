@@ -70,9 +70,7 @@ def test_a_round_tells_every_image_from_every_other(context, project, caplog, fi
     assert "very vector" not in caplog.text
 
 
-def test_a_later_round_goes_on_with_what_the_first_learnt_from_the_images(
-    context, project, caplog
-):
+def test_a_later_round_goes_on_with_what_the_first_learnt_from_the_images(context, project, caplog):
     number = project(
         policy='encoder = "tiny"\nselector = "ssl_linear"\nimage_size = 16\n'
         "selector_options = {pretrain_epochs = 1, epochs = 1}"

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv
 
-from relabel.errors import InvalidValuesError, NotReadyError
+from relabel.errors import NotReadyError
 from relabel.numerics.labels import among_likeliest
 from relabel.numerics.posteriors import marginalise
 from relabel.types import BoolArray, FloatArray, IntArray
@@ -70,35 +70,6 @@ def noise_matrix(given: IntArray, probs: FloatArray) -> FloatArray:
     return np.where(totals > 0, joint / np.where(totals > 0, totals, 1), np.eye(len(joint)))
 
 
-def noise_rate(given: IntArray, probs: FloatArray, *, level: float = 0.95) -> Estimate:
-    """Estimate the share of wrong labels from out-of-fold probabilities alone.
-
-    The interval covers the sampling of tasks, not the mistakes of the model, which count as noise:
-    on CIFAR-10H with 15 % wrong labels and a model that is right on 72 %, it says 25 %. Only an
-    audit gives an unbiased figure (`audited_noise_rate`, `combined_noise_rate`).
-
-    Args:
-        given: (N,) labels, -1 = none.
-        probs: (N, K) out-of-fold probabilities.
-        level: Of the interval.
-
-    Raises:
-        NotReadyError: No task is labelled.
-    """
-    sizes = np.bincount(given[given >= 0], minlength=probs.shape[-1])
-    if not sizes.any():
-        raise NotReadyError("No task is labelled yet: there is no noise rate to estimate.")
-    joint = confident_joint(given, probs)
-    confident = joint.sum(0)
-    wrong = confident - np.diagonal(joint)
-    rates = np.where(confident > 0, wrong / np.maximum(confident, 1), 0.0)
-    shares = sizes / sizes.sum()
-    # Half a task is added on either side, or a class without visible errors would seem certain.
-    smooth = (wrong + 0.5) / (confident + 1)
-    spread = np.sqrt((shares**2 * smooth * (1 - smooth) / (confident + 1)).sum())
-    return _interval(float(shares @ rates), float(spread), level)
-
-
 def audited_noise_rate(wrong: BoolArray, *, level: float = 0.95) -> Estimate:
     """Estimate the share of wrong labels from tasks drawn at random and settled by people.
 
@@ -120,42 +91,6 @@ def audited_noise_rate(wrong: BoolArray, *, level: float = 0.95) -> Estimate:
     return Estimate(found / m, low, high, level)
 
 
-def combined_noise_rate(
-    doubts: FloatArray, audited: IntArray, wrong: BoolArray, *, level: float = 0.95
-) -> Estimate:
-    """Estimate the share of wrong labels from a random audit, sharpened by the model.
-
-    The audit's mean is moved by how much the model doubts all tasks more than the audited ones, in
-    proportion to how well doubt explains the audit's outcomes (Angelopoulos et al. 2023, PPI++). It
-    stays unbiased, and is narrower than the audit alone the better the model is.
-
-    Args:
-        doubts: (N,) of `doubt`; NaN (unlabelled) is left out.
-        audited: (m,) distinct rows of labelled tasks, drawn at random.
-        wrong: (m,) whether the label of each was wrong.
-        level: Of the interval.
-
-    Raises:
-        NotReadyError: Nothing was audited.
-        InvalidValuesError: An audited task has no label.
-    """
-    if np.isnan(doubts[audited]).any():
-        raise InvalidValuesError("audited names tasks without a label; audit labelled tasks only.")
-    alone = audited_noise_rate(wrong, level=level)
-    m, seen = len(wrong), doubts[audited]
-    if m < 3 or seen.std() == 0 or wrong.all() or not wrong.any():
-        return alone
-    everyone = doubts[~np.isnan(doubts)]
-    slope = float(np.cov(seen, wrong)[0, 1] / seen.var(ddof=1))
-    slope = min(max(slope, 0.0), 1.0)
-    value = alone.value + slope * float(everyone.mean() - seen.mean())
-    left = float(np.var(wrong - slope * seen, ddof=2) / np.var(wrong))
-    smooth = (wrong.sum() + 0.5) / (m + 1)
-    unseen = 1 - m / len(everyone)
-    spread = np.sqrt(smooth * (1 - smooth) / m * min(left, 1.0) * unseen)
-    return _interval(value, float(spread), level)
-
-
 def _calibrated(given: IntArray, joint: IntArray) -> FloatArray:
     """Scale the columns (labels) of a confident joint to the number of tasks that carry them."""
     sizes = np.bincount(given[given >= 0], minlength=len(joint)).astype(np.float64)
@@ -163,10 +98,3 @@ def _calibrated(given: IntArray, joint: IntArray) -> FloatArray:
     scaled = joint * (sizes / np.maximum(confident, 1))
     # Labels that no class claims confidently are taken at their word.
     return np.asarray(scaled + np.diag(np.where(confident == 0, sizes, 0.0)))
-
-
-def _interval(value: float, spread: float, level: float) -> Estimate:
-    """A normal interval, kept within [0, 1]."""
-    value = min(max(value, 0.0), 1.0)
-    reach = float(ndtri((1 + level) / 2)) * spread
-    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0), level)

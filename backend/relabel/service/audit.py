@@ -15,6 +15,9 @@ from relabel.numerics.estimates import Estimate, audited_noise_rate
 from relabel.service.state import ProjectState
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
+LEAST_AUDIT = 20
+"""Finished audited tasks below which no figure is shown: their interval would say little."""
+
 LEAST_TO_SHARPEN = 5
 """Audited tasks from which on the model's doubt may move and narrow what they say."""
 
@@ -33,6 +36,11 @@ class Audit:
     pool: IntArray
     pool_doubt: FloatArray
     found_before: IntArray
+
+    @property
+    def finished(self) -> int:
+        """How many audited tasks are finished, m."""
+        return len(self.wrong)
 
     def initial(self, labelled: int) -> Estimate:
         """Return the share of wrong labels among all `labelled` tasks at the beginning.
@@ -67,6 +75,21 @@ class Audit:
         rest = float(np.var(self.wrong - slope * self.doubts, ddof=2) / np.var(self.wrong))
         shift = slope * float(self.pool_doubt.mean() - self.doubts.mean())
         return shift, math.sqrt(min(rest, 1.0))
+
+
+def not_known(finished: int, audit_share: float) -> str:
+    """Return why nothing can be said of the wrong labels, "" = the audit carries a figure.
+
+    Args:
+        finished: audited tasks.
+        audit_share: of the policy.
+
+    """
+    if finished >= LEAST_AUDIT:
+        return ""
+    if not audit_share:
+        return "not known: audit_share is 0, so no task is audited"
+    return f"not known yet; the audit has {finished} of {LEAST_AUDIT}"
 
 
 def first_asked(state: ProjectState) -> FloatArray:

@@ -9,17 +9,13 @@ from relabel.numerics.estimates import (
     Estimate,
     doubt,
     noise_matrix,
-    noise_rate,
 )
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.yields import fit_doubt, predicted_yield
-from relabel.service.audit import read_audit
+from relabel.service.audit import not_known, read_audit
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState
 from relabel.types import FloatArray, IntArray, State, match_rows
-
-LEAST_AUDIT = 20
-"""Audited tasks below which the model's estimate is shown: their interval would say little."""
 
 NEXT_VOTES = 100
 """Votes that the forecast looks ahead."""
@@ -29,19 +25,21 @@ NEXT_VOTES = 100
 class Noise:
     """What is known about the wrong labels of a project.
 
-    initial: share of wrong labels when relabelling began; source: "audit" or "model", what that
-    rests on; audited: finished tasks of the random audit; wrong_left: labels still wrong;
-    matrix: (K, K) P(given | true); next_votes and forecast: how many votes ahead, and the wrong
-    labels they should find (80 % interval), None when nothing is left to ask.
+    unknown: why nothing is said of the wrong labels, "" = the audit carries it; audited: its
+    finished tasks; initial: share of wrong labels when relabelling began, wrong_left: labels still
+    wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it; next_votes
+    and forecast: how many votes ahead, and about how many wrong labels they should find, None while
+    unknown and when nothing is left to ask. A model alone sees more noise than there is, and an
+    interval around what it sees does not hold.
     """
 
-    initial: Estimate
-    source: str
+    unknown: str
     audited: int
-    wrong_left: Estimate
+    initial: Estimate | None
+    wrong_left: Estimate | None
     matrix: FloatArray
     next_votes: int
-    forecast: Estimate | None
+    forecast: float | None
 
 
 def noise_now(
@@ -71,25 +69,18 @@ def noise_now(
     everyone[rows] = doubts
     audit = read_audit(state, asked, everyone, published_at)
     labelled = int((state.given >= 0).sum())
-    enough = len(audit.wrong) >= LEAST_AUDIT
-    initial = audit.initial(labelled) if enough else noise_rate(given, probs)
+    unknown = not_known(audit.finished, state.policy.audit_share)
+    initial = None if unknown else audit.initial(labelled)
     votes = votes_ahead(state)
     return Noise(
+        unknown=unknown,
+        audited=audit.finished,
         initial=initial,
-        source="audit" if enough else "model",
-        audited=len(audit.wrong),
-        wrong_left=_left(initial, labelled, corrected),
+        wrong_left=None if initial is None else _left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),
         next_votes=votes,
-        forecast=_forecast(state, rows, probs, doubts, votes),
+        forecast=None if unknown else _forecast(state, rows, probs, doubts, votes),
     )
-
-
-def noise_at_round(result: RoundResult) -> Estimate | None:
-    """Return the share of wrong labels that a round saw, by its model; None without labels."""
-    if not (result.labels >= 0).any():
-        return None
-    return noise_rate(result.labels, result.posteriors.probs.astype(np.float64))
 
 
 def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:
@@ -107,7 +98,7 @@ def votes_ahead(state: ProjectState) -> int:
 
 def _forecast(
     state: ProjectState, rows: IntArray, probs: FloatArray, doubts: FloatArray, votes: int
-) -> Estimate | None:
+) -> float | None:
     finished = (state.touched() & (state.consensus.states == State.SETTLED))[rows]
     finished &= ~np.isnan(doubts)
     wrong = state.consensus.labels[rows] != state.given[rows]
@@ -117,13 +108,14 @@ def _forecast(
     tasks = list(state.tasks.values())
     shown = np.array([1.0 if (s := tasks[row].score) is None else s for row in rows[waiting]])
     order = waiting[np.argsort(shown, kind="stable")]
-    return predicted_yield(
+    found = predicted_yield(
         doubts[order],
         expected_votes(probs[order], state.counts.votes[rows[order]]),
         votes,
         fit_doubt(doubts[finished], wrong[finished]),
         np.random.default_rng([state.policy.seed, 4, state.spent]),
     )
+    return found.value
 
 
 def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:

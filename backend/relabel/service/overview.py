@@ -1,6 +1,5 @@
 """Everything that dashboard and report show of one project, read from the store in one go."""
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,12 @@ import numpy as np
 from sqlalchemy import Engine
 
 from relabel.accounts import Accounts
-from relabel.numerics.estimates import Estimate
 from relabel.policy import Policy
 from relabel.service.accounts import newest_read, project_accounts
 from relabel.service.audit import first_asked
 from relabel.service.context import policy_of
 from relabel.service.explanations import Nearest
-from relabel.service.noise import Noise, noise_at_round, noise_now
+from relabel.service.noise import Noise, noise_now
 from relabel.service.rounds_due import next_round, round_due
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState, read_state
@@ -31,9 +29,6 @@ from relabel.types import FloatArray, IntArray, State
 
 CURVE_POINTS = 400
 """More points than a screen can show only make pages heavy."""
-
-RoundNoise = MutableMapping[tuple[int, int], Estimate | None]
-"""Noise rates of past rounds by project and round, which never change: kept between readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +47,7 @@ class Overview:
 
     status: the figures of `relabel status --json`; accounts: the books; noise: None before the
     first round; curve: corrected labels against votes; random: (M,) what a random order would have
-    corrected, None without noise; noise_by_round: (round number, estimate by that round's model),
-    oldest first.
+    corrected, None while the share of wrong labels is not known.
     """
 
     status: dict[str, Any]
@@ -65,7 +59,6 @@ class Overview:
     noise: Noise | None
     curve: YieldCurve
     random: FloatArray | None
-    noise_by_round: tuple[tuple[int, Estimate], ...]
 
     @property
     def policy(self) -> Policy:
@@ -83,16 +76,13 @@ def folder_of(settings: Settings, number: int) -> Path:
     return settings.data_dir / "projects" / str(number)
 
 
-def read_overview(
-    engine: Engine, settings: Settings, number: int, known: RoundNoise | None = None
-) -> Overview:
+def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
     """Read one project.
 
     Args:
         engine: the store.
         settings: where the rounds' files are.
         number: id of the project.
-        known: noise rates of earlier readings; new ones are added.
 
     Raises:
         NotReadyError: the project is not connected.
@@ -129,8 +119,7 @@ def read_overview(
         nearest=Nearest.load(folder, published[-1].number) if published else None,
         noise=noise,
         curve=curve,
-        random=None if noise is None else random_yield(curve.votes, noise.initial.value, labelled),
-        noise_by_round=_noise_by_round(folder, published, {} if known is None else known),
+        random=_random(curve, noise, labelled),
     )
 
 
@@ -174,12 +163,14 @@ def sentence(overview: Overview) -> str:
     if noise is not None:
         left = noise.wrong_left
         parts.append(
-            f"about {left.value:,.0f} wrong labels remain, "
+            f"how many wrong labels remain is {noise.unknown}"
+            if left is None
+            else f"about {left.value:,.0f} wrong labels remain, "
             f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
         )
         if noise.forecast is not None:
             parts.append(
-                f"the next {noise.next_votes} votes should find about {noise.forecast.value:,.0f}"
+                f"the next {noise.next_votes} votes should find about {noise.forecast:,.0f}"
             )
     if overview.stopped:
         word = headline(overview.stopped).lower()
@@ -187,19 +178,10 @@ def sentence(overview: Overview) -> str:
     return "; ".join(parts) + "."
 
 
-def _noise_by_round(
-    folder: Path, published: list[Round], known: RoundNoise
-) -> tuple[tuple[int, Estimate], ...]:
-    found = []
-    for one in published:
-        key = (one.project_id, one.id)
-        if key not in known:
-            result = _load(folder, one)
-            known[key] = None if result is None else noise_at_round(result)
-        estimate = known[key]
-        if estimate is not None:
-            found.append((one.number, estimate))
-    return tuple(found)
+def _random(curve: YieldCurve, noise: Noise | None, labelled: int) -> FloatArray | None:
+    if noise is None or noise.initial is None:
+        return None
+    return random_yield(curve.votes, noise.initial.value, labelled)
 
 
 def _load(folder: Path, one: Round) -> RoundResult | None:

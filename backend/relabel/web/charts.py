@@ -6,7 +6,7 @@ narrow phone shows one per pixel.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -19,14 +19,12 @@ LONGEST_NAME = 9
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a chart. kind: "main", "reference" or "ideal"; low and high: its interval."""
+    """One line of a chart. kind: "main", "reference" or "ideal"."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     kind: str = "main"
-    low: Sequence[float] = field(default=())
-    high: Sequence[float] = field(default=())
     points: bool = False
 
 
@@ -67,13 +65,12 @@ def line_chart(
 
     """
     xs = [x for line in lines for x in line.x]
-    ys = [y for line in lines for y in (*line.y, *line.low, *line.high)]
+    ys = [y for line in lines for y in line.y]
     x_ticks = ticks(min(xs) if whole else min(0.0, *xs), max(xs), whole=whole)
     y_ticks = ticks(0.0, max(ys))
     x = _Scale(x_ticks[0], x_ticks[-1], LEFT, WIDTH - RIGHT)
     y = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
     parts = [_axes(x, y, x_ticks, y_ticks, percent=percent)]
-    parts += [_band(line, x, y) for line in lines if line.low]
     parts += [_line(line, x, y) for line in lines]
     parts.append(_legend(lines))
     parts.append(
@@ -163,14 +160,6 @@ def _line(line: Line, x: _Scale, y: _Scale) -> Markup:
         for a, b in zip(line.x, line.y, strict=True)
     ]
     return drawn + Markup("").join(dots)
-
-
-def _band(line: Line, x: _Scale, y: _Scale) -> Markup:
-    there = [f"{x(a)},{y(b)}" for a, b in zip(line.x, line.high, strict=True)]
-    back = [f"{x(a)},{y(b)}" for a, b in zip(line.x, line.low, strict=True)]
-    return Markup('<polygon class="band {}" points="{}"/>').format(
-        line.kind, " ".join(there + back[::-1])
-    )
 
 
 def _legend(lines: Sequence[Line]) -> Markup:

@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from relabel.numerics.calibration import reliability
+from relabel.service.noise import Noise
 from relabel.service.overview import Overview
 from relabel.web.charts import Line, heat_map, line_chart
 
@@ -30,20 +31,21 @@ TABLE_ROWS = 12
 
 def figures(overview: Overview) -> list[Figure]:
     """Return the charts that there are data for."""
-    drawn = (yield_figure(overview), rates_figure(overview), matrix_figure(overview))
+    drawn = (yield_figure(overview), matrix_figure(overview))
     return [figure for figure in drawn if figure is not None]
 
 
 def yield_figure(overview: Overview) -> Figure | None:
-    """Corrected labels against votes, beside the expectation of a random order."""
-    curve, random = overview.curve, overview.random
-    if len(curve.votes) < 2 or random is None or overview.noise is None:
+    """Corrected labels against votes, beside the expectation of a random order once it is known."""
+    curve, random, noise = overview.curve, overview.random, overview.noise
+    if len(curve.votes) < 2 or noise is None:
         return None
     votes = curve.votes.tolist()
-    lines = (
-        Line("this queue", votes, curve.corrected.tolist()),
-        Line("random order", votes, random.tolist(), kind="reference"),
-    )
+    lines = [Line("this queue", votes, curve.corrected.tolist())]
+    columns = [curve.corrected.astype(str).tolist()]
+    if random is not None:
+        lines.append(Line("random order", votes, random.tolist(), kind="reference"))
+        columns.append([f"{value:.1f}" for value in random])
     kept = np.unique(np.linspace(0, len(votes) - 1, TABLE_ROWS).round().astype(int)).tolist()
     return Figure(
         title="Labels corrected",
@@ -54,50 +56,22 @@ def yield_figure(overview: Overview) -> Figure | None:
             x_label="votes spent",
             y_label="labels corrected",
         ),
-        note=(
-            f"The dashed line is what a random order would have corrected on average if "
-            f"{overview.noise.initial.value:.1%} of the labels were wrong at first, one vote "
-            f"confirms a right label, two correct a wrong one, and nobody errs."
-        ),
-        head=("votes", "this queue", "random order"),
-        rows=tuple((str(votes[i]), str(curve.corrected[i]), f"{random[i]:.1f}") for i in kept),
+        note=_beside(noise),
+        head=("votes", *(line.label for line in lines)),
+        rows=tuple((str(votes[i]), *(column[i] for column in columns)) for i in kept),
     )
 
 
-def rates_figure(overview: Overview) -> Figure | None:
-    """The share of wrong labels that each round saw."""
-    if not overview.noise_by_round:
-        return None
-    numbers = [number for number, _ in overview.noise_by_round]
-    rates = [estimate for _, estimate in overview.noise_by_round]
-    line = Line(
-        "wrong labels, by the round's model",
-        numbers,
-        [r.value for r in rates],
-        low=[r.low for r in rates],
-        high=[r.high for r in rates],
-        points=True,
-    )
-    return Figure(
-        title="Noise rate over rounds",
-        chart=line_chart(
-            "rates",
-            "Share of wrong labels at each round",
-            [line],
-            x_label="round",
-            y_label="share of wrong labels",
-            percent=True,
-            whole=True,
-        ),
-        note=(
-            "Estimated by confident learning from out-of-sample posteriors, with its 95% interval "
-            "for the sampling of tasks; a weak model sees more noise than there is."
-        ),
-        head=("round", "noise rate", "from", "to"),
-        rows=tuple(
-            (str(n), f"{r.value:.1%}", f"{r.low:.1%}", f"{r.high:.1%}")
-            for n, r in overview.noise_by_round
-        ),
+def _beside(noise: Noise) -> str:
+    if noise.initial is None:
+        return (
+            f"What a random order would have corrected depends on the share of wrong labels, which "
+            f"is {noise.unknown}."
+        )
+    return (
+        f"The dashed line is what a random order would have corrected on average if "
+        f"{noise.initial.value:.1%} of the labels were wrong at first, one vote confirms a right "
+        f"label, two correct a wrong one, and nobody errs."
     )
 
 
@@ -117,7 +91,8 @@ def matrix_figure(overview: Overview) -> Figure | None:
             row_label="true class (estimated)",
             column_label="given label",
         ),
-        note="Each row sums to 100%. Labels as they were when relabelling began.",
+        note="As the model sees it, which sees more errors than there are. Each row sums to 100%. "
+        "Labels as they were when relabelling began.",
         head=("true class", *classes),
         rows=tuple(
             (name, *(f"{value:.0%}" for value in row))

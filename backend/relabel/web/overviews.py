@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
-from relabel.service.overview import Overview, RoundNoise, read_overview
+from relabel.service.overview import Overview, read_overview
 from relabel.settings import Settings
 from relabel.storage.changes import Fingerprint, fingerprint
 from relabel.storage.database import reading
@@ -63,7 +63,6 @@ class Overviews:
         self._usable_seconds = usable_seconds
         self._guard = threading.Lock()
         self._projects: dict[int, _Project] = {}
-        self._noise: RoundNoise = {}
 
     def get(self, number: int) -> Overview:
         """Return the project's overview, at most `usable_seconds` and a reading behind the store.
@@ -126,7 +125,7 @@ class Overviews:
             seen = (fingerprint(connection, number), running_round(connection, number) is not None)
         kept = project.kept
         if kept is None or kept.seen != seen or at - kept.read_at >= UNCHANGED_SECONDS:
-            overview = read_overview(self._engine, self._settings, number, self._noise)
+            overview = read_overview(self._engine, self._settings, number)
             kept = project.kept = _Kept(overview, seen, at, at)
         kept.checked_at = at
         return kept.overview

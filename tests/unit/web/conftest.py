@@ -45,6 +45,12 @@ def seeded(tmp_path_factory):
 
 
 @pytest.fixture
+def unaudited(tmp_path):
+    """A small store whose policy draws no audit."""
+    return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=0, params="audit_share = 0.0")
+
+
+@pytest.fixture
 def own(tmp_path):
     """A small store that a test may change."""
     return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=5)

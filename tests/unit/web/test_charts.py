@@ -60,11 +60,6 @@ def test_points_lie_where_their_values_say():
     assert y0 > y1 > y2
 
 
-def test_an_interval_is_drawn_around_its_line():
-    band = parsed(drawn(low=[0, 15, 30], high=[5, 25, 50])).find(f"{SVG}polygon")
-    assert len(band.get("points").split()) == 6
-
-
 def test_names_of_classes_are_text_never_markup():
     names = ["<script>alert(1)</script>", "a & b"]
     chart = heat_map("m", "t", [[0.9, 0.1], [0.2, 0.8]], names, row_label="r", column_label="c")
