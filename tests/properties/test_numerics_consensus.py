@@ -1,7 +1,6 @@
 """Laws of consensus: settled means strict, annotators are exchangeable, matrices are stochastic."""
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from relabel.numerics.consensus.dawid_skene import fit_dawid_skene

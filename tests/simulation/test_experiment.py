@@ -263,7 +263,7 @@ def test_unknown_preset_is_refused_with_the_known_ones(tmp_path):
 
 
 def test_the_oracle_that_may_ask_again_is_no_method_to_compare_with(setting):
-    """It knows the truth, like the other oracle: the best method is the best of those that don't."""
+    """It knows the truth, like the other oracle: the best is one of the others."""
     method = Method("linear", "phi")
     asked = replace(setting, repeating_oracle=True)
     rows = summarise(asked, (method,), run_experiment(asked, (method,), (0, 1)))

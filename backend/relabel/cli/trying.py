@@ -92,7 +92,9 @@ def simulate(
 def forecast(
     project: ProjectOption,
     target: Annotated[float, typer.Option(help="Share of right labels to reach.")] = 0.95,
-    level: Annotated[float, typer.Option(help="Chance of the interval.")] = 0.8,
+    level: Annotated[
+        float, typer.Option(help="Chance of the interval, once the audit carries one.")
+    ] = 0.8,
     as_json: JsonOption = False,
 ) -> None:
     """Forecast how many votes a project still needs, and how many a random order would.
@@ -113,12 +115,18 @@ def forecast(
         "right labels now": found.correct_now,
         "wrong labels at the start": found.noise_rate,
     }
-    table = Table(title=f"Forecast for project {project}, {level:.0%} intervals")
-    for name in ("figure", "estimate", "from", "to"):
+    ends = () if found.unknown else ("from", "to")
+    intervals = f", {level:.0%} intervals" if ends else ""
+    table = Table(title=f"Forecast for project {project}{intervals}")
+    for name in ("figure", "estimate", *ends):
         table.add_column(name)
     for name, e in rows.items():
-        table.add_row(name, *(f"{value:.4g}" for value in (e.value, e.low, e.high)))
+        if e is not None:
+            values = (e.value, e.low, e.high)[: 1 + len(ends)]
+            table.add_row(name, *("not reached" if v is None else f"{v:.4g}" for v in values))
     console.print(table)
+    if found.unknown:
+        console.print(f"How many labels are wrong is {found.unknown}; until then no interval.")
 
 
 def _names(text: str) -> tuple[str, ...]:

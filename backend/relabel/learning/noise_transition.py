@@ -4,7 +4,6 @@ import numpy as np
 
 from relabel.types import Float32Array, FloatArray, IntArray
 
-
 MOST_OF_A_CLASS = 0.3
 """Share of a class' tasks that may be set aside: that of ten balanced classes, which the published
 quantile was chosen for. Of fifty classes it would set aside every task of each."""

@@ -1,15 +1,19 @@
 """A forecast for a real project: what its votes and its last round say of the votes to come."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from relabel.errors import NotReadyError
+from relabel.service.audit import first_asked, not_known
 from relabel.service.context import Context, policy_of
+from relabel.service.noise import audit_now
 from relabel.service.scores import RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
 from relabel.simulation.forecast import Forecast, Pilot, forecast
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
-from relabel.storage.rounds import published_round
+from relabel.storage.rounds import RoundState, list_rounds, published_round
 from relabel.types import State, match_rows
 
 LEAST_SETTLED = 20
@@ -17,9 +21,12 @@ LEAST_SETTLED = 20
 
 
 def forecast_project(context: Context, number: int, *, target: float, level: float) -> Forecast:
-    """Forecast the votes until a share `target` of the labels is right, with an interval.
+    """Forecast the votes until a share `target` of the labels is right.
+
+    There are intervals once the audit carries them.
 
     Raises:
+        ConfigurationError: target or level out of range.
         NotReadyError: there is no round yet, or too few tasks are settled.
 
     """
@@ -27,6 +34,7 @@ def forecast_project(context: Context, number: int, *, target: float, level: flo
         project = get_project(connection, number)
         policy = policy_of(context.settings, project.extra_params)
         state = read_state(connection, project, policy)
+        rounds = list_rounds(connection, number)
         last = published_round(connection, number)
     if last is None:
         raise NotReadyError(f"No round yet; start one: relabel round --project {number}")
@@ -36,7 +44,13 @@ def forecast_project(context: Context, number: int, *, target: float, level: flo
             f"The classes have changed since round {last.number}; start another: "
             f"relabel round --project {number}"
         )
-    return forecast(pilot_of(state, result), target=target, level=level)
+    pilot = pilot_of(state, result)
+    times = [r.finished_at or r.started_at for r in rounds if r.state is RoundState.PUBLISHED]
+    audit = audit_now(state, result, first_asked(state), times)
+    unknown = not_known(audit.finished, state.policy.audit_share)
+    wrong = None if unknown else audit.initial(int((state.given >= 0).sum()))
+    found = forecast(replace(pilot, wrong=wrong), target=target, level=level)
+    return replace(found, unknown=unknown)
 
 
 def pilot_of(state: ProjectState, result: RoundResult) -> Pilot:

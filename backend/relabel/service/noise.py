@@ -12,7 +12,7 @@ from relabel.numerics.estimates import (
 )
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.yields import fit_doubt, predicted_yield
-from relabel.service.audit import not_known, read_audit
+from relabel.service.audit import Audit, not_known, read_audit
 from relabel.service.scores import RoundResult
 from relabel.service.state import ProjectState
 from relabel.types import FloatArray, IntArray, State, match_rows
@@ -65,9 +65,7 @@ def noise_now(
     if not (given >= 0).any():
         return None
     doubts = doubt(given, probs)
-    everyone = np.full(len(state.tasks), np.nan)
-    everyone[rows] = doubts
-    audit = read_audit(state, asked, everyone, published_at)
+    audit = audit_now(state, result, asked, published_at)
     labelled = int((state.given >= 0).sum())
     unknown = not_known(audit.finished, state.policy.audit_share)
     initial = None if unknown else audit.initial(labelled)
@@ -81,6 +79,16 @@ def noise_now(
         next_votes=votes,
         forecast=None if unknown else _forecast(state, rows, probs, doubts, votes),
     )
+
+
+def audit_now(
+    state: ProjectState, result: RoundResult, asked: FloatArray, published_at: Sequence[float]
+) -> Audit:
+    """Return what the audit says, beside the doubts of the round in force; see `noise_now`."""
+    rows, probs = judged(state, result)
+    doubts = np.full(len(state.tasks), np.nan)
+    doubts[rows] = doubt(state.given[rows], probs)
+    return read_audit(state, asked, doubts, published_at)
 
 
 def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:

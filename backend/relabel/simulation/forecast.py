@@ -8,8 +8,10 @@ the same loop that runs a simulated campaign plays the project to its end.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit, ndtri
 
-from relabel.errors import InvalidValuesError
+from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.numerics.estimates import Estimate, noise_matrix
 from relabel.numerics.yields import DoubtModel, fit_doubt
 from relabel.simulation.annotators import Crowd
@@ -35,7 +37,8 @@ class Pilot:
     labels: (N,) the labels now. settled: (N,) people have decided; the others still carry `given`.
     probs: (N, K) out-of-sample posteriors. score: (N,) relabelling priority, higher = sooner.
     agreeing, disagreeing: people's votes on settled tasks that equal, or not, what was settled.
-    audit_share: of visits that go to a random task, now and later.
+    audit_share: of visits that go to a random task, now and later. wrong: share of wrong labels at
+    the start as the random audit has it; None = not known yet, and the model alone is believed.
     """
 
     given: IntArray
@@ -46,6 +49,7 @@ class Pilot:
     agreeing: int
     disagreeing: int
     audit_share: float = 0.0
+    wrong: Estimate | None = None
 
     def __post_init__(self) -> None:
         n = len(self.given)
@@ -57,20 +61,35 @@ class Pilot:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """A figure of the forecast with its central interval.
+
+    level: chance that the interval holds, None = there is none, for no audit carries it. value, low
+    and high: None where the target is never reached.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """Further votes until `target` of the labels are right, counted from now.
 
-    votes: in the order of priority; random: in random order; both with a central interval, inf
-    where even the end of the budget does not reach the target. ratio: how many times more votes
-    random order needs. correct_now: share of right labels at present. noise_rate: at the start.
+    votes: in the order of priority; random: in random order; ratio: how many times more votes
+    random order needs. correct_now: share of right labels at present; noise_rate: of wrong ones at
+    the start; both None as long as `unknown` says why nothing is known of them.
     """
 
     target: float
-    votes: Estimate
-    random: Estimate
-    ratio: Estimate
-    correct_now: Estimate
-    noise_rate: Estimate
+    votes: Outlook
+    random: Outlook
+    ratio: Outlook
+    correct_now: Outlook | None
+    noise_rate: Outlook | None
+    unknown: str = ""
 
 
 def forecast(
@@ -80,11 +99,19 @@ def forecast(
 
     Args:
         pilot: the project as it is.
-        target: share of right labels, in (0, 1).
-        level: chance that an interval holds the true figure, if model and people stay as they are.
+        target: share of right labels, in (0, 1].
+        level: in (0, 1), chance that an interval holds the true figure, if model and people stay as
+            they are. Without an audit there is no interval.
         draws: simulated endings.
         seed: of all of them.
+
+    Raises:
+        ConfigurationError: target or level out of range.
     """
+    if not 0 < target <= 1 or not 0 < level < 1:
+        raise ConfigurationError(
+            f"forecast: target = {target:g} lies in (0, 1], and level = {level:g} in (0, 1)."
+        )
     rng = np.random.default_rng(seed)
     doubts = corrected_doubt(pilot.given, pilot.probs)
     seen = pilot.settled
@@ -93,13 +120,15 @@ def forecast(
     ours, random, now, noise = endings.T
     # A project that is there already needs no votes in either order.
     ratio = np.divide(random, ours, out=np.ones_like(ours), where=(ours > 0) & np.isfinite(ours))
+    audited = pilot.wrong is not None
+    known = level if audited else None
     return Forecast(
         target=target,
-        votes=_estimate(ours, level),
-        random=_estimate(random, level),
-        ratio=_estimate(ratio, level),
-        correct_now=_estimate(now, level),
-        noise_rate=_estimate(noise, level),
+        votes=_outlook(ours, known),
+        random=_outlook(random, known),
+        ratio=_outlook(ratio, known),
+        correct_now=_outlook(now, known) if audited else None,
+        noise_rate=_outlook(noise, known) if audited else None,
     )
 
 
@@ -132,6 +161,8 @@ def _ending(
     """Return votes by priority, votes at random, share right now and noise, for one drawn truth."""
     coefficients = rng.multivariate_normal(model.coefficients, model.covariance)
     wrong_chance = DoubtModel(coefficients, model.covariance).probability(doubts)
+    if pilot.wrong is not None:
+        wrong_chance = _as_audited(pilot, wrong_chance, pilot.wrong, rng)
     wrong = (rng.random(len(doubts)) < wrong_chance) & ~pilot.settled
     truth = pilot.labels.copy()
     truth[wrong] = _other_class(pilot, wrong, rng)
@@ -141,6 +172,27 @@ def _ending(
     ours = _votes_to(pilot, truth, pilot.score, agreement, target, seed)
     random = _votes_to(pilot, truth, shuffled, agreement, target, seed)
     return ours, random, float((pilot.labels == truth).mean()), float((pilot.given != truth).mean())
+
+
+def _as_audited(
+    pilot: Pilot, chances: FloatArray, audited: Estimate, rng: np.random.Generator
+) -> FloatArray:
+    """Move the chances (N,) of open tasks so that they add up to a draw of the audit's figure.
+
+    The model orders the tasks; how many are wrong, only the audit knows.
+    """
+    rest = ~pilot.settled
+    if not rest.any():
+        return chances
+    z = float(rng.standard_normal())
+    reach = audited.high - audited.value if z > 0 else audited.value - audited.low
+    rate = audited.value + z * reach / float(ndtri((1 + audited.level) / 2))
+    found = int((pilot.labels != pilot.given)[pilot.settled].sum())
+    share = float(np.clip((rate * len(chances) - found) / rest.sum(), FLOOR, 1 - FLOOR))
+    odds = logit(chances.clip(1e-9, 1 - 1e-9))
+    shift = brentq(lambda by: float(expit(odds[rest] + by).mean()) - share, -50, 50)
+    moved: FloatArray = expit(odds + shift)
+    return moved
 
 
 def _other_class(pilot: Pilot, wrong: BoolArray, rng: np.random.Generator) -> IntArray:
@@ -160,12 +212,14 @@ def _votes_to(
     rules = Rules(TO_THE_END * len(truth), audit_share=pilot.audit_share)
     # Settled tasks are neither asked by priority nor drawn for the audit again.
     rest = np.flatnonzero(~pilot.settled)
+    right_elsewhere = int((pilot.labels == truth)[pilot.settled].sum())
+    if not len(rest):
+        return 0.0 if right_elsewhere >= target * len(truth) else float("inf")
     order = _in_order(score[rest])
     log = run_campaign(
         counts[rest], order, Crowd(distributions[rest], seed), rules, audit_seed=seed
     )
     curve = curve_of(visits_of(log, counts[rest], rules), truth[rest], pilot.labels[rest])
-    right_elsewhere = int((pilot.labels == truth)[pilot.settled].sum())
     needed = (target * len(truth) - right_elsewhere) / len(rest)
     votes = curve.votes_to(needed)
     return float("inf") if votes is None else float(votes)
@@ -179,8 +233,14 @@ def _in_order(score: FloatArray) -> Prioritise:
     return prioritise
 
 
-def _estimate(values: FloatArray, level: float) -> Estimate:
+def _outlook(values: FloatArray, level: float | None) -> Outlook:
+    if level is None:
+        return Outlook(_reached(np.median(values)))
     # Between two endings the next one outwards: an interval of few draws must not be too narrow.
     low = np.quantile(values, (1 - level) / 2, method="lower")
     high = np.quantile(values, (1 + level) / 2, method="higher")
-    return Estimate(float(np.median(values)), float(low), float(high), level)
+    return Outlook(_reached(np.median(values)), _reached(low), _reached(high), level)
+
+
+def _reached(value: float | np.floating) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -15,7 +15,6 @@ from relabel.numerics.consensus.table import VoteTable
 from relabel.numerics.labels import likeliest
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 
-
 ONE_COIN_VOTES = 0.1
 """Votes, for each class beyond two, by which a row of a confusion matrix leans to the annotator's
 one accuracy: of a hundred classes a row has a few votes for a hundred cells."""

@@ -1,0 +1,176 @@
+"""How often every interval that a person is shown holds the truth.
+
+    python benchmarks/coverage.py [--seeds 200]
+
+The audit's share of wrong labels, at several true shares, with a model that knows nothing and one
+that knows something; the forecast's votes, after a pilot whose audit carries an interval; the
+difference between two methods in `simulate`. Writes results/coverage.md. A share over so many
+seeds is itself known to about 2 standard errors, which stand beside it.
+"""
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from relabel.numerics.estimates import audited_noise_rate
+from relabel.numerics.scoring import SCORES
+from relabel.service.audit import Audit, read_audit
+from relabel.service.state import ProjectState
+from relabel.simulation.annotators import PanelSpec, make_annotators
+from relabel.simulation.campaign import Rules, initial_counts, run_campaign
+from relabel.simulation.curves import curve_of, final_labels, visits_of
+from relabel.simulation.dataset import Dataset, certain
+from relabel.simulation.evaluation import paired_difference
+from relabel.simulation.forecast import Pilot, forecast
+from relabel.simulation.noise_models import make_noise
+from relabel.simulation.queues import OrderedQueue
+from relabel.types import Consensus, State
+
+RESULT = Path(__file__).resolve().parent / "results" / "coverage.md"
+TASKS = 1000
+PEOPLE = PanelSpec(accuracy=(0.95,) * 5, coverage=(1.0,) * 5)
+
+
+def main() -> None:
+    """Measure and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=200)
+    seeds = parser.parse_args().seeds
+    rows = [
+        *(
+            audit_row(rate, skill, drawn, seeds)
+            for rate in (0.0, 0.05, 0.15, 0.2, 0.4)
+            for skill in (0.0, 0.5)
+            for drawn in (20, 60)
+        ),
+        *(difference_row(methods, seeds) for methods in (3, 5, 10)),
+        *(forecast_row(rate, seeds) for rate in (0.15, 0.3)),
+    ]
+    lines = [
+        "# Whether the intervals hold",
+        "",
+        f"    python benchmarks/coverage.py --seeds {seeds}",
+        "",
+        f"{seeds} seeds each. Standard error: of a share whose interval holds as it says.",
+        "",
+        "| interval | says | holds | standard error | mean width |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    RESULT.write_text("\n".join(lines))
+    print(*lines, sep="\n")
+
+
+def row(name: str, level: float, held: list[bool], widths: list[float]) -> str:
+    """Return one line of the table."""
+    error = math.sqrt(level * (1 - level) / len(held))
+    line = f"| {name} | {level:.2f} | {np.mean(held):.3f} | {error:.3f} | {np.mean(widths):.3g} |"
+    print(line, flush=True)
+    return line
+
+
+def audit_row(rate: float, skill: float, drawn: int, seeds: int) -> str:
+    """Cover the share of wrong labels: two rounds of audited tasks, a ranking between them."""
+    found = [
+        audit_of(np.random.default_rng([7, seed]), rate, skill, drawn).initial(TASKS)
+        for seed in range(seeds)
+    ]
+    model = f"a model that knows {'something' if skill else 'nothing'}"
+    return row(
+        f"wrong labels at first, {rate:.0%} in truth, {drawn} audited, {model}",
+        0.95,
+        [e.low - 1e-12 <= rate <= e.high + 1e-12 for e in found],
+        [e.high - e.low for e in found],
+    )
+
+
+def audit_of(rng: np.random.Generator, rate: float, skill: float, drawn: int) -> Audit:
+    """Return the audit of a campaign whose ranking found half of the wrong labels meanwhile."""
+    wrong = np.zeros(TASKS, dtype=bool)
+    wrong[rng.choice(TASKS, round(rate * TASKS), replace=False)] = True
+    asked, audit = np.full(TASKS, np.inf), np.zeros(TASKS, dtype=bool)
+    for at in (0.0, 10.0):
+        rows = rng.choice(np.flatnonzero(np.isinf(asked)), drawn // 2, replace=False)
+        audit[rows], asked[rows] = True, at + 1
+        if at == 0:
+            left = np.flatnonzero(wrong & np.isinf(asked))
+            asked[rng.choice(left, len(left) // 2, replace=False)] = at + 2
+    labels = np.where(wrong & np.isfinite(asked), 1, 0)
+    states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
+    state = SimpleNamespace(
+        given=np.zeros(TASKS, dtype=np.int64),
+        consensus=Consensus(labels, states),
+        tasks={i: SimpleNamespace(audit=bool(a)) for i, a in enumerate(audit)},
+    )
+    doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, TASKS), 0, 1)
+    return read_audit(cast(ProjectState, state), asked, doubts, [0.0, 10.0])
+
+
+def difference_row(repeats: int, seeds: int) -> str:
+    """Cover the difference between two methods over so many seeds of `simulate`."""
+    held, widths = [], []
+    for seed in range(seeds):
+        rng = np.random.default_rng([8, seed])
+        shared = rng.normal(0.9, 0.02, repeats)
+        ours, theirs = shared + rng.normal(0.01, 0.004, (2, repeats))
+        found = paired_difference(ours, theirs)
+        held.append(found.low <= 0 <= found.high)
+        widths.append(found.high - found.low)
+    return row(f"difference of two methods over {repeats} seeds", 0.95, held, widths)
+
+
+def forecast_row(rate: float, seeds: int) -> str:
+    """Cover the votes that a project of 300 tasks further needed, after a pilot of 120 votes."""
+    held, widths = [], []
+    for seed in range(seeds):
+        pilot, realised = played(rate, seed)
+        if pilot.wrong is None:
+            continue  # too few audited tasks: no interval is shown
+        votes: Any = forecast(pilot, draws=25, seed=seed).votes
+        low, high = (math.inf if v is None else v for v in (votes.low, votes.high))
+        held.append(low <= realised <= high)
+        widths.append(min(high, 4 * 300) - low)
+    name = f"forecast of votes to 95 % right, {rate:.0%} wrong, {len(held)} projects with an audit"
+    return row(name, 0.8, held, widths)
+
+
+def played(rate: float, seed: int) -> tuple[Pilot, float]:
+    """Return a pilot with half of its visits at random, and the votes that were needed after it."""
+    rng = np.random.default_rng([9, seed])
+    truth = rng.integers(0, 3, 300)
+    data = Dataset("made", ("a", "b", "c"), certain(truth, 3))
+    labels = make_noise("symmetric", data, rng, rate=rate)
+    guess = np.where(rng.random(300) < 0.85, truth, labels)
+    probs = 0.1 + 0.7 * np.eye(3)[guess]
+    counts = initial_counts(labels, 3)
+    score = SCORES["phi"](counts, probs)
+    order = np.argsort(-score, kind="stable")
+    rules = Rules(4 * 300, audit_share=0.5)
+    log = run_campaign(
+        counts,
+        lambda _counts, _labels, pool: OrderedQueue(order[pool[order]]),
+        make_annotators(data.distributions, PEOPLE, seed),
+        rules,
+        audit_seed=seed,
+    )
+    realised = curve_of(visits_of(log, counts, rules), truth, labels).votes_to(0.95)
+    head = log.head(120)
+    visits = visits_of(head, counts, rules)
+    settled = np.zeros(300, dtype=bool)
+    settled[visits.tasks] = True
+    now = final_labels(visits, labels)
+    agree = [now[t] == c for t, c in zip(head.tasks, head.labels, strict=True) if settled[t]]
+    pilot = Pilot(labels, now, settled, probs, score, sum(agree), len(agree) - sum(agree), 0.5)
+    wrong = (now != labels)[visits.tasks[visits.audit]]
+    audited = audited_noise_rate(wrong) if len(wrong) >= 20 else None
+    needed = math.inf if realised is None else max(realised - 120, 0)
+    return replace(pilot, wrong=audited), needed
+
+
+if __name__ == "__main__":
+    main()
