@@ -15,8 +15,7 @@ TARGET = 0.92
 
 
 def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_backend):
-    """Within a factor of two; how often the 80 % interval holds takes more than one project to
-    see: benchmarks/forecast_live.py."""
+    """Within a factor of two; without an interval, for the pilot's audit has too few tasks yet."""
     project = make_project(limit=TASKS, noise_rate=0.3)
     studio = project.label_studio
     truth = {task["id"]: project.truth_of(task) for task in project.export()}
@@ -43,5 +42,5 @@ def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_
     while needed is None:
         assert crowd.run(MORE), "the queue is empty before the target is reached"
         needed = votes_to_target(crowd.submissions, given, truth, TARGET)
-    assert found["low"] <= found["value"] <= found["high"]
+    assert (found["low"], found["high"]) == (None, None)
     assert found["value"] / 2 <= needed - PILOT <= 2 * found["value"]
