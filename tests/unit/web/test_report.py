@@ -29,7 +29,7 @@ def test_a_report_refers_to_nothing_outside_itself(report):
     assert all(source.startswith("data:") for source in sources)
     assert "<script" not in report
     assert "url(" not in report
-    assert report.count("<svg") == 4
+    assert report.count("<svg") == 3
 
 
 def test_a_report_shows_the_figures_of_the_status_command(seeded, report):
