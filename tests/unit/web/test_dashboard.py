@@ -11,7 +11,7 @@ import pytest
 from relabel.service.overview import read_overview
 from relabel.service.queue_preview import next_rows
 from relabel.storage.database import reading
-from relabel.storage.events import unhandled
+from relabel.storage.events import to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import set_problems
@@ -269,11 +269,11 @@ def test_undoing_is_confirmed_and_left_to_a_worker(own, page):
     for run in ("", "round-2"):
         assert client.post("/projects/1/undo", data={"run": run}, headers=OWN).status_code == 404
     with reading(own.engine) as connection:
-        assert not unhandled(connection, 1)[2]
+        assert not to_undo(connection, 1)
     answer = client.post("/projects/1/undo", data={"run": "round-1"}, headers=OWN)
     assert "said=undo" in answer.headers["Location"]
     with reading(own.engine) as connection:
-        assert unhandled(connection, 1)[2] == {"UNDO round-1"}
+        assert set(to_undo(connection, 1)) == {"round-1"}
 
 
 def test_stopping_is_confirmed_and_told_to_the_round(busy, page):
