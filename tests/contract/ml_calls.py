@@ -129,6 +129,9 @@ CALLS: dict[str, Call] = {
     "train, an unknown project": Call("/train", {"project": "32.1"}, 400, reason="not connected"),
     "versions": Call(f"/versions?project={PROJECT}", method="GET", answer={"versions": [VERSION]}),
     "versions, posted": Call(f"/versions?project={PROJECT}", {}, answer={"versions": [VERSION]}),
+    "versions, of the body": Call(
+        "/versions", {"project": str(PROJECT)}, answer={"versions": [VERSION]}
+    ),
     "status": Call(f"/api/projects/{P}/status", method="GET", answer={"project": P}),
     "an unknown path": Call("/nowhere", method="GET", status=404),
 }
