@@ -89,6 +89,9 @@ class Batches:
 
 
 def balancing_weights(labels: Tensor) -> Tensor:
-    """Return (n,) sampling weights that show every class of `labels` (n,) equally often."""
+    """Return (n,) sampling weights that show every class of `labels` (n,) equally often.
+
+    They stay on the CPU, where batches are drawn, and may therefore be float64.
+    """
     counts = torch.bincount(labels)
     return 1.0 / counts[labels].double()

@@ -26,17 +26,17 @@ class CycleTrace(Weighting):
     def __init__(self, *, tasks: int, classes: int, skip: int) -> None:
         super().__init__()
         self.skip = skip
-        self.register_buffer("losses", torch.zeros(tasks, dtype=torch.float64))
-        self.register_buffer("probs", torch.zeros(tasks, classes, dtype=torch.float64))
-        self.register_buffer("latest", torch.full((tasks,), torch.nan, dtype=torch.float64))
+        self.register_buffer("losses", torch.zeros(tasks))
+        self.register_buffer("probs", torch.zeros(tasks, classes))
+        self.register_buffer("latest", torch.full((tasks,), torch.nan))
         self.register_buffer("traced", torch.zeros(tasks, dtype=torch.int64))
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
 
     def weigh(self, step: Step) -> Tensor:
         """Return ones (M, B) and note losses and posteriors."""
         if int(self.epochs) >= self.skip:
-            self.latest[step.rows] = step.losses.double().mean(0)
-            self.probs[step.rows] += step.logits.double().softmax(-1).mean(0)
+            self.latest[step.rows] = step.losses.float().mean(0)
+            self.probs[step.rows] += step.logits.float().softmax(-1).mean(0)
         return torch.ones_like(step.losses)
 
     def after_epoch(self, epoch: int) -> None:

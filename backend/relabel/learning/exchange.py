@@ -86,7 +86,7 @@ class SmallLossExchange(Weighting):
 
     def contribution(self) -> Tensor:
         """Return (N,) the share of the networks that kept each task last, NaN where none met it."""
-        return self.chosen.double().mean(0).masked_fill(~self.seen, torch.nan)
+        return self.chosen.float().mean(0).masked_fill(~self.seen, torch.nan)
 
     def after_epoch(self, epoch: int) -> None:
         """Let the variance close its epoch."""

@@ -16,7 +16,10 @@ Schedule = Callable[[float], float]
 
 
 class Objective(nn.Module):
-    """What a batch costs. Whatever it remembers is a buffer, so that it is checkpointed."""
+    """What a batch costs. Whatever it remembers is a buffer, so that it is checkpointed.
+
+    Buffers are on the device of the run, and never float64: Apple's (mps) has none.
+    """
 
     def cost(self, batch: Batch, progress: float) -> Tensor:
         """Return the scalar to minimise; progress is in [0, 1)."""

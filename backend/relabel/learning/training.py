@@ -25,7 +25,7 @@ from relabel.learning.loop import Objective, Schedule, constant, fit
 from relabel.learning.networks import Peers, side_by_side
 from relabel.learning.patience import EarlyStopped
 from relabel.learning.selection import Record, Run, Selection, TrainingData
-from relabel.types import FloatArray, Posteriors
+from relabel.types import Posteriors
 
 HELD_OUT = 0.1  # share of the labelled tasks that early stopping watches
 LEAST_BATCHES = 8  # per epoch, unless the batch size is given
@@ -153,7 +153,7 @@ class Training:
         return {"epochs": fitted.epochs, "loss": fitted.loss, "warm_start": int(warm)}
 
     def selection(
-        self, peers: Peers, record: Record, contribution: FloatArray | None = None
+        self, peers: Peers, record: Record, contribution: Tensor | None = None
     ) -> Selection:
         """Ask the networks about every task; the posterior is the mean over passes and networks."""
         members = ask(
@@ -167,10 +167,11 @@ class Training:
         )
         probs = members.mean((0, 1), dtype=np.float64)
         probs /= probs.sum(1, keepdims=True)
+        trust = None if contribution is None else contribution.cpu().numpy().astype(np.float64)
         return Selection(
             Posteriors(self.data.task_ids, probs.astype(np.float32)),
             out_of_sample=False,
-            contribution=contribution,
+            contribution=trust,
             members=members if members.shape[0] * members.shape[1] > 1 else None,
             record=record,
         )

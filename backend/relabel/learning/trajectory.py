@@ -46,17 +46,17 @@ class LossTrajectory(Weighting):
         super().__init__()
         self.delta = delta
         self.bandwidth = bandwidth
-        alpha = torch.zeros(tasks, dtype=torch.float64)
+        alpha = torch.zeros(tasks)
         alpha[rows] = 1 / len(rows)
         self.register_buffer("alpha", alpha)
-        self.register_buffer("losses", torch.full((tasks,), torch.nan, dtype=torch.float64))
+        self.register_buffer("losses", torch.full((tasks,), torch.nan))
         self.register_buffer("rows", rows)
         certain = torch.zeros(tasks, dtype=torch.bool) if settled is None else settled
         self.register_buffer("settled", certain)
 
     def weigh(self, step: Step) -> Tensor:
         """Return n * alpha (1, B), the same for every network, and note the losses."""
-        self.losses[step.rows] = step.losses.double().mean(0)
+        self.losses[step.rows] = step.losses.float().mean(0)
         weights = self.alpha[step.rows] * len(self.rows)
         return weights.to(step.losses.dtype).expand_as(step.losses)
 

@@ -27,7 +27,7 @@ class Step:
 
 
 class Weighting(nn.Module):
-    """The weights of a batch; state is in buffers, so that it is checkpointed."""
+    """The weights of a batch; state is in buffers, as an `Objective` keeps it."""
 
     def weigh(self, step: Step) -> Tensor:
         """Return weights (M, B)."""

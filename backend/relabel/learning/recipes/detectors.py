@@ -39,7 +39,7 @@ def o2u(
     record = training.fit(
         Supervised(peers, trace), peers, schedule=falling(cycle, skip, training.epochs)
     )
-    last = training.selection(peers, record, -trace.mean_losses().cpu().numpy())
+    last = training.selection(peers, record, -trace.mean_losses())
     traced = trace.mean_probs().cpu().numpy()
     seen = traced.sum(1, keepdims=True) > 0
     probs = np.where(seen, traced, last.posteriors.probs).astype(np.float32)

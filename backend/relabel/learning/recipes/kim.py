@@ -54,7 +54,7 @@ def robust_update(
         settled=torch.from_numpy(data.settled),
     )
     record = training.fit(Supervised(peers, weighting), peers, schedule=tenths(training.epochs))
-    return training.selection(peers, record, weighting.contribution().cpu().numpy())
+    return training.selection(peers, record, weighting.contribution())
 
 
 def tenths(epochs: int) -> Schedule:

@@ -119,9 +119,9 @@ def exchange(
         variance=variance,
     )
     record = training.fit(Supervised(peers, weighting), peers)
-    kept = weighting.chosen[0, weighting.seen].double().mean()
+    kept = weighting.chosen[0, weighting.seen].float().mean()
     return training.selection(
         peers,
         record | {"noise_rate": forget_rate, "kept": float(kept)},
-        weighting.contribution().cpu().numpy(),
+        weighting.contribution(),
     )
