@@ -152,7 +152,7 @@ def registry_table(kind: str, registry: Mapping[str, Callable[..., Any]]) -> str
 
 def checks_table() -> str:
     """List what the doctor looks at."""
-    names = ("label studio", "token", *CHECKS)
+    names = ("label studio", "token", "device", *CHECKS)
     return "\n".join(f"- [`{name}`](#{name.replace(' ', '-')})" for name in names)
 
 

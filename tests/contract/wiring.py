@@ -65,7 +65,8 @@ def make_context(
     """Open everything on a copy of an empty store."""
     settings = make_settings(folder, **template.copy_for(folder / "data"), **values)
     client = LabelStudio(URL, TOKEN, transport=fake.transport())
-    return Context(settings, connect_database(settings.database()), client)
+    engine = connect_database(settings.database())
+    return Context(settings, engine, client, trial=lambda device: device)
 
 
 def connect_project(context: Context, number: int, params: str | None = None) -> None:

@@ -26,6 +26,7 @@ from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_labe
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
+from relabel.service.checks_device import try_in_process
 from relabel.settings import Settings
 from relabel.storage.database import clock, open_database, reading
 from relabel.storage.projects import Project
@@ -38,7 +39,7 @@ class Context:
     """Settings, store and Label Studio, handed to every use case.
 
     newest: of each project, the latest change that this process has read after a hint; hub: whom
-    to ask whether an encoder's weights can be had.
+    to ask whether an encoder's weights can be had; trial: tries a device and says what it is.
     """
 
     settings: Settings
@@ -46,6 +47,7 @@ class Context:
     label_studio: LabelStudio
     newest: dict[int, str] = field(default_factory=dict)
     hub: Callable[..., Any] = urlopen
+    trial: Callable[[str], str] = try_in_process
 
     def folder(self, project_id: int) -> Path:
         """Folder of one project's rounds."""

@@ -27,10 +27,11 @@ TESTED_VERSIONS = ("1.21.", "1.22.", "1.23.")
 
 
 def examine_server(context: Context) -> list[Finding]:
-    """Check the settings and the way to Label Studio, without any project."""
+    """Check the way to Label Studio and the device of the rounds, without any project."""
     return [
         _caught("label studio", lambda: _server(context)),
         _caught("token", lambda: _token(context)),
+        _caught("device", lambda: _device(context)),
     ]
 
 
@@ -106,6 +107,13 @@ def _token(context: Context) -> Finding:
         "personal access token" if is_personal_token(context.settings.api_key()) else "legacy token"
     )
     return Finding("token", ok=True, text=f"{kind} of {user.get('email', 'unknown')}")
+
+
+def _device(context: Context) -> Finding:
+    device = context.settings.device
+    name = context.trial(device)
+    called = device if name == device else f"{device}, {name}"
+    return Finding("device", ok=True, text=f"{called}: it embeds and trains")
 
 
 def check_encoder(context: Context, project: Project) -> Finding:

@@ -1,0 +1,60 @@
+"""The doctor's check of the device that rounds compute on, tried in a process of its own."""
+
+import signal
+import subprocess
+import sys
+
+from relabel.errors import ConfigurationError
+from relabel.settings import rounds_environment
+
+SECONDS = 120.0
+"""Longest wait for a trial; loading torch from a slow disk takes most of it."""
+
+
+def try_in_process(device: str) -> str:
+    """Embed and train on a torch device as a round would, only little; return what the device is.
+
+    A driver that takes the process down takes nothing else with it, and this one never imports
+    torch.
+
+    Raises:
+        ConfigurationError: a round would fail on it; says why and what to set.
+    """
+    command = [sys.executable, "-m", "relabel.learning.trial", device]
+    try:
+        done = subprocess.run(  # noqa: S603  ourselves and a checked setting
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            env=rounds_environment(),
+        )
+    except subprocess.TimeoutExpired:
+        raise _useless(device, f"no answer within {SECONDS:g} s") from None
+    if done.returncode < 0:
+        raise _useless(device, f"{_name(-done.returncode)} ended the process that tried it")
+    told = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+    if done.returncode:
+        raise _useless(device, told[-1].strip() if told else "no reason was given")
+    return told[-1]
+
+
+def _useless(device: str, why: str) -> ConfigurationError:
+    remedy = (
+        "install relabel with its dependencies anew"
+        if device == "cpu"
+        else "set RELABEL_DEVICE=cpu, or install the driver and a build of torch for this device; "
+        "if rounds run on another machine, run the doctor there"
+    )
+    return ConfigurationError(
+        f"RELABEL_DEVICE = {device}: no round can run on it ({why}); {remedy}"
+    )
+
+
+def _name(number: int) -> str:
+    """Return the name of a signal; a real-time one has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
