@@ -31,8 +31,8 @@ PLANTED = {
     ),
     "fencing: a round that was given up publishes all the same": (
         "storage/rounds.py",
-        ".where(rounds.c.id == round_id, rounds.c.state == str(was))",
-        ".where(rounds.c.id == round_id)",
+        "    claimed = (rounds.c.id == round_id) & (rounds.c.state == str(was))\n",
+        "    claimed = rounds.c.id == round_id\n",
     ),
     "paging: each page begins one task late": (
         "labelstudio/client.py",
