@@ -14,6 +14,8 @@ from relabel.service.receiving import receive
 from relabel.service.steering import ask_for_round, ask_for_undo, go_on, pause
 from relabel.service.sweep import sweep_project
 from relabel.service.undo import undo_run
+from relabel.storage.database import reading
+from relabel.storage.rounds import STALE_SECONDS, RoundState, find_round
 from wiring import report, state_of
 from world import World
 
@@ -142,9 +144,12 @@ class RelabelMachine(RuleBasedStateMachine):
         self.world.work(worker, undo, kill, meanwhile)
 
     @precondition(lambda self: self.world.stalled is None)
-    @rule(worker=WORKERS)
-    def an_undo_without_disturbance_is_right_at_once(self, worker):
+    @rule(worker=WORKERS, rounds=st.lists(DOUBTS, max_size=2))
+    def an_undo_without_disturbance_is_right_at_once(self, worker, rounds):
+        """A sweep would repair what it leaves behind."""
         settle(self.world)
+        for doubts in rounds:
+            self.world.work(worker, lambda c, doubts=doubts: self.world.round(c, doubts))
         context, last = self.context(worker), self.world.published()
         if last is None:
             return
@@ -164,10 +169,18 @@ class RelabelMachine(RuleBasedStateMachine):
         self.world.work(1, begin)
 
     @precondition(lambda self: self.world.stalled is not None)
-    @rule()
-    def the_stalled_round_wakes(self):
-        round_and_result, self.world.stalled = self.world.stalled, None
-        self.world.work(1, lambda c: self.world.publish(c, *round_and_result))
+    @rule(replaced=st.booleans(), doubts=DOUBTS)
+    def the_stalled_round_wakes(self, replaced, doubts):
+        """Given up meanwhile, it writes nothing: a sweep would repair what it wrote."""
+        (current, result), self.world.stalled = self.world.stalled, None
+        if replaced:
+            self.world.clock.offset += 2 * STALE_SECONDS
+            self.world.work(0, lambda c: self.world.round(c, doubts))
+        with reading(self.context(1).engine) as connection:
+            runs = find_round(connection, current.id).state is RoundState.RUNNING
+        self.fake.requests.clear()
+        self.world.work(1, lambda c: self.world.publish(c, current, result))
+        assert runs or self.fake.writes() == []
 
     @rule(wish=st.sampled_from([pause, go_on, go_on, ask_for_round]))
     def somebody_presses_a_button(self, wish):

@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from machine import RelabelMachine
 
 SEQUENCES = int(os.environ.get("RELABEL_STATE_SEQUENCES", "0"))
-FEW_AND_SHORT = (50, 8)
+FEW_AND_SHORT = (50, 6)
 STEPS = 25
 SHRINK = [Phase.shrink] if os.environ.get("RELABEL_SHRINK", "1") == "1" else []
 """Whether to look for the shortest sequence that fails, which may take minutes."""
