@@ -189,6 +189,7 @@ class FakeLabelStudio:
         task = self.annotations.pop(annotation)["task"]
         self._touch(task)
         project = self.tasks[task]["project"]
+        self._infer_state(project)
         self._send("ANNOTATIONS_DELETED", project, annotations=[{"id": annotation}])
 
     def delete_user(self, person: int) -> None:
@@ -330,6 +331,11 @@ class FakeLabelStudio:
     def _patch_project(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.set_project(number, **body)
         return 200, self.projects[number]
+
+    def _complete_project(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
+        assert body == {"transition_name": "project_completed"}
+        self.projects[number]["state"] = "COMPLETED"
+        return 200, {"success": True, "new_state": "COMPLETED"}
 
     def _get_export(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.projects[number]
@@ -527,7 +533,14 @@ class FakeLabelStudio:
         self.said[number] = [(person, said(self.annotations[number]))]
         self.initial.pop(number, None)
         self._touch(task, now)
+        self._infer_state(self.tasks[task]["project"])
         return number
+
+    def _infer_state(self, project: int) -> None:
+        """Do what a submission does, and no change of a task: only later versions have states."""
+        if "state" in self.projects[project]:
+            still_open = self.open_tasks(project)
+            self.projects[project]["state"] = "IN_PROGRESS" if still_open else "COMPLETED"
 
     def _touch(self, task: int, now: str = "") -> None:
         body = self.tasks[task]
@@ -689,6 +702,7 @@ _ROUTES = (
     ("GET", r"/api/current-user/whoami", "_get_whoami"),
     ("GET", r"/api/projects/(\d+)/", "_get_project"),
     ("PATCH", r"/api/projects/(\d+)/", "_patch_project"),
+    ("POST", r"/api/fsm/entities/project/(\d+)/transition/", "_complete_project"),
     ("GET", r"/api/projects/(\d+)/export", "_get_export"),
     ("POST", r"/api/projects/(\d+)/import", "_import"),
     ("GET", r"/api/users/", "_get_users"),

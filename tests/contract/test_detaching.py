@@ -101,3 +101,24 @@ def test_a_project_that_is_connected_again_meanwhile_stays_connected(context, at
     with pytest.raises(NotReadyError, match="was connected again while it was being detached"):
         detach(context, number)
     assert not project_of(context, number).cut_off
+
+
+@pytest.mark.parametrize(
+    ("labels", "state"),
+    [
+        pytest.param(["cat", "dog", "bird", "cat"], "COMPLETED", id="all are labelled"),
+        pytest.param(["cat", "dog", "bird", None, None], "IN_PROGRESS", id="one never was"),
+    ],
+)
+def test_the_state_of_a_project_is_that_of_its_tasks_though_a_vote_met_others_open(
+    context, fake, labels, state
+):
+    number = fake.add_project(labels)
+    fake.projects[number]["state"] = "COMPLETED"
+    connect_project(context, number, "window = 2")
+    publish_round(context, number, {})
+    fake.annotate(fake.open_tasks(number)[-1], 1, "cat")
+    deliver(context, fake)
+    assert fake.projects[number]["state"] == "IN_PROGRESS"
+    detach(context, number)
+    assert fake.projects[number]["state"] == state

@@ -77,6 +77,9 @@ def test_detach_restores_everything_but_peoples_annotations(lived_in, start_back
         overlap, is_labeled = before["queue"][one.task]
         people = 1 + sum(other.task == one.task for other in team.submissions)
         before["queue"][one.task] = (overlap, is_labeled or people >= overlap)
+    if before["settings"].get("state"):
+        # With every submission Label Studio works it out from all tasks; one was open before.
+        before["settings"]["state"] = "IN_PROGRESS"
     for part in before:
         assert after[part] == before[part], part
 
@@ -101,3 +104,19 @@ def test_an_unlabelled_task_that_was_labelled_meanwhile_stays_labelled(make_proj
     project.annotate(project.label_studio.annotators[0], fresh, "3")
     backend.run("detach", "--project", str(project.id), "--yes")
     assert api.get(admin, f"/api/tasks/{fresh}/")["is_labeled"] is True
+
+
+def test_a_project_with_a_state_is_completed_again(make_project, start_backend):
+    """Though a person's label met tasks that stood open for relabelling alone."""
+    project, backend = make_project(limit=60), start_backend()
+    if not project.settings().get("state"):
+        pytest.skip("Label Studio keeps no states of projects: make test-flags")
+    assert project.settings()["state"] == "COMPLETED"
+    backend.run("connect", "--project", str(project.id), "--yes")
+    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
+    queue = snapshot(project)["queue"]
+    still_open = [task for task, (_, is_labeled) in queue.items() if not is_labeled]
+    project.annotate(project.label_studio.annotators[0], still_open[0], "3")
+    assert project.settings()["state"] == "IN_PROGRESS"
+    backend.run("detach", "--project", str(project.id), "--yes")
+    assert project.settings()["state"] == "COMPLETED"

@@ -176,6 +176,11 @@ class LabelStudio:
         """Change settings of a project."""
         self._patch(f"/api/projects/{project_id}/", values)
 
+    def complete_project(self, project_id: int) -> None:
+        """Let a project count as completed, where Label Studio keeps states of projects."""
+        path = f"/api/fsm/entities/project/{project_id}/transition/"
+        self._post(path, {"transition_name": "project_completed"})
+
     # -- tasks -------------------------------------------------------------------------------
     def export(self, project_id: int) -> list[dict[str, Any]]:
         """Return every task with its annotations (no overlaps): the fastest full reading."""

@@ -76,6 +76,7 @@ def detach(
         with context.engine.begin() as connection:
             set_project(connection, number, backend_id=None)
     restored = _restore_all_tasks(context, project, progress)
+    _give_state_back(server, number)
     # Last, since it takes longest: nobody is served by these any more.
     versions = own_versions(context, number)
     for done, version in enumerate(versions):
@@ -169,6 +170,18 @@ def give_settings_back(server: LabelStudio, project: Project) -> None:
         changes |= {key: before[key] for key in ("show_collab_predictions", "model_version")}
     if changes:
         server.update_project(project.id, **changes)
+
+
+def _give_state_back(server: LabelStudio, number: int) -> None:
+    """Let a project whose tasks are all labelled count as completed, where it has a state.
+
+    Label Studio works the state out when somebody submits or deletes an annotation, from all tasks:
+    those, too, that stood open for relabelling alone.
+    """
+    if server.project(number).get("state") != "IN_PROGRESS":
+        return
+    if all(body["is_labeled"] for body in server.task_states(number)):
+        server.complete_project(number)
 
 
 def _settings_before(server: LabelStudio, project: Project) -> dict[str, Any]:
