@@ -146,14 +146,19 @@ class RelabelMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.stalled is None)
     @rule(worker=WORKERS, rounds=st.lists(DOUBTS, max_size=2))
     def an_undo_without_disturbance_is_right_at_once(self, worker, rounds):
-        """A sweep would repair what it leaves behind."""
+        """A sweep would repair what it leaves behind; and what stands right is not written anew."""
         settle(self.world)
         for doubts in rounds:
             self.world.work(worker, lambda c, doubts=doubts: self.world.round(c, doubts))
         context, last = self.context(worker), self.world.published()
         if last is None:
             return
+        shown = {number: one["score"] for number, one in self.fake.predictions.items()}
+        self.fake.requests.clear()
         undo_run(context, self.number, last.run)
+        for method, path, body in self.fake.writes():
+            if method == "PATCH" and path.startswith("/api/predictions/"):
+                assert shown.get(int(path.split("/")[3])) != body["score"], "it was shown already"
         check_queue(self.world, context)
         check_mirror(self.world, context)
         if self.world.published() is None:
