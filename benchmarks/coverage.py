@@ -1,11 +1,12 @@
-"""How often every interval that a person is shown holds the truth.
+"""How often every interval that a person is shown holds the truth, and how far the forecast is off.
 
     python benchmarks/coverage.py [--seeds 200]
 
 The audit's share of wrong labels, at several true shares, with a model that knows nothing and one
-that knows something; the forecast's votes, after a pilot whose audit carries an interval; the
-difference between two methods in `simulate`. Writes results/coverage.md. A share over so many
-seeds is itself known to about 2 standard errors, which stand beside it.
+that knows something; the difference between two methods in `simulate`. A share over so many seeds
+is itself known to about 2 standard errors, which stand beside it. The forecast has had an interval
+that did not hold, and has none since; its votes are compared with those that were needed. Writes
+results/coverage.md.
 """
 
 import argparse
@@ -13,25 +14,39 @@ import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from relabel.numerics.estimates import audited_noise_rate
+from numpy.typing import ArrayLike
+from relabel.numerics.estimates import Estimate
 from relabel.numerics.scoring import SCORES
-from relabel.service.audit import Audit, read_audit
+from relabel.service.audit import LEAST_AUDIT, Audit, read_audit
 from relabel.service.state import ProjectState
 from relabel.simulation.annotators import PanelSpec, make_annotators
 from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.curves import curve_of, final_labels, visits_of
+from relabel.simulation.curves import Visits, curve_of, final_labels, visits_of
 from relabel.simulation.dataset import Dataset, certain
 from relabel.simulation.evaluation import paired_difference
 from relabel.simulation.forecast import Pilot, forecast
 from relabel.simulation.noise_models import make_noise
 from relabel.simulation.queues import OrderedQueue
-from relabel.types import Consensus, State
+from relabel.types import Consensus, FloatArray, IntArray, State
 
 RESULT = Path(__file__).resolve().parent / "results" / "coverage.md"
 TASKS = 1000
+HEAD = "| interval | says | holds | standard error | mean width |\n|---|---|---|---|---|"
+NO_LONGER_SHOWN = """\
+| votes to 95 % right, 15% wrong, 200 projects with an audit | 0.80 | 0.950 | 0.028 | 28 |
+| votes to 95 % right, 30% wrong, 200 projects with an audit | 0.80 | 0.645 | 0.028 | 153 |
+"""
+WHY = """\
+`relabel forecast` had an 80 % interval. As first measured (below) it did not hold where many labels
+are wrong; where few are, nineteen of twenty projects needed no further votes, which tells nothing.
+That measurement took its audit for a sample of all tasks, but it is drawn from those that the
+ranking has left, of which fewer are wrong. With the audit read as a project reads it, the same
+interval held 0.752 of the time at 30% wrong (109 projects, standard error 0.038). One kind of
+made data is too little to show people an interval."""
+"""Why there is none; measured before it was taken away."""
 PEOPLE = PanelSpec(accuracy=(0.95,) * 5, coverage=(1.0,) * 5)
 
 
@@ -48,8 +63,8 @@ def main() -> None:
             for drawn in (20, 60)
         ),
         *(difference_row(methods, seeds) for methods in (3, 5, 10)),
-        *(forecast_row(rate, seeds) for rate in (0.15, 0.3)),
     ]
+    compared = [forecast_row(rate, seeds) for rate in (0.15, 0.3)]
     lines = [
         "# Whether the intervals hold",
         "",
@@ -57,9 +72,24 @@ def main() -> None:
         "",
         f"{seeds} seeds each. Standard error: of a share whose interval holds as it says.",
         "",
-        "| interval | says | holds | standard error | mean width |",
-        "|---|---|---|---|---|",
+        HEAD,
         *rows,
+        "",
+        "## No longer shown",
+        "",
+        WHY,
+        "",
+        HEAD,
+        NO_LONGER_SHOWN,
+        "## Forecast and reality",
+        "",
+        "Further votes to 95 % right after a pilot of 120 votes, half of its visits at random: 300",
+        "tasks in 3 classes, people right 95 % of the time. Median over projects, in brackets what",
+        "four fifths of them lie between.",
+        "",
+        "| wrong labels | projects with an audit | forecast | needed | forecast less needed |",
+        "|---|---|---|---|---|",
+        *compared,
         "",
     ]
     RESULT.write_text("\n".join(lines))
@@ -125,18 +155,25 @@ def difference_row(repeats: int, seeds: int) -> str:
 
 
 def forecast_row(rate: float, seeds: int) -> str:
-    """Cover the votes that a project of 300 tasks further needed, after a pilot of 120 votes."""
-    held, widths = [], []
+    """Compare the votes that projects of 300 tasks further needed with those that were forecast."""
+    told, needed = [], []
     for seed in range(seeds):
         pilot, realised = played(rate, seed)
         if pilot.wrong is None:
-            continue  # too few audited tasks: no interval is shown
-        votes: Any = forecast(pilot, draws=25, seed=seed).votes
-        low, high = (math.inf if v is None else v for v in (votes.low, votes.high))
-        held.append(low <= realised <= high)
-        widths.append(min(high, 4 * 300) - low)
-    name = f"forecast of votes to 95 % right, {rate:.0%} wrong, {len(held)} projects with an audit"
-    return row(name, 0.8, held, widths)
+            continue  # too few audited tasks: the votes are a guess
+        votes = forecast(pilot, draws=25, seed=seed).votes
+        told.append(math.inf if votes is None else votes)
+        needed.append(realised)
+    columns = (told, needed, np.subtract(told, needed))
+    line = f"| {rate:.0%} | {len(told)} | {' | '.join(spread(column) for column in columns)} |"
+    print(line, flush=True)
+    return line
+
+
+def spread(values: ArrayLike) -> str:
+    """Return the median and between what four fifths of the values lie."""
+    low, middle, high = np.quantile(values, (0.1, 0.5, 0.9))
+    return f"{middle:.0f} ({low:.0f} to {high:.0f})"
 
 
 def played(rate: float, seed: int) -> tuple[Pilot, float]:
@@ -166,10 +203,31 @@ def played(rate: float, seed: int) -> tuple[Pilot, float]:
     now = final_labels(visits, labels)
     agree = [now[t] == c for t, c in zip(head.tasks, head.labels, strict=True) if settled[t]]
     pilot = Pilot(labels, now, settled, probs, score, sum(agree), len(agree) - sum(agree), 0.5)
-    wrong = (now != labels)[visits.tasks[visits.audit]]
-    audited = audited_noise_rate(wrong) if len(wrong) >= 20 else None
+    audited = audit_of_pilot(visits, now, labels, probs)
     needed = math.inf if realised is None else max(realised - 120, 0)
     return replace(pilot, wrong=audited), needed
+
+
+def audit_of_pilot(
+    visits: Visits, now: IntArray, labels: IntArray, probs: FloatArray
+) -> Estimate | None:
+    """Return the share of wrong labels at first; None while too few tasks are audited.
+
+    Each was drawn among the tasks that nobody had been asked about: fewer of them are wrong.
+    """
+    n = len(labels)
+    wrong = (now != labels)[visits.tasks]
+    drawn = np.flatnonzero(visits.audit)
+    if len(drawn) < LEAST_AUDIT:
+        return None
+    doubts = 1 - probs[np.arange(n), labels]
+    return Audit(
+        wrong=wrong[drawn],
+        doubts=doubts[visits.tasks[drawn]],
+        pool=n - drawn,
+        pool_doubt=np.array([np.delete(doubts, visits.tasks[:i]).mean() for i in drawn]),
+        found_before=(np.cumsum(wrong) - wrong)[drawn],
+    ).initial(n)
 
 
 if __name__ == "__main__":

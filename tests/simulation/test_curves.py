@@ -12,6 +12,7 @@ from relabel.simulation.evaluation import (
     relative_area,
     remaining,
 )
+from scipy.stats import binom
 from sklearn.metrics import f1_score, roc_auc_score
 
 STEPS = Curve(np.array([0, 2, 3, 5]), np.array([0.80, 0.84, 0.84, 0.90]))
@@ -75,3 +76,15 @@ def test_paired_difference_uses_students_t_on_the_differences():
     assert result.mean == pytest.approx(4 / 3)
     # sd of (1, 1, 2) is 1/sqrt(3); t(0.975, 2 degrees of freedom) is 4.30265
     assert result.high - result.mean == pytest.approx(4.30265 / 3, abs=1e-5)
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says(seeds):
+    """Either bound is passed once in a thousand tries by intervals that hold .95 of the time."""
+    rng, held = np.random.default_rng(seeds), 0
+    for _ in range(1000):
+        shared = rng.normal(0.9, 0.02, seeds)
+        ours, theirs = shared + rng.normal([[0.02], [0.01]], 0.004, (2, seeds))
+        found = paired_difference(ours, theirs)
+        held += found.low <= 0.01 <= found.high
+    assert binom.ppf(0.001, 1000, 0.95) <= held <= binom.ppf(0.999, 1000, 0.95)

@@ -92,9 +92,6 @@ def simulate(
 def forecast(
     project: ProjectOption,
     target: Annotated[float, typer.Option(help="Share of right labels to reach.")] = 0.95,
-    level: Annotated[
-        float, typer.Option(help="Chance of the interval, once the audit carries one.")
-    ] = 0.8,
     as_json: JsonOption = False,
 ) -> None:
     """Forecast how many votes a project still needs, and how many a random order would.
@@ -104,7 +101,7 @@ def forecast(
     from relabel.service.forecast import forecast_project  # noqa: PLC0415  loads the simulator
 
     with opened() as context:
-        found = forecast_project(context, project, target=target, level=level)
+        found = forecast_project(context, project, target=target)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
         return
@@ -112,21 +109,20 @@ def forecast(
         f"votes to {target:.0%} right labels": found.votes,
         "votes in random order": found.random,
         "times fewer than random": found.ratio,
-        "right labels now": found.correct_now,
-        "wrong labels at the start": found.noise_rate,
     }
-    ends = () if found.unknown else ("from", "to")
-    intervals = f", {level:.0%} intervals" if ends else ""
-    table = Table(title=f"Forecast for project {project}{intervals}")
-    for name in ("figure", "estimate", *ends):
-        table.add_column(name)
-    for name, e in rows.items():
-        if e is not None:
-            values = (e.value, e.low, e.high)[: 1 + len(ends)]
-            table.add_row(name, *("not reached" if v is None else f"{v:.4g}" for v in values))
+    if not found.unknown:
+        rows |= {
+            "right labels now": found.correct_now,
+            "wrong labels at the start": found.noise_rate,
+        }
+    table = Table("figure", "estimate", title=f"Forecast for project {project}")
+    for name, value in rows.items():
+        table.add_row(name, "not reached" if value is None else f"{value:.4g}")
     console.print(table)
     if found.unknown:
-        console.print(f"How many labels are wrong is {found.unknown}; until then no interval.")
+        console.print(
+            f"How many labels are wrong is {found.unknown}; until then the votes are a guess."
+        )
 
 
 def _names(text: str) -> tuple[str, ...]:

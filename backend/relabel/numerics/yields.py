@@ -6,14 +6,11 @@ import numpy as np
 from scipy.special import expit, logit
 
 from relabel.errors import InvalidValuesError
-from relabel.numerics.estimates import Estimate
 from relabel.types import BoolArray, FloatArray
 
 PRIOR_MEAN = np.array([0.0, 1.0])
 PRIOR_SPREAD = np.array([1.0, 0.5])
 """Before any outcome the model's doubt is believed, give or take a factor of e in the odds."""
-
-DRAWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,8 @@ def fit_doubt(doubts: FloatArray, wrong: BoolArray) -> DoubtModel:
 
 
 def predicted_yield(
-    doubts: FloatArray,
-    votes_each: FloatArray,
-    votes: int,
-    model: DoubtModel,
-    rng: np.random.Generator,
-    *,
-    level: float = 0.8,
-) -> Estimate:
+    doubts: FloatArray, votes_each: FloatArray, votes: int, model: DoubtModel
+) -> float:
     """Predict how many wrong labels the next votes will find.
 
     Args:
@@ -80,25 +71,13 @@ def predicted_yield(
         votes_each: (n,) expected votes per task, of `expected_votes`, each > 0.
         votes: How many votes will be given.
         model: Of `fit_doubt`.
-        rng: Draws the model's coefficients and the outcomes.
-        level: Of the interval.
 
     Returns:
-        Wrong labels found, >= 0, with an interval that covers chance and what is not known about
-        the model.
+        Wrong labels found, >= 0.
     """
     before = np.cumsum(votes_each) - votes_each
     covered = np.clip((votes - before) / votes_each, 0, 1)
-    reached = covered > 0
-    x, weight = _design(doubts[reached]), covered[reached]
-    value = float(weight @ model.probability(doubts[reached]))
-    drawn = rng.multivariate_normal(model.coefficients, model.covariance, size=DRAWS)
-    p = expit(drawn @ x.T) * weight
-    # The sum of many unequal coin tosses is close to normal.
-    found = p.sum(1) + rng.standard_normal(DRAWS) * np.sqrt((p * (1 - p)).sum(1))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    most = float(weight.sum())
-    return Estimate(value, float(np.clip(low, 0, value)), float(np.clip(high, value, most)), level)
+    return float(covered @ model.probability(doubts))
 
 
 def _design(doubts: FloatArray) -> FloatArray:

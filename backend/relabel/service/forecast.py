@@ -20,13 +20,13 @@ LEAST_SETTLED = 20
 """Settled tasks below which a forecast would be a guess."""
 
 
-def forecast_project(context: Context, number: int, *, target: float, level: float) -> Forecast:
+def forecast_project(context: Context, number: int, *, target: float) -> Forecast:
     """Forecast the votes until a share `target` of the labels is right.
 
-    There are intervals once the audit carries them.
+    The share of wrong labels is told once the audit carries it.
 
     Raises:
-        ConfigurationError: target or level out of range.
+        ConfigurationError: target out of range.
         NotReadyError: there is no round yet, or too few tasks are settled.
 
     """
@@ -49,7 +49,7 @@ def forecast_project(context: Context, number: int, *, target: float, level: flo
     audit = audit_now(state, result, first_asked(state), times)
     unknown = not_known(audit.finished, state.policy.audit_share)
     wrong = None if unknown else audit.initial(int((state.given >= 0).sum()))
-    found = forecast(replace(pilot, wrong=wrong), target=target, level=level)
+    found = forecast(replace(pilot, wrong=wrong), target=target)
     return replace(found, unknown=unknown)
 
 

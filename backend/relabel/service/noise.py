@@ -116,14 +116,12 @@ def _forecast(
     tasks = list(state.tasks.values())
     shown = np.array([1.0 if (s := tasks[row].score) is None else s for row in rows[waiting]])
     order = waiting[np.argsort(shown, kind="stable")]
-    found = predicted_yield(
+    return predicted_yield(
         doubts[order],
         expected_votes(probs[order], state.counts.votes[rows[order]]),
         votes,
         fit_doubt(doubts[finished], wrong[finished]),
-        np.random.default_rng([state.policy.seed, 4, state.spent]),
     )
-    return found.value
 
 
 def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:

@@ -61,57 +61,39 @@ class Pilot:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """A figure of the forecast with its central interval.
-
-    level: chance that the interval holds, None = there is none, for no audit carries it. value, low
-    and high: None where the target is never reached.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Forecast:
-    """Further votes until `target` of the labels are right, counted from now.
+    """Further votes until `target` of the labels are right, counted from now: medians of endings.
 
     votes: in the order of priority; random: in random order; ratio: how many times more votes
-    random order needs. correct_now: share of right labels at present; noise_rate: of wrong ones at
-    the start; both None as long as `unknown` says why nothing is known of them.
+    random order needs; each None where half of the endings never reach the target. correct_now:
+    share of right labels at present; noise_rate: of wrong ones at the start; both None as long as
+    `unknown` says why nothing is known of them. There are no intervals: those of the endings did
+    not hold (docs/simulation.md has the figures).
     """
 
     target: float
-    votes: Outlook
-    random: Outlook
-    ratio: Outlook
-    correct_now: Outlook | None
-    noise_rate: Outlook | None
+    votes: float | None
+    random: float | None
+    ratio: float | None
+    correct_now: float | None
+    noise_rate: float | None
     unknown: str = ""
 
 
-def forecast(
-    pilot: Pilot, *, target: float = 0.95, level: float = 0.8, draws: int = 100, seed: int = 0
-) -> Forecast:
+def forecast(pilot: Pilot, *, target: float = 0.95, draws: int = 100, seed: int = 0) -> Forecast:
     """Forecast the votes to a share of right labels.
 
     Args:
         pilot: the project as it is.
         target: share of right labels, in (0, 1].
-        level: in (0, 1), chance that an interval holds the true figure, if model and people stay as
-            they are. Without an audit there is no interval.
         draws: simulated endings.
         seed: of all of them.
 
     Raises:
-        ConfigurationError: target or level out of range.
+        ConfigurationError: target out of range.
     """
-    if not 0 < target <= 1 or not 0 < level < 1:
-        raise ConfigurationError(
-            f"forecast: target = {target:g} lies in (0, 1], and level = {level:g} in (0, 1)."
-        )
+    if not 0 < target <= 1:
+        raise ConfigurationError(f"forecast: target = {target:g} lies in (0, 1].")
     rng = np.random.default_rng(seed)
     doubts = corrected_doubt(pilot.given, pilot.probs)
     seen = pilot.settled
@@ -119,16 +101,16 @@ def forecast(
     endings = np.array([_ending(pilot, doubts, model, target, rng) for _ in range(draws)])
     ours, random, now, noise = endings.T
     # A project that is there already needs no votes in either order.
-    ratio = np.divide(random, ours, out=np.ones_like(ours), where=(ours > 0) & np.isfinite(ours))
+    ratio = np.where(np.isfinite(ours), 1.0, np.inf)
+    np.divide(random, ours, out=ratio, where=(ours > 0) & np.isfinite(ours))
     audited = pilot.wrong is not None
-    known = level if audited else None
     return Forecast(
         target=target,
-        votes=_outlook(ours, known),
-        random=_outlook(random, known),
-        ratio=_outlook(ratio, known),
-        correct_now=_outlook(now, known) if audited else None,
-        noise_rate=_outlook(noise, known) if audited else None,
+        votes=_median(ours),
+        random=_median(random),
+        ratio=_median(ratio),
+        correct_now=_median(now) if audited else None,
+        noise_rate=_median(noise) if audited else None,
     )
 
 
@@ -233,14 +215,7 @@ def _in_order(score: FloatArray) -> Prioritise:
     return prioritise
 
 
-def _outlook(values: FloatArray, level: float | None) -> Outlook:
-    if level is None:
-        return Outlook(_reached(np.median(values)))
-    # Between two endings the next one outwards: an interval of few draws must not be too narrow.
-    low = np.quantile(values, (1 - level) / 2, method="lower")
-    high = np.quantile(values, (1 + level) / 2, method="higher")
-    return Outlook(_reached(np.median(values)), _reached(low), _reached(high), level)
-
-
-def _reached(value: float | np.floating) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _median(values: FloatArray) -> float | None:
+    """Return the median; None where at least half of the endings never get there."""
+    middle = float(np.median(values))
+    return middle if np.isfinite(middle) else None

@@ -50,7 +50,6 @@ def line_chart(
     x_label: str,
     y_label: str,
     percent: bool = False,
-    whole: bool = False,
 ) -> Markup:
     """Return lines over a common x axis, with ticks, grid and legend.
 
@@ -61,12 +60,11 @@ def line_chart(
         x_label: under the x axis, with its unit.
         y_label: at the y axis.
         percent: write values of y as percentages.
-        whole: put ticks of x on whole numbers only.
 
     """
     xs = [x for line in lines for x in line.x]
     ys = [y for line in lines for y in line.y]
-    x_ticks = ticks(min(xs) if whole else min(0.0, *xs), max(xs), whole=whole)
+    x_ticks = ticks(min(0.0, *xs), max(xs))
     y_ticks = ticks(0.0, max(ys))
     x = _Scale(x_ticks[0], x_ticks[-1], LEFT, WIDTH - RIGHT)
     y = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
@@ -113,14 +111,12 @@ def heat_map(
     return _svg(name, title, f"Largest shares off the diagonal: {text}.", parts, top + k * cell + 6)
 
 
-def ticks(low: float, high: float, *, whole: bool = False, about: int = 5) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Return round values that span [low, high], increasing, at least two."""
     span = high - low if high > low else 1.0
-    rough = span / about
+    rough = span / 5  # about as many steps
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(s * size for s in (1, 2, 2.5, 5, 10) if s * size >= rough - 1e-12)
-    if whole:
-        step = max(1.0, math.ceil(step))
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil((low + span) / step - 1e-9), first + 1)
     return [n * step for n in range(first, last + 1)]

@@ -7,17 +7,18 @@ import pytest
 from relabel.errors import NotReadyError
 from relabel.service.audit import Audit, read_audit
 from relabel.types import Consensus, State
+from scipy.stats import binom
 
 N, WRONG = 1000, 200
 
 
-def campaign(rng, skill=0.0):
-    """Two rounds of 20 audited tasks each; between them the ranking finds 150 wrong labels.
+def campaign(rng, skill=0.0, wrong_labels=WRONG):
+    """Two rounds of 20 audited tasks each; between them the ranking finds most wrong labels.
 
     skill: how much the model's doubt knows, 0 = nothing.
     """
     wrong = np.zeros(N, dtype=bool)
-    wrong[rng.choice(N, WRONG, replace=False)] = True
+    wrong[rng.choice(N, wrong_labels, replace=False)] = True
     asked, audit = np.full(N, np.inf), np.zeros(N, dtype=bool)
     for at in (0.0, 10.0):
         free = np.flatnonzero(np.isinf(asked))
@@ -25,7 +26,7 @@ def campaign(rng, skill=0.0):
         audit[drawn], asked[drawn] = True, at + 1
         if at == 0:
             left = np.flatnonzero(wrong & np.isinf(asked))
-            asked[rng.choice(left, 150, replace=False)] = at + 2
+            asked[rng.choice(left, min(150, 3 * len(left) // 4), replace=False)] = at + 2
     given = np.zeros(N, dtype=np.int64)
     labels = np.where(wrong & np.isfinite(asked), 1, 0)
     states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
@@ -50,6 +51,15 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(skill):
     found = [campaign(np.random.default_rng(seed), skill).initial(N) for seed in range(300)]
     covered = np.mean([e.low <= WRONG / N <= e.high for e in found])
     assert covered > 0.9
+
+
+@pytest.mark.parametrize("wrong_labels", [50, 400])
+def test_the_interval_holds_with_few_and_with_many_wrong_labels(wrong_labels):
+    """Of intervals that hold .95 of the time, fewer than this hold once in a thousand tries."""
+    campaigns = [campaign(np.random.default_rng(seed), 0.5, wrong_labels) for seed in range(100)]
+    found = [audit.initial(N) for audit in campaigns]
+    held = sum(e.low <= wrong_labels / N <= e.high for e in found)
+    assert held >= binom.ppf(0.001, 100, found[0].level)
 
 
 def test_a_model_that_knows_something_narrows_the_interval():
