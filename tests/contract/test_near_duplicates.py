@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from relabel.service.rounds import run_round
-from relabel.web.app import create_app
-from wiring import connect_project
+from wiring import connect_project, site
 
 KINDS = ("cat", "dog")
 
@@ -33,8 +32,8 @@ def page(context, fake):
         connect_project(context, number, 'encoder = "tiny"\nselector_options = {folds = 2}\n')
         done = run_round(context, number)
         assert done.record["near_duplicates"] == 2 * copies
-        text = create_app(context.settings).test_client().get(f"/projects/{number}").text
-        return text, sorted(fake.tasks)
+        with site(context.settings) as web:
+            return web.get(f"/projects/{number}").text, sorted(fake.tasks)
 
     return shown
 

@@ -16,9 +16,8 @@ from relabel.service.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.rounds import RoundState, finish_round, list_rounds
 from relabel.storage.tables import rounds
-from relabel.web.app import create_app
 from sqlalchemy import insert, update
-from wiring import claim_round, deliver, publish_round
+from wiring import claim_round, deliver, publish_round, site
 
 GB = 2**30
 
@@ -37,8 +36,8 @@ def later(monkeypatch, seconds):
 
 
 def page(context, address):
-    web = create_app(context.settings).test_client()
-    answer = web.get(address, headers={"Accept": "text/html"}, follow_redirects=True)
+    with site(context.settings) as web:
+        answer = web.get(address, headers={"Accept": "text/html"}, follow_redirects=True)
     return html.unescape(answer.text)
 
 
