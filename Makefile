@@ -20,7 +20,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-tutorial test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean test test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -36,6 +36,9 @@ test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a
 
 test-tutorial: $(INSTALLED_TEST) $(INSTALLED_LS) ## Follow the tutorial to the letter
 	RELABEL_TEST_TUTORIAL=1 $(BIN)/pytest tests/browser/test_tutorial.py $(ARGS)
+
+test-soak: $(INSTALLED_TEST) $(INSTALLED_LS) ## A small soak on one machine and on several
+	RELABEL_TEST_SOAK=1 $(BIN)/pytest tests/live/test_soak.py $(ARGS)
 
 test-postgresql: $(INSTALLED_TEST) ## The tests of store and service, with PostgreSQL instead of SQLite
 	RELABEL_TEST_STORE=postgresql $(BIN)/pytest tests/unit/service tests/contract tests/properties/test_events.py $(ARGS)

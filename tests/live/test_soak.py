@@ -1,5 +1,6 @@
 """The soak of benchmarks/soak.py with tiny numbers: what must hold there holds here too."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,10 +32,17 @@ NUMBERS = {
 }
 
 
+ONE_MACHINE = pytest.mark.skipif(
+    "RELABEL_TEST_SOAK" not in os.environ,
+    reason="takes three minutes more: make test-soak",
+)
 SEVERAL = {"pair": "postgresql", "workers": 3, "webs": 2}
 
 
-@pytest.mark.parametrize("more", [{}, SEVERAL], ids=["one machine", "several"])
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param({}, marks=ONE_MACHINE, id="one machine"), pytest.param(SEVERAL, id="several")],
+)
 @pytest.mark.usefixtures("label_studio")  # which skips where Label Studio is not installed
 def test_a_small_soak_breaks_no_promise(more):
     try:
