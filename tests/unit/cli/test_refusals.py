@@ -24,7 +24,9 @@ def refused(monkeypatch, tmp_path, capsys):
 
     def run(*arguments, **variables):
         before = sorted(tmp_path.rglob("*"))
-        environment = {"COLUMNS": "2000", "LABEL_STUDIO_API_KEY": KEY, **variables}
+        environment = {"COLUMNS": "2000", **variables}
+        if not any(name.endswith("API_KEY_FILE") for name in variables):
+            environment["LABEL_STUDIO_API_KEY"] = KEY
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["relabel", *arguments])

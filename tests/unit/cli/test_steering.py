@@ -31,12 +31,15 @@ def typed(tmp_path, fake, monkeypatch, capsys):
 
     Within this process: a new one needs longer to start than all that is tested here.
     """
+    policy = tmp_path / "policy.toml"
+    policy.write_text('encoder = "tiny"\n')  # whose weights nobody has to fetch
     with served(over_http(fake)) as label_studio, served(BACKEND) as backend:
         own = {
             "LABEL_STUDIO_URL": label_studio,
             "LABEL_STUDIO_API_KEY": TOKEN,
             "RELABEL_URL": backend,
             "RELABEL_DATA_DIR": str(tmp_path / "data"),
+            "RELABEL_POLICY_FILE": str(policy),
         }
 
         def run(*arguments, **variables):
