@@ -30,7 +30,6 @@ from wiring import (
     connect_project,
     deliver,
     make_context,
-    publish_round,
     report,
     state_of,
     votes_of_store,
@@ -43,16 +42,6 @@ of_sqlite = pytest.mark.skipif(not SQLITE, reason="a lock and a limit that SQLit
 def no_pauses():
     with stamina.set_testing(True, attempts=2):
         yield
-
-
-@pytest.fixture
-def running(context, fake, connected):
-    """A published project of four labelled tasks, the first the most suspicious."""
-    number = connected(["cat", "dog", "bird", "cat"])
-    ids = list(fake.tasks)
-    publish_round(context, number, dict(zip(ids, (0.95, 0.8, 0.7, 0.6), strict=True)))
-    fake.requests.clear()
-    return number, ids
 
 
 def sweep_now(context):

@@ -11,16 +11,6 @@ from relabel.storage.tasks import set_audit
 from wiring import connect_project, publish_round, report, state_of, votes_of_store
 
 
-@pytest.fixture
-def running(context, fake, connected):
-    """A published project of four labelled tasks, the first the most suspicious."""
-    number = connected(["cat", "dog", "bird", "cat"])
-    ids = list(fake.tasks)
-    publish_round(context, number, dict(zip(ids, (0.95, 0.8, 0.7, 0.6), strict=True)))
-    fake.requests.clear()
-    return number, ids
-
-
 def sweep(context, number, *, full=False):
     with reading(context.engine) as connection:
         project = get_project(connection, number)

@@ -24,17 +24,6 @@ def no_pauses():
         yield
 
 
-@pytest.fixture
-def running(context, fake, connected):
-    """A published project of four labelled tasks, the first the most suspicious; window 2."""
-    number = connected(["cat", "dog", "bird", "cat"])
-    ids = list(fake.tasks)
-    publish_round(context, number, dict(zip(ids, (0.95, 0.8, 0.7, 0.6), strict=True)))
-    fake.events.clear()
-    fake.requests.clear()
-    return number, ids
-
-
 def sweep_now(context):
     """Sweep although the last sweep has just ended."""
     forget_sweeps(context)

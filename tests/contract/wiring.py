@@ -203,3 +203,16 @@ def connected(context: Context, fake: FakeLabelStudio) -> Callable[..., int]:
         return number
 
     return make
+
+
+@pytest.fixture
+def running(
+    context: Context, fake: FakeLabelStudio, connected: Callable[..., int]
+) -> tuple[int, list[int]]:
+    """Publish a round of four labelled tasks, the first the most suspicious; window 2."""
+    number = connected(["cat", "dog", "bird", "cat"])
+    ids = list(fake.tasks)
+    publish_round(context, number, dict(zip(ids, (0.95, 0.8, 0.7, 0.6), strict=True)))
+    fake.events.clear()
+    fake.requests.clear()
+    return number, ids

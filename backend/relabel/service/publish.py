@@ -17,7 +17,7 @@ from relabel.service.scores import RoundResult, scores_now, shown_score
 from relabel.service.state import ProjectState, read_state
 from relabel.storage.database import reading
 from relabel.storage.events import journal
-from relabel.storage.locks import queue_lock
+from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import Round, RoundState, finish_round, published_round, set_round
 from relabel.storage.tasks import list_tasks, set_scores
@@ -30,8 +30,6 @@ BATCH = 5000
 """Predictions per request: each costs Label Studio a recount of all tasks, so few and large."""
 CHUNK = 4
 """Tasks opened at a time: votes wait for the queue's lock no longer than that takes."""
-BREATH_SECONDS = 0.05
-"""Pause in which whoever waits for the lock gets it."""
 
 
 def publish(

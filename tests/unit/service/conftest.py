@@ -7,9 +7,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
 
 from served import BACKEND, served
-from wiring import connected, context, fake, store_template
+from wiring import connected, context, fake, running, store_template
 
-__all__ = ["connected", "context", "fake", "store_template"]
+__all__ = ["connected", "context", "fake", "running", "store_template"]
 
 
 @pytest.fixture

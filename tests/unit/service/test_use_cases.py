@@ -323,16 +323,6 @@ def test_a_deleted_task_is_forgotten_while_it_is_opened(context, fake, connected
 
 
 # -- the path of one annotation --------------------------------------------------------------
-@pytest.fixture
-def running(context, fake, connected):
-    """A published project of four labelled tasks, the first the most suspicious."""
-    number = connected(["cat", "dog", "bird", "cat"])
-    ids = list(fake.tasks)
-    publish_round(context, number, dict(zip(ids, (0.95, 0.8, 0.7, 0.6), strict=True)))
-    fake.requests.clear()
-    return number, ids
-
-
 def test_a_confirmed_task_is_settled_and_the_window_topped_up(context, fake, running):
     number, ids = running
     assert fake.open_tasks(number) == ids[:2]
