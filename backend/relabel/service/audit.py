@@ -23,6 +23,10 @@ LEAST_TO_SHARPEN = 40
 an interval that says .95 held .89 of the time (benchmarks/coverage.py)."""
 
 
+UNMOVED = 0.0, 1.0
+"""The audited share where the model's doubt has no say: as it is, its interval as wide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The finished audited tasks of all rounds, m of them.
@@ -42,6 +46,14 @@ class Audit:
     def finished(self) -> int:
         """How many audited tasks are finished, m."""
         return len(self.wrong)
+
+    @property
+    def source(self) -> str:
+        """What the share of wrong labels comes from, as the end of a sentence."""
+        drawn = f"{self.finished} tasks audited at random"
+        if self._sharpened() == UNMOVED:
+            return f"{drawn} and what was found before they were drawn"
+        return f"{drawn}, what was found before they were drawn, and the model's doubt"
 
     def initial(self, labelled: int) -> Estimate:
         """Return the share of wrong labels among all `labelled` tasks at the beginning.
@@ -70,7 +82,7 @@ class Audit:
         """By how much to move the audited share, and what is left of its interval's width."""
         few = len(self.wrong) < LEAST_TO_SHARPEN
         if few or self.doubts.std() == 0 or self.wrong.all() or not self.wrong.any():
-            return 0.0, 1.0
+            return UNMOVED
         slope = float(np.cov(self.doubts, self.wrong)[0, 1] / self.doubts.var(ddof=1))
         slope = min(max(slope, 0.0), 1.0)
         rest = float(np.var(self.wrong - slope * self.doubts, ddof=2) / np.var(self.wrong))

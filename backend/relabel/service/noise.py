@@ -25,16 +25,16 @@ NEXT_VOTES = 100
 class Noise:
     """What is known about the wrong labels of a project.
 
-    unknown: why nothing is said of the wrong labels, "" = the audit carries it; audited: its
-    finished tasks; initial: share of wrong labels when relabelling began, wrong_left: labels still
-    wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it; next_votes
-    and forecast: how many votes ahead, and about how many wrong labels they should find, None while
-    unknown and when nothing is left to ask. A model alone sees more noise than there is, and an
-    interval around what it sees does not hold.
+    unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
+    figures come from; initial: share of wrong labels when relabelling began, wrong_left: labels
+    still wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it;
+    next_votes and forecast: how many votes ahead, and about how many wrong labels they should find,
+    None while unknown and when nothing is left to ask. A model alone sees more noise than there is,
+    and an interval around what it sees does not hold.
     """
 
     unknown: str
-    audited: int
+    source: str
     initial: Estimate | None
     wrong_left: Estimate | None
     matrix: FloatArray
@@ -72,7 +72,7 @@ def noise_now(
     votes = votes_ahead(state)
     return Noise(
         unknown=unknown,
-        audited=audit.finished,
+        source=audit.source,
         initial=initial,
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),

@@ -53,6 +53,15 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(skill):
     assert covered > 0.9
 
 
+@pytest.mark.parametrize("audited", [39, 40])
+def test_what_the_share_comes_from_is_said_as_it_is(audited):
+    """The model's doubt is named where it has a say."""
+    whole = campaign(np.random.default_rng(0), 0.5)
+    audit = Audit(*(getattr(whole, name)[:audited] for name in Audit.__dataclass_fields__))
+    assert audit.source.startswith(f"{audited} tasks audited at random")
+    assert ("the model's doubt" in audit.source) == (audited == 40)
+
+
 @pytest.mark.parametrize("wrong_labels", [50, 400])
 def test_the_interval_holds_with_few_and_with_many_wrong_labels(wrong_labels):
     """Of intervals that hold .95 of the time, fewer than this hold once in a thousand tries."""
