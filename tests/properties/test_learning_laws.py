@@ -59,7 +59,7 @@ def test_contributions_stay_a_distribution(epochs):
         weighting.weigh(step(losses))
         weighting.after_epoch(number)
         assert (weighting.alpha >= 0).all()
-        assert abs(weighting.alpha.sum().item() - 1) < 1e-9
+        assert abs(weighting.alpha.sum().item() - 1) < 1e-6  # float32, as some devices demand
 
 
 @given(loss=small)
@@ -67,7 +67,7 @@ def test_equal_losses_leave_contributions_equal(loss):
     weighting = LossTrajectory(4, torch.arange(4))
     weighting.weigh(step([loss] * 4))
     weighting.after_epoch(0)
-    assert torch.allclose(weighting.alpha, torch.full((4,), 0.25, dtype=torch.float64))
+    assert torch.allclose(weighting.alpha, torch.full((4,), 0.25))
 
 
 @given(

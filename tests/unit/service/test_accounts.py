@@ -7,6 +7,7 @@ from relabel.service.overview import read_overview
 from relabel.service.status import project_status
 from relabel.service.sweep import sweep_project
 from relabel.web.metrics import metrics_text
+from relabel.web.overviews import Overviews
 from relabel.web.report import write_report
 from rich.console import Console
 from wiring import deliver, publish_round, state_of
@@ -113,7 +114,7 @@ def test_the_same_books_are_shown_everywhere(context, connected, tmp_path):
     console = Console(width=200, record=True)
     console.print(status_table(status))
     assert told in console.export_text()
-    metrics = metrics_text(context.engine, context.settings, waiting=0)
+    metrics = metrics_text(context.engine, Overviews(context.engine, context.settings), waiting=0)
     wanted = f'relabel_accounts{{book="labels",part="unknown_class",project="{number}"}} 1.0'
     assert wanted in metrics
     write_report(context, number, tmp_path / "report.html")
