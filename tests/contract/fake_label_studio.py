@@ -21,6 +21,7 @@ CONFIG = (
     '<Choices name="label" toName="image" choice="single-radio" required="true">'
     '<Choice value="cat"/><Choice value="dog"/><Choice value="bird"/></Choices></View>'
 )
+COUNTERS = ("total_annotations", "cancelled_annotations", "total_predictions")
 ORIGINAL = 9
 """The user in whose name labels are imported."""
 
@@ -50,6 +51,9 @@ class FakeLabelStudio:
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, Any]] = []
         self.locks: dict[int, int] = {}
+        # Once a project was deleted, the real one counts deleted predictions no more until it is
+        # started anew.
+        self.deaf = False
         self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.answered: Callable[[httpx.Request], None] = lambda _request: None
         # What happens to a task between the moments in which a PATCH reads its row and saves it.
@@ -108,6 +112,7 @@ class FakeLabelStudio:
                 "is_labeled": False,
                 "total_annotations": 0,
                 "cancelled_annotations": 0,
+                "total_predictions": 0,
             }
             for one in body.get("annotations", []):
                 person = self._author(one.get("completed_by", ORIGINAL))
@@ -340,7 +345,7 @@ class FakeLabelStudio:
     def _get_export(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
         self.projects[number]
         found = [t for t in self.tasks.values() if t["project"] == number]
-        hidden = ("overlap", "is_labeled", "total_annotations", "cancelled_annotations")
+        hidden = ("overlap", "is_labeled", *COUNTERS)
         return 200, [
             {k: v for k, v in t.items() if k not in hidden}
             | {
@@ -408,7 +413,9 @@ class FakeLabelStudio:
         return 200, self.predictions[number]
 
     def _delete_prediction(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
-        self.tasks[self.predictions.pop(number)["task"]]["updated_at"] = self._now()
+        task = self.tasks[self.predictions.pop(number)["task"]]
+        task["updated_at"] = self._now()
+        self._count_predictions(task)
         return 204, None
 
     def _get_versions(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:
@@ -427,6 +434,8 @@ class FakeLabelStudio:
             for n, p in self.predictions.items()
             if (p["project"], p["model_version"]) != (number, version)
         }
+        for task in self.tasks.values():
+            self._count_predictions(task)
         if self.projects[number]["model_version"] == version:
             self.projects[number]["model_version"] = None
         return 204, None
@@ -504,6 +513,12 @@ class FakeLabelStudio:
         number = next(self._numbers)
         project = self.tasks[task]["project"]
         self.predictions[number] = body | {"id": number, "task": task, "project": project}
+        self._count_predictions(self.tasks[task], added=True)
+
+    def _count_predictions(self, task: dict[str, Any], *, added: bool = False) -> None:
+        if added or not self.deaf:
+            mine = sum(p["task"] == task["id"] for p in self.predictions.values())
+            task["total_predictions"] = mine
 
     def _add_annotation(
         self,

@@ -77,3 +77,34 @@ def test_earlier_tasks_of_a_share_keep_theirs(context, fake):
     detach(context, number)
     after = states(fake)
     assert {n: after[n] for n in before} == before
+
+
+@pytest.mark.parametrize("somebody_labels", [False, True])
+def test_deleted_predictions_are_counted_no_more(context, fake, project, somebody_labels):
+    """Also where Label Studio has stopped counting them, as it does after deleting a project."""
+    number = project(["cat"] * 6)
+    fake.deaf = True
+    if somebody_labels:  # then they go one by one
+        fake.annotate(min(fake.tasks), 1, "dog")
+        deliver(context, fake)
+    detach(context, number)
+    assert fake.predictions == {}
+    assert {task["total_predictions"] for task in fake.tasks.values()} == {0}
+
+
+def test_predictions_of_others_stay_and_are_counted(context, fake, project):
+    number = project(["cat"] * 3)
+    first, *others = sorted(fake.tasks)
+    fake._add_prediction(first, {"result": [], "score": 0.5, "model_version": "theirs"})
+    fake.deaf = True
+    detach(context, number)
+    assert [p["model_version"] for p in fake.predictions.values()] == ["theirs"]
+    assert fake.tasks[first]["total_predictions"] == 1
+    assert {fake.tasks[one]["total_predictions"] for one in others} == {0}
+
+
+def test_nothing_is_written_where_predictions_are_counted(context, fake, project):
+    number = project(["cat"] * 3)
+    detach(context, number)
+    written = [body for method, _, body in fake.requests if method == "PATCH"]
+    assert not any("total_predictions" in (body or {}) for body in written)

@@ -252,6 +252,15 @@ class LabelStudio:
         query = {"fields": "all", "include": "id,predictions"}
         return {int(task["id"]): task["predictions"] for task in self._pages(project_id, query)}
 
+    def miscounted_predictions(self, project_id: int) -> dict[int, int]:
+        """Return how many predictions those tasks have that are said to have another number."""
+        query = {"fields": "all", "include": "id,predictions,total_predictions"}
+        return {
+            int(task["id"]): len(task["predictions"])
+            for task in self._pages(project_id, query)
+            if task["total_predictions"] != len(task["predictions"])
+        }
+
     def delete_model_version(self, project_id: int, version: str) -> None:
         """Delete all predictions of one version; with SQLite nobody can submit until it is done."""
         path = f"/api/projects/{project_id}/model-versions/"

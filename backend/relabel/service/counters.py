@@ -8,6 +8,7 @@ more; its own answer, though, brings the annotations along, which are read after
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from relabel.errors import NotFoundError
@@ -56,6 +57,20 @@ def repair_counters(server: LabelStudio, readings: Iterable[TaskReading]) -> int
     if repaired:
         log.info("set the counters of %s tasks right", repaired)
     return repaired
+
+
+def repair_prediction_counts(server: LabelStudio, project_id: int) -> int:
+    """Set right how many predictions the tasks of a project are said to have; of how many.
+
+    Deleting any project leaves Label Studio (1.23.2) deaf to deletions until it is started anew: it
+    takes its listeners away for that time, and Django remembers that there were none. Predictions
+    that are deleted afterwards stay counted.
+    """
+    wrong = server.miscounted_predictions(project_id)
+    for task_id, count in wrong.items():
+        with suppress(NotFoundError):
+            write_task(server, task_id, total_predictions=count)
+    return len(wrong)
 
 
 def _to_change(body: Mapping[str, Any]) -> dict[str, Any]:

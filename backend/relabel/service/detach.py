@@ -16,7 +16,7 @@ from relabel.labelstudio.contract import RESTORED, required_settings, with_notic
 from relabel.labelstudio.payloads import counters_to_change, read_counters
 from relabel.service.archive import Archive, Writer, write_archive
 from relabel.service.context import Context
-from relabel.service.counters import write_task
+from relabel.service.counters import repair_prediction_counts, write_task
 from relabel.service.old_predictions import remove_version_at_last
 from relabel.service.overlaps import states_before
 from relabel.service.reconcile import reconcile_recent
@@ -82,6 +82,8 @@ def detach(
     for done, version in enumerate(versions):
         progress("deleting the predictions of rounds", done, len(versions))
         remove_version_at_last(context, number, version)
+    if versions:
+        repair_prediction_counts(server, number)
     with _cut_off(context, number):
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
