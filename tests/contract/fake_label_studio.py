@@ -54,6 +54,8 @@ class FakeLabelStudio:
         # Once a project was deleted, the real one counts deleted predictions no more until it is
         # started anew.
         self.deaf = False
+        # Whether it counts a project's tasks again when nothing is imported.
+        self.recounts = True
         self.intercept: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.answered: Callable[[httpx.Request], None] = lambda _request: None
         # What happens to a task between the moments in which a PATCH reads its row and saves it.
@@ -405,6 +407,9 @@ class FakeLabelStudio:
                 continue  # dropped without a word, as the real one does
             self._add_prediction(task["id"], item)
             created += 1
+        if not body and self.recounts:
+            for task in self.tasks.values():
+                self._count_predictions(task, added=True)
         return 201, {"created": created}
 
     def _patch_prediction(self, number: int, *, body: Any, params: Any) -> tuple[int, Any]:

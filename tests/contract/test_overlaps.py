@@ -80,16 +80,20 @@ def test_earlier_tasks_of_a_share_keep_theirs(context, fake):
 
 
 @pytest.mark.parametrize("somebody_labels", [False, True])
-def test_deleted_predictions_are_counted_no_more(context, fake, project, somebody_labels):
+@pytest.mark.parametrize("recounts", [True, False])
+def test_deleted_predictions_are_counted_no_more(context, fake, project, somebody_labels, recounts):
     """Also where Label Studio has stopped counting them, as it does after deleting a project."""
     number = project(["cat"] * 6)
-    fake.deaf = True
+    fake.deaf, fake.recounts = True, recounts
     if somebody_labels:  # then they go one by one
         fake.annotate(min(fake.tasks), 1, "dog")
         deliver(context, fake)
     detach(context, number)
     assert fake.predictions == {}
     assert {task["total_predictions"] for task in fake.tasks.values()} == {0}
+    written = [body for method, _, body in fake.requests if method == "PATCH"]
+    one_by_one = sum("total_predictions" in (body or {}) for body in written)
+    assert one_by_one == (0 if recounts else 6)
 
 
 def test_predictions_of_others_stay_and_are_counted(context, fake, project):

@@ -64,10 +64,14 @@ def repair_prediction_counts(server: LabelStudio, project_id: int) -> int:
 
     Deleting any project leaves Label Studio (1.23.2) deaf to deletions until it is started anew: it
     takes its listeners away for that time, and Django remembers that there were none. Predictions
-    that are deleted afterwards stay counted.
+    that are deleted afterwards stay counted. An import of no predictions makes it count all tasks
+    of the project again, annotations too: a submission meanwhile may be overwritten, as by a PATCH.
     """
     wrong = server.miscounted_predictions(project_id)
-    for task_id, count in wrong.items():
+    if not wrong:
+        return 0
+    server.import_predictions(project_id, [])
+    for task_id, count in server.miscounted_predictions(project_id).items():
         with suppress(NotFoundError):
             write_task(server, task_id, total_predictions=count)
     return len(wrong)

@@ -82,8 +82,8 @@ def detach(
     for done, version in enumerate(versions):
         progress("deleting the predictions of rounds", done, len(versions))
         remove_version_at_last(context, number, version)
-    if versions:
-        repair_prediction_counts(server, number)
+    if versions and repair_prediction_counts(server, number):
+        restored += _restore_all_tasks(context, project, progress)
     with _cut_off(context, number):
         with context.engine.begin() as connection:
             note_detached(connection, number, archive.folder.name)
