@@ -3,8 +3,10 @@
 import pytest
 from relabel.labelstudio import client
 from relabel.service.detach import detach
+from relabel.service.export import write_back
 from relabel.service.ingest import carry_out
 from relabel.service.sweep import sweep_project
+from relabel.service.undo import undo_run
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.tasks import set_audit
@@ -217,6 +219,21 @@ def test_a_submission_that_crosses_the_opening_of_its_task_stays_counted(context
     assert {i: (t.overlap, t.is_labeled) for i, t in state.tasks.items()} == {
         i: (t["overlap"], t["is_labeled"]) for i, t in fake.tasks.items()
     }
+
+
+def test_a_submission_that_crosses_a_label_that_is_written_into_its_task_stays_counted(
+    context, fake, running
+):
+    number, ids = running
+    fake.annotate(ids[0], 1, "dog")
+    fake.annotate(ids[0], 2, "dog")
+    carry_out_events(context, fake, number)
+    crossed(fake, lambda task: fake.annotate(task, 3, "bird"))
+    write_back(context, number)
+    assert stale_counters(fake) == {}
+    crossed(fake, lambda task: fake.annotate(task, 4, "bird"))
+    undo_run(context, number, "write-back")
+    assert stale_counters(fake) == {}
 
 
 @pytest.mark.parametrize("full", [True, False])

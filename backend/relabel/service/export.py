@@ -13,6 +13,7 @@ from relabel.errors import NotFoundError
 from relabel.files import write_file
 from relabel.labelstudio.reimport import lost_by_importing
 from relabel.service.context import Context, policy_of
+from relabel.service.counters import write_task
 from relabel.service.exported import log_export
 from relabel.service.reimport import Found, as_text, labelled_tasks
 from relabel.service.state import ProjectState, read_state
@@ -211,7 +212,7 @@ def _write_into(context: Context, number: int, row: ExportRow) -> bool:
         # it would take what is written now for somebody's own.
         with context.engine.begin() as connection:
             log_write(connection, number, WRITE_BACK, "data", row.task_id, before=before, after=new)
-        context.label_studio.update_task(row.task_id, data=data | new)
+        write_task(context.label_studio, row.task_id, data=data | new)
     except NotFoundError:
         return False
     return True

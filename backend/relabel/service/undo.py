@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from relabel.errors import NotFoundError, NotReadyError
 from relabel.service.context import Context, policy_of
+from relabel.service.counters import write_task
 from relabel.service.publish import restore_predictions, write_predictions
 from relabel.service.queue import apply_changes, refresh_queue, switch_queue
 from relabel.service.scores import RoundResult, scores_now, shown_score
@@ -214,7 +215,7 @@ def _restore_data(context: Context, number: int, task_id: int, before: object) -
         for key in ("relabel_label", "relabel_soft_label"):
             data.pop(key, None)
         data.update(before if isinstance(before, dict) else {})
-        context.label_studio.update_task(task_id, data=data)
+        write_task(context.label_studio, task_id, data=data)
     except NotFoundError:
         exists = False
     with context.engine.begin() as connection:
