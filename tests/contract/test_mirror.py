@@ -195,6 +195,21 @@ def carry_out_events(context, fake, number):
     carry_out(context, number)
 
 
+def test_of_a_doubled_prediction_one_stays_and_its_score_is_not_written_again(
+    context, fake, running
+):
+    number, ids = running
+    version = fake.projects[number]["model_version"]
+    one = next(p for p in fake.predictions.values() if p["task"] == ids[0])
+    before = scores(fake, number)
+    fake._add_prediction(ids[0], {k: one[k] for k in ("result", "score", "model_version")})
+    fake.requests.clear()
+    sweep(context, number, full=True)
+    assert scores(fake, number) == before
+    assert one["model_version"] == version
+    assert not [path for method, path, _ in fake.writes() if method == "PATCH" and "predic" in path]
+
+
 # -- counters ----------------------------------------------------------------------------------
 def crossed(fake, what):
     """Let something happen in the middle of the next PATCH of a task."""

@@ -19,10 +19,10 @@ PLANTED = {
         "    record_truth(connection, project.id, task_ids, found, read_at=read_at)\n",
         "    record_truth(connection, project.id, [], found, read_at=read_at)\n",
     ),
-    "undo: the store keeps the scores of the round that was undone": (
+    "undo: the queue goes back to the first round, not to the one before": (
         "service/undo.py",
-        "        set_scores(connection, project.id, scores)\n",
-        "        set_scores(connection, project.id, {})\n",
+        "    previous = published[-1] if published else None\n",
+        "    previous = published[0] if published else None\n",
     ),
     "window: one task too few": (
         "service/window.py",

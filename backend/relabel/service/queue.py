@@ -1,7 +1,7 @@
 """Bringing Label Studio's queue to what the votes and the last round say."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,12 +225,13 @@ def _write_score(
     try:
         if predictions is None:
             predictions = context.label_studio.task(task_id).get("predictions", [])
-        ids = _prediction_ids(predictions, version)
-        for prediction_id in ids[:1]:
-            context.label_studio.update_prediction(prediction_id, score)
-        for prediction_id in ids[1:]:
-            context.label_studio.delete_prediction(prediction_id)
-        if not ids:
+        mine = [p for p in predictions if p.get("model_version") == version]
+        for one in mine[:1]:
+            if not _shows(one, score):
+                context.label_studio.update_prediction(int(one["id"]), score)
+        for one in mine[1:]:
+            context.label_studio.delete_prediction(int(one["id"]))
+        if not mine:
             prediction = {"task": task_id, "result": [], "score": score, "model_version": version}
             context.label_studio.import_predictions(project_id, [prediction])
     except NotFoundError:
@@ -240,9 +241,6 @@ def _write_score(
         log_write(connection, project_id, LIVE, "score", task_id, before=change.shown, after=score)
 
 
-def _prediction_ids(predictions: Iterable[object], version: str) -> list[int]:
-    return [
-        int(p["id"])
-        for p in predictions
-        if isinstance(p, dict) and p.get("model_version") == version
-    ]
+def _shows(prediction: Mapping[str, Any], score: float) -> bool:
+    shown = prediction.get("score")
+    return isinstance(shown, int | float) and abs(shown - score) < SCORE_TOLERANCE
