@@ -236,6 +236,28 @@ def test_a_submission_that_crosses_the_opening_of_its_task_stays_counted(context
     }
 
 
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_task_whose_last_vote_comes_just_before_it_is_opened_again_stays_closed(
+    context, fake, connected, skips
+):
+    """Nobody is given it in vain until a worker has read that vote."""
+    number = connected(["cat", "dog", "bird"], params="window = 1")
+    ids = list(fake.tasks)
+    publish_round(context, number, {ids[0]: 0.95})
+    fake.annotate(ids[0], 1, "dog")
+
+    def last_vote(request):
+        if request.method == "PATCH" and request.url.path == f"/api/tasks/{ids[0]}/":
+            fake.intercept = lambda _request: None
+            fake.annotate(ids[0], 2, "dog", cancelled=skips)
+
+    fake.intercept = last_vote
+    carry_out_events(context, fake, number)
+    assert fake.tasks[ids[0]]["is_labeled"] is not skips
+    assert (fake.next_task(3) == ids[0]) is skips
+    assert stale_counters(fake) == {}
+
+
 def test_a_submission_that_crosses_a_label_that_is_written_into_its_task_stays_counted(
     context, fake, running
 ):

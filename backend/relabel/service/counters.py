@@ -77,11 +77,22 @@ def repair_prediction_counts(server: LabelStudio, project_id: int) -> int:
     return len(wrong)
 
 
+def is_full(body: Mapping[str, Any]) -> bool:
+    """Return whether as many people have annotated a task as its overlap asks for."""
+    people = {
+        person(one.get("completed_by")) for one in _annotations(body) if not one["was_cancelled"]
+    }
+    return len(people) >= int(body.get("overlap") or 1)
+
+
 def _to_change(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the counters that are behind, and is_labeled where that was lost with them."""
-    annotations = [a for a in body.get("annotations") or () if isinstance(a, Mapping)]
-    wrong: dict[str, Any] = {**counters_to_change(read_counters(body), annotations)}
-    people = {person(a.get("completed_by")) for a in annotations if not a.get("was_cancelled")}
-    if wrong and len(people) >= int(body.get("overlap") or 1):
+    wrong: dict[str, Any] = {**counters_to_change(read_counters(body), _annotations(body))}
+    if wrong and is_full(body):
         wrong["is_labeled"] = True
     return wrong
+
+
+def _annotations(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = [one for one in body.get("annotations") or () if isinstance(one, Mapping)]
+    return [{**one, "was_cancelled": bool(one.get("was_cancelled"))} for one in found]

@@ -10,7 +10,7 @@ import numpy as np
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.context import Context, policy_of
-from relabel.service.counters import write_task
+from relabel.service.counters import is_full, write_task
 from relabel.service.notices import repair_notices, tell_reason
 from relabel.service.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
 from relabel.service.state import ProjectState, read_state
@@ -159,6 +159,9 @@ def change_task(
             overlap=change.overlap,
             is_labeled=change.is_labeled,
         )
+        if not change.is_labeled and is_full(body):
+            # The vote for which it was opened has just come, and Label Studio had closed it.
+            body = write_task(context.label_studio, change.task_id, is_labeled=True)
     except NotFoundError:
         with context.engine.begin() as connection:
             drop_tasks(connection, project_id, [change.task_id])
