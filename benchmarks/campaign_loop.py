@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.scoring import SCORES
-from relabel.simulation.annotators import Crowd
-from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.queues import OrderedQueue, oracle_order, random_order
+from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import OrderedQueue, oracle_order, random_order
+from relabel.simulation.campaign.people import Crowd
 from relabel.types import State
 
 HERE = Path(__file__).resolve().parent

@@ -18,18 +18,18 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from relabel.numerics.estimates import Estimate
+from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.numerics.scoring import SCORES
-from relabel.service.audit import LEAST_AUDIT, Audit, read_audit
-from relabel.service.state import ProjectState
-from relabel.simulation.annotators import PanelSpec, make_annotators
-from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.curves import Visits, curve_of, final_labels, visits_of
-from relabel.simulation.dataset import Dataset, certain
-from relabel.simulation.evaluation import paired_difference
+from relabel.service.insight.audit import LEAST_AUDIT, Audit, read_audit
+from relabel.service.queue.state import ProjectState
+from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import OrderedQueue
+from relabel.simulation.campaign.people import PanelSpec, make_annotators
+from relabel.simulation.data.dataset import Dataset, certain
+from relabel.simulation.data.noise_models import make_noise
 from relabel.simulation.forecast import Pilot, forecast
-from relabel.simulation.noise_models import make_noise
-from relabel.simulation.queues import OrderedQueue
+from relabel.simulation.measure.curves import Visits, curve_of, final_labels, visits_of
+from relabel.simulation.measure.evaluation import paired_difference
 from relabel.types import Consensus, FloatArray, IntArray, State
 
 RESULT = Path(__file__).resolve().parent / "results" / "coverage.md"

@@ -9,6 +9,7 @@ the project has changed.
 
 import argparse
 import itertools
+import sys
 import tempfile
 import threading
 import time
@@ -16,13 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
 import numpy as np
 from flask import Flask
-from relabel.demo.seeded_store import START, Campaign, reference, seed_store
-from relabel.service.overview import read_overview
+from relabel.service.insight.overview import read_overview
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.app import create_app
+from seeded_store import START, Campaign, reference, seed_store
 
 PAGES = ("", "/queue", "/undecided", "/images", "/rounds", "/settings")
 RESULTS = Path(__file__).parent / "results" / "dashboard.md"

@@ -22,9 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import scipy.sparse as sp
-from relabel.numerics.diffusion import transition
-from relabel.numerics.diffusion_modes import by_diffusion
-from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.diversity.diffusion import transition
+from relabel.numerics.diversity.diffusion_modes import by_diffusion
+from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
 
 RESULT = Path(__file__).parent / "results" / "diffusion.md"
 LARGE_RESULT = RESULT.with_name("diffusion_large.md")

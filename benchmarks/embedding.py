@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from relabel.learning.embed import embed
-from relabel.learning.encoders import load_encoder
-from relabel.pictures import open_picture
+from relabel.learning.encoders.embed import embed
+from relabel.learning.encoders.registry import load_encoder
+from relabel.media.image.decode import open_picture
 from torchvision import models
 
 OUT = Path(__file__).resolve().parent / "results" / "embedding.md"

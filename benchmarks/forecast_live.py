@@ -11,16 +11,19 @@ results/forecast_live.md.
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from consistency import said_in_label_studio, votes_of
+from crowd import Crowd
+from reached import votes_to_target
 from relabel.demo.annotators import poll
-from relabel.demo.backend_server import Backend
-from relabel.demo.consistency import said_in_label_studio, votes_of
-from relabel.demo.crowd import Crowd
-from relabel.demo.reached import votes_to_target
+from relabel.demo.servers.backend import Backend
 from relabel.demo.upload import image_name
 from servers import Filled, LabelStudioServer, fill, label_studio, make_backend
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from relabel.learning.selection import Selection, TrainingData
-from relabel.learning.selectors import select
-from relabel.numerics.diffusion_modes import by_diffusion
-from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.learning.data import Selection, TrainingData
+from relabel.learning.selectors.registry import select
+from relabel.numerics.diversity.diffusion_modes import by_diffusion
+from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
 from relabel.numerics.scoring import SCORES
 from relabel.types import BoolArray, Float32Array, FloatArray, IntArray
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import sklearn
-from relabel.numerics.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
 from sklearn.neighbors import NearestNeighbors
 
 RESULT = Path(__file__).parent / "results" / "knn.md"

@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import sqlite3
+import sys
 import tempfile
 import threading
 import time
@@ -19,15 +20,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
 import httpx
 import numpy as np
+from consistency import said_in_label_studio, votes_of
 from relabel.demo import api
 from relabel.demo.accounts import Account
 from relabel.demo.annotators import poll
-from relabel.demo.backend_server import Backend
-from relabel.demo.consistency import said_in_label_studio, votes_of
 from relabel.demo.digits import CLASSES
 from relabel.demo.queue_state import majority
+from relabel.demo.servers.backend import Backend
 from relabel.demo.upload import choice
 from servers import Filled, LabelStudioServer, fill, label_studio, make_backend
 

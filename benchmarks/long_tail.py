@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from relabel.learning.selection import ImageArray, TrainingData
-from relabel.learning.selectors import select
+from relabel.learning.data import ImageArray, TrainingData
+from relabel.learning.selectors.registry import select
 from relabel.types import Float32Array, FloatArray, IntArray
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -18,14 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
 import httpx
 import numpy as np
 from dashboard import annotation_event
-from relabel.demo.processes import free_port
-from relabel.demo.seeded_store import Campaign, seed_store
+from relabel.demo.servers.processes import free_port
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.storage.projects import set_project, token_digest
+from seeded_store import Campaign, seed_store
 
 RESULTS = Path(__file__).parent / "results" / "open_pages.md"
 SECRET = "s" * 43

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from relabel.errors import ConfigurationError
+from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.command import usual_noise
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.encoding import with_features
-from relabel.simulation.experiment import BASELINES, Run, Setting, run_experiment
-from relabel.simulation.rankings import Method
-from relabel.simulation.summary import summarise
+from relabel.simulation.data.encoding import with_features
+from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.experiment.runs import BASELINES, Run, Setting, run_experiment
+from relabel.simulation.experiment.summary import summarise
 
 HERE = Path(__file__).resolve().parent
 OURS = ("phi", "ce", "tiered_phi")

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from frozen_features import frozen_features
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.experiment import Setting, run_experiment
-from relabel.simulation.rankings import Method
-from relabel.simulation.summary import summarise
+from relabel.simulation.campaign.rankings import Method
+from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.experiment.runs import Setting, run_experiment
+from relabel.simulation.experiment.summary import summarise
 
 OUT = Path(__file__).resolve().parent / "results" / "selectors.md"
 SCORES = ("tiered_phi", "ce", "phi")

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from relabel.learning.architectures import ARCHITECTURES, inputs_of
-from relabel.learning.recipes.self_supervised import encoded, pretrained
-from relabel.learning.selection import ImageArray, Run, TrainingData
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.experiment import Setting, run_experiment
-from relabel.simulation.rankings import Method
-from relabel.simulation.summary import summarise
+from relabel.learning.data import ImageArray, Run, TrainingData
+from relabel.learning.networks.registry import ARCHITECTURES, inputs_of
+from relabel.learning.selectors.ssl_linear import encoded
+from relabel.learning.ssl.byol import pretrained
+from relabel.simulation.campaign.rankings import Method
+from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.experiment.runs import Setting, run_experiment
+from relabel.simulation.experiment.summary import summarise
 
 OUT = Path(__file__).resolve().parent / "results" / "self_supervision.md"
 PUBLISHED = "Bernhardt et al. 2022, Table 1 (30 % noise, SSL): 78.7 before cleaning, 80.3 after"

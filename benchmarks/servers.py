@@ -17,11 +17,12 @@ from typing import Any
 
 import httpx
 import numpy as np
-from relabel.demo import accounts, api, digits, processes
+from relabel.demo import accounts, api, digits
 from relabel.demo.accounts import Account
-from relabel.demo.backend_server import Backend
 from relabel.demo.digits import CLASSES
-from relabel.demo.labelstudio_server import DATABASE, Administrator, start_label_studio
+from relabel.demo.servers import processes
+from relabel.demo.servers.backend import Backend
+from relabel.demo.servers.label_studio import DATABASE, Administrator, start_label_studio
 from relabel.demo.upload import FILES_PER_REQUEST, choice, create_project, image_name
 from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER
 

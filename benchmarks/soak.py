@@ -35,13 +35,9 @@ from typing import Any
 import httpx
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contract"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from pairs import PAIRS, pair_environment
-from relabel.demo import api, processes
-from relabel.demo.annotators import poll
-from relabel.demo.backend_server import Backend
-from relabel.demo.consistency import (
+from consistency import (
     Said,
     differences,
     doubled,
@@ -51,10 +47,15 @@ from relabel.demo.consistency import (
     settled_but_open,
     votes_of,
 )
-from relabel.demo.crowd import Crowd, Submission
-from relabel.demo.leftovers import difference, export_bytes
-from relabel.demo.processes import Server
+from crowd import Crowd, Submission
+from leftovers import difference, export_bytes
+from pairs import PAIRS, pair_environment
+from relabel.demo import api
+from relabel.demo.annotators import poll
 from relabel.demo.queue_state import read_queue
+from relabel.demo.servers import processes
+from relabel.demo.servers.backend import Backend
+from relabel.demo.servers.processes import Server
 from relabel.errors import RelabelError
 from relabel.storage.database import connect, reading
 from relabel.storage.tables import events

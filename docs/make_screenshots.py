@@ -6,6 +6,7 @@ and no Label Studio: the project is made up.
 
 import itertools
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,16 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from relabel.demo.processes import free_port
-from relabel.demo.seeded_store import Campaign, seed_store
+from relabel.demo.servers.processes import free_port
 from relabel.service.context import open_context
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.app import create_app
-from relabel.web.report import write_report
+from relabel.web.pages.report import write_report
 from relabel.web.server import make_server
+from seeded_store import Campaign, seed_store
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -16,16 +16,16 @@ import typer
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from relabel.cli.app import build_app
-from relabel.learning.encoders import ENCODERS
-from relabel.learning.selectors import SELECTORS, options_of
+from relabel.learning.encoders.registry import ENCODERS
+from relabel.learning.selectors.registry import SELECTORS, options_of
 from relabel.numerics.consensus import RULES
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy
-from relabel.service.doctor import CHECKS
+from relabel.service.doctor.checkup import CHECKS
 from relabel.settings import Settings
-from relabel.simulation.datasets import DATASETS
-from relabel.simulation.noise_models import NOISE_MODELS
+from relabel.simulation.data.noise_models import NOISE_MODELS
+from relabel.simulation.data.sources import DATASETS
 from relabel.web.metrics import FIGURES
 from torchvision import models
 

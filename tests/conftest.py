@@ -10,12 +10,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from relabel.demo import accounts, api, digits, processes, upload
+from relabel.demo import accounts, api, digits, upload
 from relabel.demo.accounts import Account
-from relabel.demo.backend_server import Backend
-from relabel.demo.labelstudio_server import DATABASE, Administrator, start_label_studio
-from relabel.demo.processes import Server
 from relabel.demo.queue_state import QueueState, read_queue
+from relabel.demo.servers import processes
+from relabel.demo.servers.backend import Backend
+from relabel.demo.servers.label_studio import DATABASE, Administrator, start_label_studio
+from relabel.demo.servers.processes import Server
 
 LABEL_STUDIO_BIN = Path(
     os.environ.get(

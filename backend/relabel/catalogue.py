@@ -1,6 +1,6 @@
 """The names that a policy chooses from and their options, told without importing torch.
 
-The recipes and encoders of `learning` are the truth; a test holds these tables against them.
+The selectors and encoders of `learning` are the truth; a test holds these tables against them.
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,9 +22,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from relabel.accounts import nearest
 from relabel.errors import ConfigurationError
+from relabel.http.reach import trusted
 from relabel.machine import processors
 from relabel.secret_values import example_in, is_example, read_secret
-from relabel.transport import trusted
 
 
 def _also(*names: str) -> AliasChoices:

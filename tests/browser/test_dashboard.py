@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from relabel.demo.processes import free_port
-from relabel.demo.seeded_store import Campaign, seed_store
-from relabel.service.status import project_status
+from relabel.demo.servers.processes import free_port
+from relabel.service.insight.status import project_status
 from relabel.settings import Settings
 from relabel.storage.database import open_database, reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import list_rounds, set_round
 from relabel.web.app import create_app
 from relabel.web.server import make_server
+from seeded_store import Campaign, seed_store
 from sqlalchemy import Engine
 
 pytestmark = pytest.mark.browser

@@ -1,7 +1,6 @@
 import sys
 from pathlib import Path
 
-# Tests are no packages: what several folders share is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from wiring import connected, context, fake, running, store_template

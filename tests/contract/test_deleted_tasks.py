@@ -2,8 +2,8 @@
 
 import pytest
 from relabel.errors import LabelStudioError, NotReadyError
-from relabel.service.publish import publish
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.queue.publish import publish
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.rounds import list_rounds
 from relabel.types import silent

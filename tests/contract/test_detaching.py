@@ -3,11 +3,11 @@
 import pytest
 from kills import Killed, killed_at
 from relabel.errors import NotReadyError
-from relabel.service.detach import detach
-from relabel.service.export import write_back
-from relabel.service.publish import publish
-from relabel.service.sweep import forget_sweeps, sweep, sweep_project
-from relabel.service.undo import undo_run
+from relabel.service.export.export import write_back
+from relabel.service.queue.publish import publish
+from relabel.service.queue.undo import undo_run
+from relabel.service.setup.detach import detach
+from relabel.service.sync.sweep import forget_sweeps, sweep, sweep_project
 from relabel.storage.database import reading
 from relabel.storage.projects import find_project
 from relabel.types import silent
@@ -97,7 +97,7 @@ def test_a_project_that_is_connected_again_meanwhile_stays_connected(context, at
         connect_project(context, number)
         return []
 
-    monkeypatch.setattr("relabel.service.detach.changed_tasks", connect_meanwhile)
+    monkeypatch.setattr("relabel.service.setup.detach.changed_tasks", connect_meanwhile)
     with pytest.raises(NotReadyError, match="was connected again while it was being detached"):
         detach(context, number)
     assert not project_of(context, number).cut_off

@@ -6,8 +6,8 @@ import json
 
 import pytest
 from fake_label_studio import ORIGINAL
-from relabel.service.export import FORMATS, export_rows, write_back
-from relabel.service.undo import undo_run
+from relabel.service.export.export import FORMATS, export_rows, write_back
+from relabel.service.queue.undo import undo_run
 from wiring import connect_project, deliver, publish_round
 
 NASTY = '=cmd|"/c calc"!A1,\n"quoted" <b>é猫'

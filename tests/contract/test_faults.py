@@ -14,13 +14,13 @@ import pytest
 import stamina
 from relabel.errors import ConfigurationError, RelabelError
 from relabel.labelstudio.contract import settings_to_change
-from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context
-from relabel.service.ingest import carry_out
+from relabel.service.insight.status import project_status
 from relabel.service.jobs import open_queue, register_jobs
-from relabel.service.receiving import receive
-from relabel.service.status import project_status
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.setup.connect import connect, plan_connect
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage import database
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
@@ -222,7 +222,7 @@ def test_a_full_disk_ends_the_fetching_of_images_with_its_reason(
     context, fake, running, monkeypatch
 ):
     """Not as a bad image of the task that happened to be next."""
-    from relabel.service.rounds import run_round
+    from relabel.service.rounds.run import run_round
 
     number, ids = running
     for task in fake.tasks.values():
@@ -231,7 +231,7 @@ def test_a_full_disk_ends_the_fetching_of_images_with_its_reason(
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("relabel.imaging.cache.ImageCache.add", full)
+    monkeypatch.setattr("relabel.media.image.cache.ImageCache.add", full)
     version = fake.projects[number]["model_version"]
     with pytest.raises(OSError, match="No space left"):
         run_round(context, number)

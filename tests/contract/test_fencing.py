@@ -4,12 +4,12 @@ import time
 
 import pytest
 from relabel.errors import RoundLostError
-from relabel.service import publish as publish_module
-from relabel.service import rounds as rounds_module
-from relabel.service.progress import RoundProgress
-from relabel.service.publish import publish
-from relabel.service.rounds import run_round
-from relabel.service.undo import undo_run
+from relabel.service.queue import publish as publish_module
+from relabel.service.queue.publish import publish
+from relabel.service.queue.undo import undo_run
+from relabel.service.rounds import run as rounds_module
+from relabel.service.rounds.progress import RoundProgress
+from relabel.service.rounds.run import run_round
 from relabel.storage.database import reading
 from relabel.storage.rounds import (
     STALE_SECONDS,

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 from PIL import Image
-from relabel.service.rounds import run_round
+from relabel.service.rounds.run import run_round
 from relabel.storage.database import reading
 from relabel.storage.rounds import list_rounds
 from relabel.storage.tasks import list_tasks

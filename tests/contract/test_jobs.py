@@ -13,8 +13,8 @@ import pytest
 from postgresql import MissingError
 from redis_server import running_redis
 from relabel.service import jobs as jobs_module
-from relabel.service import round_process
 from relabel.service.jobs import open_queue, register_jobs
+from relabel.service.rounds import process
 from wiring import make_settings
 
 
@@ -51,7 +51,7 @@ class Process:
         monkeypatch.setattr(jobs_module, "prune_daily", lambda _: None)
         monkeypatch.setattr(jobs_module, "sweep_all", lambda _: self.done.append(("sweep",)) or [])
         monkeypatch.setattr(
-            round_process.subprocess, "run", lambda c, **_: self.done.append(("round", c[-2]))
+            process.subprocess, "run", lambda c, **_: self.done.append(("round", c[-2]))
         )
         self.queue = open_queue(settings)
         self.jobs = register_jobs(self.queue, lambda: None)

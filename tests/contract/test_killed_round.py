@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from relabel.learning.selection import TrainingData
-from relabel.learning.selectors import select
-from relabel.service.progress import RoundProgress
-from relabel.service.rounds import run_round
+from relabel.learning.data import TrainingData
+from relabel.learning.selectors.registry import select
+from relabel.service.rounds.progress import RoundProgress
+from relabel.service.rounds.run import run_round
 from wiring import connect_project
 
 EPOCHS = 6
@@ -26,7 +26,7 @@ SELECTORS = {
 
 @pytest.fixture(autouse=True)
 def saved_at_once(monkeypatch):
-    monkeypatch.setattr("relabel.learning.checkpoints.SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("relabel.learning.training.checkpoints.SAVE_EVERY_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-import relabel.learning.checkpoints as checkpoints
-from relabel.learning.selection import TrainingData
-from relabel.learning.selectors import select
+import relabel.learning.training.checkpoints as checkpoints
+from relabel.learning.data import TrainingData
+from relabel.learning.selectors.registry import select
 checkpoints.SAVE_EVERY_SECONDS = 0.0
 with np.load(sys.argv[2]) as kept:
     data = TrainingData(kept["ids"], kept["counts"], kept["vectors"])

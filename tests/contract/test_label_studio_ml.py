@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from ml_environments import OURS, ROOT, programs, variables
-from relabel.service.own_address import library_there
+from relabel.service.setup.own_address import library_there
 from served import served
 from werkzeug.wrappers import Response
 from wiring import make_settings

@@ -2,11 +2,11 @@
 
 import pytest
 from relabel.labelstudio import client
-from relabel.service.detach import detach
-from relabel.service.export import write_back
-from relabel.service.ingest import carry_out
-from relabel.service.sweep import sweep_project
-from relabel.service.undo import undo_run
+from relabel.service.export.export import write_back
+from relabel.service.queue.undo import undo_run
+from relabel.service.setup.detach import detach
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.tasks import set_audit

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from relabel.service.rounds import run_round
+from relabel.service.rounds.run import run_round
 from wiring import connect_project, site
 
 KINDS = ("cat", "dog")

@@ -9,10 +9,10 @@ from config_matrix import IMAGE, choices, chosen, image, view
 from fake_label_studio import CONFIG
 from PIL import Image
 from relabel.errors import RelabelError
-from relabel.service.connect import connect, plan_connect
-from relabel.service.doctor import examine_project
-from relabel.service.rounds import run_round
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.doctor.checkup import examine_project
+from relabel.service.rounds.run import run_round
+from relabel.service.setup.connect import connect, plan_connect
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.tasks import list_tasks
 from wiring import connect_project, deliver, state_of, votes_of_store

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from relabel.catalogue import OF_MEMBERS, SELECTOR_OPTIONS, has_members
-from relabel.learning.embed import embed
-from relabel.learning.selectors import select
+from relabel.learning.encoders.embed import embed
+from relabel.learning.selectors.registry import select
+from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
-from relabel.numerics.spreading import Surroundings
-from relabel.service.rounds import run_round
-from relabel.simulation.dataset import Dataset, certain
-from relabel.simulation.rankings import Method, model_order, training_data
+from relabel.service.rounds.run import run_round
+from relabel.simulation.campaign.rankings import Method, model_order, training_data
+from relabel.simulation.data.dataset import Dataset, certain
 from wiring import connect_project, deliver, state_of
 
 EVERY = "RELABEL_TEST_ORDERS"

@@ -1,7 +1,7 @@
 """What tasks look like after detaching: as before, or as if the backend had never been there."""
 
 import pytest
-from relabel.service.detach import detach
+from relabel.service.setup.detach import detach
 from wiring import connect_project, deliver, publish_round
 
 

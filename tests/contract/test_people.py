@@ -6,11 +6,11 @@ import pytest
 import stamina
 from fake_label_studio import CONFIG
 from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
-from relabel.service.connect import plan_connect
-from relabel.service.receiving import receive
-from relabel.service.rounds_due import round_due_now
-from relabel.service.status import project_status
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.insight.status import project_status
+from relabel.service.rounds.due import round_due_now
+from relabel.service.setup.connect import plan_connect
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.storage.projects import forget_project

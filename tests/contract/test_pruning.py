@@ -4,12 +4,19 @@ import os
 import time
 
 import pytest
-from relabel.imaging.cache import ImageCache
-from relabel.service.detach import detach
-from relabel.service.export import write_back
+from relabel.media.image.cache import ImageCache
+from relabel.service.export.export import write_back
 from relabel.service.jobs import open_queue, register_jobs
-from relabel.service.pruning import DAY, EVENT_DAYS, ROUND_DAYS, WRITE_DAYS, prune, prune_daily
-from relabel.service.undo import undo_run
+from relabel.service.queue.undo import undo_run
+from relabel.service.setup.detach import detach
+from relabel.service.sync.retention import (
+    DAY,
+    EVENT_DAYS,
+    ROUND_DAYS,
+    WRITE_DAYS,
+    prune,
+    prune_daily,
+)
 from relabel.storage.database import reading
 from relabel.storage.events import count_events, journal
 from relabel.storage.rounds import (
@@ -188,7 +195,7 @@ def test_images_and_thumbnails_that_no_task_refers_to_are_deleted(context, fake,
 def test_it_is_done_with_a_sweep_once_a_day(context, project, monkeypatch):
     assert project
     done = []
-    monkeypatch.setattr("relabel.service.pruning.prune", lambda _: done.append(1))
+    monkeypatch.setattr("relabel.service.sync.retention.prune", lambda _: done.append(1))
     queue = open_queue(context.settings)
     jobs = register_jobs(queue, lambda: context)
     for _ in range(3):

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 from relabel.errors import LabelStudioError, NotReadyError
-from relabel.service.connect import connect, plan_connect
-from relabel.service.detach import detach
-from relabel.service.steering import ask_for_round, pause
+from relabel.service.commands import ask_for_round, pause
+from relabel.service.setup.connect import connect, plan_connect
+from relabel.service.setup.detach import detach
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from wiring import connect_project, publish_round

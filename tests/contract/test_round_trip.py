@@ -5,8 +5,8 @@ import random
 
 import pytest
 from fake_label_studio import ORIGINAL, result
-from relabel.service.export import export_rows, write_export
-from relabel.simulation.datasets.projects import label_studio
+from relabel.service.export.export import export_rows, write_export
+from relabel.simulation.data.sources.projects import label_studio
 from wiring import connect_project, deliver, publish_round
 
 CONFIG = (

@@ -2,8 +2,8 @@
 
 import pytest
 from relabel.labelstudio.contract import TAB_TITLE
-from relabel.service.queue_preview import explain, undecided_rows
-from relabel.service.sweep import forget_sweeps, sweep
+from relabel.service.insight.preview import explain, undecided_rows
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.types import State
 from wiring import deliver, publish_round, state_of
 

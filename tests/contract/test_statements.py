@@ -4,7 +4,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from relabel.service.receiving import receive
+from relabel.service.sync.receive import receive
 from relabel.storage.database import reading
 from relabel.storage.tables import annotations, tasks
 from relabel.storage.tasks import Task, list_tasks, save_tasks, set_audit, set_problems

@@ -12,10 +12,10 @@ import pytest
 from fake_label_studio import URL
 from PIL import Image
 from relabel.errors import RelabelError, RoundStoppedError
-from relabel.service import rounds as rounds_module
-from relabel.service import watch as watch_module
-from relabel.service.rounds import run_round
-from relabel.service.steering import stop_round
+from relabel.service.commands import stop_round
+from relabel.service.rounds import run as rounds_module
+from relabel.service.rounds import watchdog as watch_module
+from relabel.service.rounds.run import run_round
 from relabel.storage.database import reading
 from relabel.storage.rounds import list_rounds, running_round, start_round
 from served import over_http, served
@@ -184,7 +184,7 @@ def test_a_round_that_hangs_gives_no_sign_of_life_and_another_may_start(
 def test_a_round_that_computes_or_gets_on_lives_however_long_it_takes(
     context, running, monkeypatch, kind
 ):
-    from relabel.service.progress import RoundProgress
+    from relabel.service.rounds.progress import RoundProgress
 
     def work(context, _project, current):
         progress, step = RoundProgress(context, current), 0

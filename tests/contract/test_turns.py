@@ -16,12 +16,12 @@ from relabel.errors import QueueBusyError
 from relabel.labelstudio.client import LabelStudio
 from relabel.service import jobs as jobs_module
 from relabel.service.context import Context
-from relabel.service.detach import detach
-from relabel.service.export import write_back
+from relabel.service.export.export import write_back
 from relabel.service.jobs import WORKER_THREADS, open_queue, register_jobs
-from relabel.service.receiving import receive
-from relabel.service.sweep import forget_sweeps, sweep
-from relabel.service.undo import undo_run
+from relabel.service.queue.undo import undo_run
+from relabel.service.setup.detach import detach
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock

@@ -10,12 +10,12 @@ from fake_label_studio import URL, FakeLabelStudio
 from kills import Killed, killed_at
 from relabel.errors import NotReadyError
 from relabel.labelstudio.client import LabelStudio
+from relabel.service.commands import ask_for_undo
 from relabel.service.context import Context
-from relabel.service.export import write_back
-from relabel.service.ingest import carry_out
-from relabel.service.steering import ask_for_undo
-from relabel.service.sweep import sweep_project
-from relabel.service.undo import undo_run
+from relabel.service.export.export import write_back
+from relabel.service.queue.undo import undo_run
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading
 from relabel.storage.events import count_events

@@ -12,7 +12,7 @@ from fake_label_studio import CONFIG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from relabel.policy import Policy
-from relabel.service.scores import LAST
+from relabel.service.queue.scores import LAST
 from relabel.storage.annotations import Annotation, Kind, list_annotations, record
 from relabel.storage.database import connect, reading
 from relabel.storage.events import count_events, unhandled

@@ -3,9 +3,9 @@
 import pytest
 from fake_label_studio import CONFIG
 from relabel.errors import ConfigurationError
-from relabel.service.people import people
-from relabel.service.status import project_status
-from relabel.service.sweep import sweep_project
+from relabel.service.insight.annotators import people
+from relabel.service.insight.status import project_status
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.answers import Outcome
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project

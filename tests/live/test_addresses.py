@@ -5,30 +5,25 @@ A proxy stands before it that takes the path off, once with http and once with h
 
 import base64
 import contextlib
-import sys
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from relabel.demo import api, processes
-from relabel.demo.labelstudio_server import Administrator, start_label_studio
+from https_server import certify, serving
+from relabel.demo import api, digits
+from relabel.demo.servers import processes
+from relabel.demo.servers.label_studio import Administrator, start_label_studio
 from relabel.demo.upload import create_project
 from relabel.errors import BadImageError, UnreachableError
-from relabel.imaging.cache import ImageCache
-from relabel.imaging.collect import collect_images
-from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import read_task
-from relabel.pictures import decode
+from relabel.media.image.cache import ImageCache
+from relabel.media.image.collect import collect_images
+from relabel.media.image.decode import decode
+from relabel.media.image.fetch import ImageFetcher
 from relabel.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-
-from https_server import certify, serving
-from relabel.demo import digits
 
 pytestmark = pytest.mark.live
 

@@ -1,9 +1,7 @@
 """Every labelling config of the matrix in a real Label Studio, read as a connected project is."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from config_matrix import MATRIX, READ
 from relabel.demo import api
 from relabel.errors import LabelConfigError
 from relabel.labelstudio.client import LabelStudio
@@ -11,11 +9,6 @@ from relabel.labelstudio.labels import check_abstention, parse_label_config
 from relabel.labelstudio.payloads import read_annotation, read_task
 from relabel.policy import build_policy, parse_extra_params
 from relabel.storage.answers import answers_of, meanings
-
-# Tests are no packages: what several folders share is found by its folder.
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-
-from config_matrix import MATRIX, READ
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

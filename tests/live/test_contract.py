@@ -6,14 +6,14 @@ The tests share one project after its first round, and each leaves it in working
 from dataclasses import replace
 
 import pytest
-from relabel.demo import api
-from relabel.demo.annotators import poll
-from relabel.demo.consistency import (
+from consistency import (
     differences,
     said_in_label_studio,
     said_in_store,
     settings_wrong,
 )
+from relabel.demo import api
+from relabel.demo.annotators import poll
 from relabel.demo.digits import CLASSES
 from relabel.demo.upload import choice
 from relabel.errors import LabelStudioError, NotFoundError, NotReadyError

@@ -4,9 +4,9 @@ import csv
 import json
 
 import pytest
+from crowd import Crowd
 from relabel.demo import api
 from relabel.demo.annotators import poll
-from relabel.demo.crowd import Crowd
 from relabel.demo.upload import image_name
 from snapshots import snapshot
 

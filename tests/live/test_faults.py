@@ -6,9 +6,7 @@ import subprocess
 import threading
 
 import pytest
-from relabel.demo import api
-from relabel.demo.annotators import poll
-from relabel.demo.consistency import (
+from consistency import (
     differences,
     doubled,
     said_in_label_studio,
@@ -17,7 +15,9 @@ from relabel.demo.consistency import (
     settled_but_open,
     votes_of,
 )
-from relabel.demo.crowd import Crowd
+from crowd import Crowd
+from relabel.demo import api
+from relabel.demo.annotators import poll
 from relabel.demo.upload import choice, image_name
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from consistency import said_in_label_studio, votes_of
+from crowd import Crowd
+from reached import votes_to_target
 from relabel.demo.annotators import poll
-from relabel.demo.consistency import said_in_label_studio, votes_of
-from relabel.demo.crowd import Crowd
-from relabel.demo.reached import votes_to_target
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

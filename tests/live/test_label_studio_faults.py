@@ -10,15 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
-from relabel.demo import api
-from relabel.demo.annotators import poll
-from relabel.demo.consistency import (
+from consistency import (
     differences,
     said_in_label_studio,
     said_in_store,
     settings_wrong,
 )
-from relabel.demo.crowd import Crowd
+from crowd import Crowd
+from relabel.demo import api
+from relabel.demo.annotators import poll
 from relabel.demo.digits import CLASSES
 from relabel.demo.upload import choice, image_name
 from relabel.errors import NotReadyError

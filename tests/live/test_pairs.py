@@ -1,12 +1,7 @@
 """From connecting to consensus and back, on both pairs of store and queue."""
 
-import sys
-from pathlib import Path
-
 import pytest
-from relabel.demo import api
-from relabel.demo.annotators import poll
-from relabel.demo.consistency import (
+from consistency import (
     differences,
     doubled,
     said_in_label_studio,
@@ -15,16 +10,14 @@ from relabel.demo.consistency import (
     settled_but_open,
     votes_of,
 )
-from relabel.demo.crowd import Crowd
-from relabel.demo.leftovers import difference, export_bytes
-from relabel.demo.queue_state import majority
-from relabel.demo.upload import image_name
-
-# Tests are no packages: what several folders share is found by its folder.
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-
+from crowd import Crowd
+from leftovers import difference, export_bytes
 from pairs import PAIRS, pair_environment
 from postgresql import MissingError
+from relabel.demo import api
+from relabel.demo.annotators import poll
+from relabel.demo.queue_state import majority
+from relabel.demo.upload import image_name
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

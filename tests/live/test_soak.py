@@ -6,10 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-# Tests are no packages: what several folders share is found by its folder.
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-
 from pairs import pair_environment
 from postgresql import MissingError
 

@@ -1,7 +1,8 @@
 import pytest
-from relabel.demo import api, processes
+from relabel.demo import api
 from relabel.demo.annotators import Campaign, ServedLog
-from relabel.demo.labelstudio_server import Administrator, start_label_studio
+from relabel.demo.servers import processes
+from relabel.demo.servers.label_studio import Administrator, start_label_studio
 from relabel.errors import NotReadyError
 
 pytestmark = pytest.mark.live

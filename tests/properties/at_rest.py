@@ -3,11 +3,11 @@
 import numpy as np
 from acts import votes
 from relabel.labelstudio.contract import settings_to_change
-from relabel.service.detach import detach
-from relabel.service.ingest import carry_out
-from relabel.service.queue import open_ids, shown_scores
-from relabel.service.scores import RoundResult, scores_now
-from relabel.service.sweep import sweep_project
+from relabel.service.queue.refresh import open_ids, shown_scores
+from relabel.service.queue.scores import RoundResult, scores_now
+from relabel.service.setup.detach import detach
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from wiring import report, state_of, votes_of_store

@@ -3,8 +3,6 @@ from pathlib import Path
 
 # Tests are no packages: what several folders share is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-
 from wiring import connected, context, fake, store_template
 
 __all__ = ["connected", "context", "fake", "store_template"]

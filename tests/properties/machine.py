@@ -9,11 +9,11 @@ from acts import ANNOTATE, CHANGE, DELETE, DELETE_TASK, IMPORT, ON_BEHALF, SKIP,
 from at_rest import check_detached, check_mirror, check_queue, opened, settle
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from relabel.service.ingest import carry_out
-from relabel.service.receiving import receive
-from relabel.service.steering import ask_for_round, ask_for_undo, go_on, pause
-from relabel.service.sweep import sweep_project
-from relabel.service.undo import undo_run
+from relabel.service.commands import ask_for_round, ask_for_undo, go_on, pause
+from relabel.service.queue.undo import undo_run
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.rounds import STALE_SECONDS, RoundState, find_round
 from wiring import report, state_of

@@ -15,17 +15,17 @@ ROOT = Path(__file__).parents[2]
 SEQUENCES = "300"
 PLANTED = {
     "sync: annotations that are gone stay": (
-        "service/reconcile.py",
+        "service/sync/mirror.py",
         "    record_truth(connection, project.id, task_ids, found, read_at=read_at)\n",
         "    record_truth(connection, project.id, [], found, read_at=read_at)\n",
     ),
     "undo: the queue goes back to the first round, not to the one before": (
-        "service/undo.py",
+        "service/queue/undo.py",
         "    previous = published[-1] if published else None\n",
         "    previous = published[0] if published else None\n",
     ),
     "window: one task too few": (
-        "service/window.py",
+        "service/queue/window.py",
         "    wanted[untouched[:window]] = True\n",
         "    wanted[untouched[: window - 1]] = True\n",
     ),

@@ -7,8 +7,8 @@ from fake_label_studio import CONFIG
 from hypothesis import given
 from hypothesis import strategies as st
 from relabel.policy import Policy
-from relabel.service.accounts import project_accounts
-from relabel.service.state import count_state
+from relabel.service.books.accounts import project_accounts
+from relabel.service.queue.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task
@@ -110,7 +110,7 @@ def test_a_task_that_can_never_be_served_is_left_out_by_name(state):
 def test_a_defect_in_the_counting_would_be_seen():
     """The property can fail: an answer of an outcome without a part breaks the books."""
     from relabel.errors import InvalidValuesError
-    from relabel.service import accounts
+    from relabel.service.books import accounts
 
     task = Task(1, "/1.png", 1, False, "", 1, False)
     project = Project(1, "", "Odd", CONFIG, "", "2026", {})

@@ -24,9 +24,9 @@ from acts import (
 from fake_label_studio import FakeLabelStudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.service.ingest import carry_out
-from relabel.service.receiving import receive
-from relabel.service.sweep import sweep_project
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from wiring import connect_project, make_context, publish_round, state_of, votes_of_store

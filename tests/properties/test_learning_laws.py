@@ -2,12 +2,12 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.learning.exchange import SmallLossExchange, ramp
 from relabel.learning.folds import stratified_folds
-from relabel.learning.gradients import VarianceOfGradients
-from relabel.learning.noise_transition import from_anchors, from_trusted
-from relabel.learning.trajectory import LossTrajectory
-from relabel.learning.weighting import Step
+from relabel.learning.selectors.co_teaching import SmallLossExchange, ramp
+from relabel.learning.selectors.co_teaching_vog import VarianceOfGradients
+from relabel.learning.selectors.dalc import from_anchors, from_trusted
+from relabel.learning.selectors.robust_update import LossTrajectory
+from relabel.learning.training.weighting import Step
 
 small = st.floats(0.0, 50.0, allow_nan=False)
 share = st.floats(0.0, 0.99)

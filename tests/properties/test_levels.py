@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from relabel.levels import eight_bit
+from relabel.media.image.levels import eight_bit
 
 ODD = [np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, -1e30, 65_535.0, 3.4e38]
 

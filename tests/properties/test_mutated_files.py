@@ -14,19 +14,19 @@ from mutations import mutated, mutated_json
 from PIL import Image
 from relabel.errors import BadImageError, RelabelError
 from relabel.files import told
-from relabel.imaging.cache import ImageCache
-from relabel.imaging.collect import collect_images
-from relabel.imaging.fetch import ImageFetcher
 from relabel.labelstudio.client import LabelStudio
-from relabel.learning.embed import embed
-from relabel.pictures import open_picture
+from relabel.learning.encoders.embed import embed
+from relabel.media.image.cache import ImageCache
+from relabel.media.image.collect import collect_images
+from relabel.media.image.decode import open_picture
+from relabel.media.image.fetch import ImageFetcher
 from relabel.policy import Policy, build_policy, parse_extra_params
 from relabel.service.context import policy_of
 from relabel.settings import Settings
-from relabel.simulation.books import by_class, with_first_labels
-from relabel.simulation.dataset import Dataset
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.encoding import with_features
+from relabel.simulation.data.books import by_class, with_first_labels
+from relabel.simulation.data.dataset import Dataset
+from relabel.simulation.data.encoding import with_features
+from relabel.simulation.data.sources import load_dataset
 
 FILES = int(os.environ.get("RELABEL_FUZZ_FILES", "50"))
 """Mutated files of each kind; a long run is RELABEL_FUZZ_FILES=2000 (`make fuzz`)."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from relabel.numerics.consensus.dawid_skene import fit_dawid_skene
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.table import VoteTable
-from relabel.numerics.estimates import confident_joint, noise_matrix
+from relabel.numerics.estimates.noise_rate import confident_joint, noise_matrix
 from relabel.numerics.expected_votes import expected_votes
 from relabel.numerics.labels import labels_so_far
 from relabel.types import State

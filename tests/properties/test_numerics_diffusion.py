@@ -4,8 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.numerics.diffusion import diffuse, transition
-from relabel.numerics.diffusion_modes import MODES, by_diffusion
+from relabel.numerics.diversity.diffusion import diffuse, transition
+from relabel.numerics.diversity.diffusion_modes import MODES, by_diffusion
 
 
 @st.composite

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far
 from relabel.numerics.scoring import SCORES
-from relabel.simulation.annotators import Crowd, make_annotators, parse_panel
-from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.curves import curve_of, final_labels, visits_of
-from relabel.simulation.queues import OrderedQueue, oracle_order
-from relabel.simulation.votelog import VoteLog, replay, running_counts
+from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import OrderedQueue, oracle_order
+from relabel.simulation.campaign.people import Crowd, make_annotators, parse_panel
+from relabel.simulation.campaign.votelog import VoteLog, replay, running_counts
+from relabel.simulation.measure.curves import curve_of, final_labels, visits_of
 from relabel.types import State
 
 

@@ -15,9 +15,10 @@ from fake_label_studio import URL, FakeLabelStudio
 from relabel.errors import RelabelError
 from relabel.labelstudio import client
 from relabel.labelstudio.client import LabelStudio
-from relabel.service import publish, sweep
-from relabel.service.connect import connect, plan_connect
 from relabel.service.context import Context
+from relabel.service.queue import publish
+from relabel.service.setup.connect import connect, plan_connect
+from relabel.service.sync import sweep
 from relabel.storage import database, events, rounds
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading

@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.estimates import Estimate
+from relabel.numerics.diversity.spread import Surroundings
+from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.numerics.scoring import SCORES
-from relabel.numerics.spreading import Surroundings
-from relabel.service.audit import LEAST_AUDIT, Audit
-from relabel.simulation.annotators import PanelSpec, make_annotators
-from relabel.simulation.campaign import Rules, initial_counts, run_campaign
-from relabel.simulation.curves import curve_of, final_labels, visits_of
-from relabel.simulation.dataset import Dataset, certain
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.encoding import with_features
+from relabel.service.insight.audit import LEAST_AUDIT, Audit
+from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import OrderedQueue
+from relabel.simulation.campaign.people import PanelSpec, make_annotators
+from relabel.simulation.campaign.rankings import selector_of
+from relabel.simulation.campaign.seeds import generator, seed_of
+from relabel.simulation.data.dataset import Dataset, certain
+from relabel.simulation.data.encoding import with_features
+from relabel.simulation.data.noise_models import make_noise
+from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.forecast import Pilot, forecast, true_class_posteriors
-from relabel.simulation.noise_models import make_noise
-from relabel.simulation.queues import OrderedQueue
-from relabel.simulation.rankings import selector_of
-from relabel.simulation.seeds import generator, seed_of
+from relabel.simulation.measure.curves import curve_of, final_labels, visits_of
 
 PEOPLE = PanelSpec(accuracy=(0.95,) * 5, coverage=(1.0,) * 5)
 PILOT, AUDIT = 100, 0.10

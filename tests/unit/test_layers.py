@@ -11,67 +11,80 @@ import relabel
 
 ROOT = Path(relabel.__file__).parent
 
-LAYERS = {
-    "base": (
-        "types",
-        "errors",
-        "transport",
-        "deadlines",
-        "machine",
-        "first_bytes",
-        "levels",
-        "pictures",
-        "accounts",
-        "files",
-        "secret_values",
-        "catalogue",
-        "policy",
-        "settings",
-    ),
-    "numerics": ("numerics",),
-    "learning": ("learning",),
-    "adapters": ("storage", "imaging", "labelstudio"),
-    "service": ("service",),
-    "entry": ("web", "cli", "ml_backend", "wsgi", "demo", "__main__"),
-    "simulation": ("simulation",),
-}
-BELOW = {
-    "base": {"base"},
-    "numerics": {"base", "numerics"},
-    "learning": {"base", "numerics", "learning"},
-    "adapters": {"base", "numerics", "learning", "adapters"},
-    "service": {"base", "numerics", "learning", "adapters", "service"},
-    "simulation": {"base", "numerics", "learning", "simulation"},
-    "entry": {"base", "numerics", "learning", "adapters", "service", "entry", "simulation"},
-}
-"""What each layer may import. Simulation stands beside adapters and services, not on them."""
+FLOORS = (
+    "types errors files first_bytes http machine accounts secret_values catalogue policy settings",
+    "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
+    "storage storage/migrations storage/migrations/versions labelstudio",
+    "media/image",
+    "learning learning/networks learning/encoders learning/training learning/ssl",
+    "learning/selectors learning/trial",
+    "simulation simulation/data simulation/data/sources simulation/campaign simulation/measure",
+    "simulation/experiment simulation/forecast simulation/report simulation/papers",
+    "service/context service/device service/webhooks service/traces service/turns",
+    "service/queue",
+    "service/books service/commands service/export",
+    "service/sync",
+    "service/rounds service/setup",
+    "service/insight service/doctor service/jobs",
+    "service/worker",
+    "web web/pages web/charts",
+    "demo demo/servers",
+    "cli ml_backend wsgi __main__ simulation/command",
+)
+"""Rooms and lone modules from the ground up. Imports lead to the same floor or to one below."""
 
-BESIDE = {
-    "service/forecast.py": "relabel.simulation.forecast",
-    "simulation/datasets/projects.py": "relabel.labelstudio.exports",
+APART = {
+    "learning": ("storage", "labelstudio"),
+    "simulation": ("storage", "labelstudio"),
+    "service": ("simulation",),
 }
-"""The two bridges: a forecast plays the rest of a real project as a simulated campaign, and a
-backtest reads the history of a real project with the eyes of the service."""
+"""Whom a house does not ask although it stands below: the same methods serve the live system and a
+simulation, which knows of neither store nor server."""
+
+BRIDGES = {
+    ("service/insight/forecast.py", "simulation/forecast"),
+    ("simulation/data/sources/projects.py", "labelstudio/exports"),
+}
+"""A forecast plays the rest of a real project as a simulated campaign; a backtest reads the history
+of a real project with the eyes of the service."""
+
+SHELVES = ("learning/selectors", "simulation/data/sources")
+"""Rooms of plug-ins of one shape, which may hold any number of them."""
+
+MODULES_IN_A_ROOM = 12
+
+PIXELS = (
+    "media/",
+    "learning/encoders/",
+    "learning/networks/",
+    "learning/ssl/",
+    "learning/augment.py",
+    "simulation/data/",
+    "service/rounds/",
+    "demo/",
+)
+"""Where pictures are more than a name: reading them, turning them into vectors, making them up."""
 
 HEAVY = {
     "torch": ("learning/",),
-    "torchvision": ("learning/", "simulation/datasets/downloads.py"),
-    "faiss": ("numerics/knn",),
-    "matplotlib": ("simulation/plots.py",),
-    "cleanlab": ("numerics/consensus/crowdlab.py", "simulation/peers.py"),
+    "torchvision": ("learning/encoders/", "simulation/data/sources/downloads.py"),
+    "faiss": ("numerics/neighbours/knn",),
+    "matplotlib": ("simulation/report/plots.py",),
+    "cleanlab": ("numerics/consensus/crowdlab.py", "simulation/campaign/cleanlab_scores.py"),
     "sklearn": (
         "demo/digits.py",
-        "simulation/datasets/",
-        "simulation/peers.py",
-        "simulation/model_selection.py",
+        "simulation/data/sources/",
+        "simulation/campaign/cleanlab_scores.py",
+        "simulation/papers/model_selection.py",
     ),
-    "sqlalchemy": ("storage/", "service/", "web/", "demo/seeded_store.py"),
+    "sqlalchemy": ("storage/", "service/", "web/"),
     "alembic": ("storage/",),
     "flask": ("web/", "ml_backend"),
     "huey": ("service/jobs.py",),
     "typer": ("cli/", "simulation/command.py", "demo/"),
     "defusedxml": ("labelstudio/tags.py",),
     "label_studio_ml": ("ml_backend",),
+    "PIL": PIXELS,
 }
 """Where a library may be imported."""
 
@@ -85,10 +98,34 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
-def layer_of(name):
-    """Return the layer of `storage/tasks.py` or of `relabel.storage.tasks`."""
-    first = name.replace("/", ".").removesuffix(".py").removeprefix("relabel.").split(".")[0]
-    return next((layer for layer, parts in LAYERS.items() if first in parts), None)
+@cache
+def room_of(name):
+    """Return the room of `storage/tasks.py` or of `relabel.storage.tasks`, None = a package itself.
+
+    A module that stands alone on its floor is a room of its own.
+    """
+    module = name.replace("/", ".").removesuffix(".py").removesuffix(".__init__")
+    parts = module.removeprefix("relabel.").split(".")
+    rooms = {room for floor in FLOORS for room in floor.split()}
+    return next(
+        (room for n in range(len(parts), 0, -1) if (room := "/".join(parts[:n])) in rooms), None
+    )
+
+
+def floor_of(room):
+    return next(number for number, floor in enumerate(FLOORS) if room in floor.split())
+
+
+def imported_modules(path):
+    """Return the modules of this package that a file imports, as `storage/tasks`."""
+    return {
+        module
+        for name in imports(path)
+        if name.startswith("relabel.")
+        and ROOT.joinpath(module := name.removeprefix("relabel.").replace(".", "/"))
+        .with_suffix(".py")
+        .exists()
+    }
 
 
 @cache
@@ -118,16 +155,78 @@ def _beginning(argument):
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_imports_go_downwards_only(path):
     name = name_of(path)
-    if name == "__init__.py":
-        assert not any(i.startswith("relabel") for i in imports(path))
+    if path.name == "__init__.py" and not imported_modules(path):
         return
-    layer = layer_of(name)
-    assert layer is not None, f"{name} belongs to no layer; name it in LAYERS"
-    for imported in imports(path):
-        if imported.startswith(BESIDE.get(name, "nothing")):
+    room = room_of(name)
+    assert room is not None, f"{name} is in no room; name it in FLOORS"
+    for imported in imported_modules(path):
+        if (name, imported) in BRIDGES:
             continue
-        if imported.startswith("relabel.") and layer_of(imported) is not None:
-            assert layer_of(imported) in BELOW[layer], f"{name} imports {imported}"
+        other = room_of(imported)
+        assert floor_of(other) <= floor_of(room), f"{name} imports {imported}"
+        for house, foreign in APART.items():
+            if room.split("/")[0] == house:
+                assert other.split("/")[0] not in foreign, f"{name} imports {imported}"
+
+
+def arrows():
+    """Return {room: rooms that it imports}; a module beside rooms is a room of its own."""
+    lone = {room.split("/")[0] for floor in FLOORS for room in floor.split() if "/" in room}
+
+    def place(module):
+        room = module.rpartition("/")[0] or module
+        return module if room in lone else room
+
+    found = {}
+    for path in modules():
+        name = name_of(path).removesuffix(".py")
+        here = name.removesuffix("/__init__") if path.name == "__init__.py" else place(name)
+        found.setdefault(here, set()).update(place(i) for i in imported_modules(path))
+    return {room: others - {room} for room, others in found.items()}
+
+
+def circle(arrows):
+    """Return rooms that import one another in a circle, [] = there is none."""
+    left = {room: set(others) for room, others in arrows.items()}
+    while free := [room for room, others in left.items() if not others & left.keys()]:
+        for room in free:
+            del left[room]
+    return sorted(left)
+
+
+def test_rooms_form_no_circle():
+    assert circle(arrows()) == []
+
+
+def test_a_circle_is_noticed():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_no_room_is_crowded():
+    for folder in {path.parent for path in modules()}:
+        held = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        room = folder.relative_to(ROOT).as_posix()
+        assert len(held) <= MODULES_IN_A_ROOM or room in SHELVES, f"{room}: {len(held)} modules"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_and_its_functions_can_be_overlooked(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    if "migrations" in path.parts:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+def test_insight_only_reads():
+    """Neither a transaction that writes, nor a lock, nor what changes Label Studio."""
+    writers = {"storage/locks", "service/queue/refresh", "service/queue/publish", "service/sync"}
+    for path in (ROOT / "service" / "insight").glob("*.py"):
+        assert ".begin(" not in path.read_text(), path.name
+        taken = imported_modules(path)
+        assert not {i for i in taken if i in writers or room_of(i) in writers}, path.name
 
 
 @pytest.mark.parametrize("library", HEAVY)

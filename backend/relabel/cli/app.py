@@ -9,39 +9,39 @@ from rich.console import Console
 from rich.markup import escape
 
 from relabel import __version__
-from relabel.cli import connecting, looking, serving, trying, working
+from relabel.cli import control, inspect, run, setup, simulate
 from relabel.errors import RelabelError
 from relabel.files import reason, told
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Set up": {
-        "serve": serving.serve,
-        "worker": serving.worker,
-        "connect": connecting.connect,
-        "doctor": looking.doctor,
+        "serve": run.serve,
+        "worker": run.worker,
+        "connect": setup.connect,
+        "doctor": inspect.doctor,
     },
     "Watch and steer": {
-        "status": looking.status,
-        "round": working.round_,
-        "stop": working.stop,
-        "pause": working.pause,
-        "resume": working.resume,
-        "reconcile": working.reconcile,
-        "log": looking.log,
-        "undo": working.undo,
+        "status": inspect.status,
+        "round": control.round_,
+        "stop": control.stop,
+        "pause": control.pause,
+        "resume": control.resume,
+        "reconcile": control.reconcile,
+        "log": inspect.log,
+        "undo": control.undo,
     },
     "Take out what was found": {
-        "export": looking.export,
-        "report": looking.report,
-        "forecast": trying.forecast,
+        "export": inspect.export,
+        "report": inspect.report,
+        "forecast": simulate.forecast,
     },
     "Give a project back": {
-        "detach": connecting.detach,
-        "forget": connecting.forget,
+        "detach": setup.detach,
+        "forget": setup.forget,
     },
     "Try it without a project of your own": {
-        "demo": trying.demo,
-        "simulate": trying.simulate,
+        "demo": simulate.demo,
+        "simulate": simulate.simulate,
     },
 }
 """Every command by the heading under which the help lists it."""

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from relabel.cli.serving import checked_settings
+from relabel.cli.run import checked_settings
 from relabel.errors import RelabelError
 from relabel.settings import Settings
 from relabel.web.server import serve

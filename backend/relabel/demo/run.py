@@ -11,11 +11,12 @@ from typing import NoReturn
 from rich.console import Console
 from rich.panel import Panel
 
-from relabel.demo import api, figures, processes, stages
+from relabel.demo import api, figures, stages
 from relabel.demo.annotators import Campaign, ServedLog, poll
-from relabel.demo.backend_server import Backend
-from relabel.demo.labelstudio_server import DATABASE, check_program, start_label_studio
-from relabel.demo.processes import Server
+from relabel.demo.servers import processes
+from relabel.demo.servers.backend import Backend
+from relabel.demo.servers.label_studio import DATABASE, check_program, start_label_studio
+from relabel.demo.servers.processes import Server
 from relabel.demo.state import BACKEND_USER, DemoState
 from relabel.errors import NotReadyError, RelabelError
 from relabel.files import check_file, check_folder, read_json, write_file

@@ -9,7 +9,7 @@ import numpy as np
 
 from relabel.demo import accounts, digits, upload
 from relabel.demo.annotators import poll
-from relabel.demo.backend_server import Backend
+from relabel.demo.servers.backend import Backend
 from relabel.demo.state import DemoState
 from relabel.errors import NotReadyError
 from relabel.files import write_file

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from relabel.demo.accounts import Account, new_password
-from relabel.demo.labelstudio_server import Administrator
+from relabel.demo.servers.label_studio import Administrator
 from relabel.errors import ConfigurationError
 from relabel.files import read_json, told
 

@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from relabel.errors import NotReadyError
-from relabel.types import IntArray
+from relabel.types import Float32Array, IntArray
 
 
 def stratified_folds(
@@ -56,6 +56,15 @@ def together(rows: IntArray, groups: IntArray | None, most: int) -> IntArray:
     )
     # The number of a group is the place of its first row; rows of too large ones are their own.
     return np.where(sizes[number] > most, np.arange(len(rows)), first[number]).astype(np.int64)
+
+
+def out_of_fold(members: Float32Array, fold_of: IntArray) -> Float32Array:
+    """Return (N, K): for each task the member (folds, N, K) that did not see it.
+
+    A task without votes was seen by none; it gets the mean of all.
+    """
+    own = members[np.maximum(fold_of, 0), np.arange(len(fold_of))]
+    return np.where(fold_of[:, None] >= 0, own, members.mean(0)).astype(np.float32)
 
 
 def _dealt(units: IntArray, folds: int) -> IntArray:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from relabel.catalogue import OF_MEMBERS, single_member
-from relabel.learning.selection import Selection
+from relabel.learning.data import Selection
+from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
 from relabel.numerics.labels import leading_or_first
 from relabel.numerics.ranking import (
     BEGUN,
@@ -18,7 +19,6 @@ from relabel.numerics.ranking import (
     select_batch,
 )
 from relabel.numerics.scoring import SCORES
-from relabel.numerics.spreading import Surroundings, diversity_inputs
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 
 

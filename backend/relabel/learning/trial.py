@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import torch
 
-from relabel.learning.recipes.linear import linear
-from relabel.learning.recipes.supervised import vanilla
-from relabel.learning.selection import TrainingData
-from relabel.learning.tiny import Tiny
+from relabel.learning.data import TrainingData
+from relabel.learning.encoders.tiny import Tiny
+from relabel.learning.selectors.linear import linear
+from relabel.learning.selectors.vanilla import vanilla
 
 TASKS = 8
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.diffusion_modes import by_diffusion
-from relabel.numerics.diversity import by_class, by_coverage
+from relabel.numerics.diversity.cover import by_class, by_coverage
+from relabel.numerics.diversity.diffusion_modes import by_diffusion
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
 BEGUN, UNTOUCHED, UNLABELLED = 2.0, 0.0, -2.0

@@ -26,7 +26,7 @@ from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_labe
 from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
-from relabel.service.checks_device import try_in_process
+from relabel.service.device import try_in_process
 from relabel.settings import Settings
 from relabel.storage.database import clock, open_database, reading
 from relabel.storage.projects import Project

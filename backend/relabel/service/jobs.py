@@ -19,12 +19,12 @@ from sqlalchemy.exc import OperationalError
 
 from relabel.errors import RelabelError
 from relabel.service.context import Context
-from relabel.service.ingest import carry_out
-from relabel.service.old_predictions import remove_old_predictions
-from relabel.service.pruning import prune_daily
-from relabel.service.round_process import run_in_process
-from relabel.service.rounds_due import round_due_now
-from relabel.service.sweep import sweep as sweep_all
+from relabel.service.queue.cleanup import remove_old_predictions
+from relabel.service.rounds.due import round_due_now
+from relabel.service.rounds.process import run_in_process
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.retention import prune_daily
+from relabel.service.sync.sweep import sweep as sweep_all
 from relabel.service.turns import Revisits, one_after_another
 from relabel.settings import Settings
 from relabel.storage.locks import PATIENCE_SECONDS

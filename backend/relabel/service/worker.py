@@ -9,7 +9,7 @@ from functools import cache
 
 from relabel.service.context import Context, open_context
 from relabel.service.jobs import WORKER_THREADS, Jobs, open_queue, register_jobs
-from relabel.service.sweep import forget_sweeps
+from relabel.service.sync.sweep import forget_sweeps
 from relabel.settings import Settings
 
 log = logging.getLogger("relabel.worker")

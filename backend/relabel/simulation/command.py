@@ -9,27 +9,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
-from relabel.numerics.spreading import Surroundings
+from relabel.numerics.diversity.spread import Surroundings
 from relabel.settings import Settings
-from relabel.simulation.annotators import check_panel, parse_panel
-from relabel.simulation.books import by_class, with_first_labels, without_first_labels
-from relabel.simulation.campaign import initial_counts
-from relabel.simulation.dataset import Dataset
-from relabel.simulation.datasets import load_dataset
-from relabel.simulation.encoding import with_features
-from relabel.simulation.experiment import Run, Setting, first_labels, run_experiment
-from relabel.simulation.noise_models import check_noise, make_noise
-from relabel.simulation.preset_parts import Job
-from relabel.simulation.presets import check_preset, run_preset
-from relabel.simulation.rankings import Method, scores_of, selector_of, votes_of
-from relabel.simulation.report import (
+from relabel.simulation.campaign.loop import initial_counts
+from relabel.simulation.campaign.people import check_panel, parse_panel
+from relabel.simulation.campaign.rankings import Method, scores_of, selector_of, votes_of
+from relabel.simulation.campaign.seeds import generator, seed_of
+from relabel.simulation.data.books import by_class, with_first_labels, without_first_labels
+from relabel.simulation.data.dataset import Dataset
+from relabel.simulation.data.encoding import with_features
+from relabel.simulation.data.noise_models import check_noise, make_noise
+from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.experiment.runs import Run, Setting, first_labels, run_experiment
+from relabel.simulation.experiment.summary import summarise
+from relabel.simulation.papers.parts import Job
+from relabel.simulation.papers.registry import check_preset, run_preset
+from relabel.simulation.report.files import (
     public_options,
     table_of,
     write_ranking,
     write_report,
 )
-from relabel.simulation.seeds import generator, seed_of
-from relabel.simulation.summary import summarise
 
 DEFAULT_RATE = 0.20
 

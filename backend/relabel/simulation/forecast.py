@@ -12,14 +12,14 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.estimates import Estimate, noise_matrix
-from relabel.numerics.yields import DoubtModel, fit_doubt
-from relabel.simulation.annotators import Crowd
-from relabel.simulation.campaign import Prioritise, Queue, Rules, initial_counts, run_campaign
-from relabel.simulation.curves import curve_of, visits_of
-from relabel.simulation.dataset import certain
-from relabel.simulation.noise_models import draw
-from relabel.simulation.queues import OrderedQueue
+from relabel.numerics.estimates.noise_rate import Estimate, noise_matrix
+from relabel.numerics.estimates.yields import DoubtModel, fit_doubt
+from relabel.simulation.campaign.loop import Prioritise, Queue, Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import OrderedQueue
+from relabel.simulation.campaign.people import Crowd
+from relabel.simulation.data.dataset import certain
+from relabel.simulation.data.noise_models import draw
+from relabel.simulation.measure.curves import curve_of, visits_of
 from relabel.types import BoolArray, FloatArray, IntArray
 
 FLOOR = 1e-3

@@ -22,9 +22,9 @@ from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.access import Access
-from relabel.web.dashboard import add_dashboard
 from relabel.web.metrics import metrics_text
 from relabel.web.overviews import Overviews
+from relabel.web.pages.routes import add_dashboard
 from relabel.web.protocol import Protocol
 
 log = logging.getLogger("relabel.web")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
-from relabel.service.overview import Overview, read_overview
+from relabel.service.insight.overview import Overview, read_overview
 from relabel.settings import Settings
 from relabel.storage.changes import Fingerprint, fingerprint
 from relabel.storage.database import reading

@@ -15,8 +15,8 @@ from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import check_cannot_tell, policy_of
 from relabel.service.jobs import Jobs
-from relabel.service.predictions import UNTRAINED, stored_predictions
-from relabel.service.receiving import receive
+from relabel.service.queue.answers import UNTRAINED, stored_predictions
+from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading

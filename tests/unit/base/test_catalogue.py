@@ -18,13 +18,13 @@ from relabel.catalogue import (
     check_options,
 )
 from relabel.errors import ConfigurationError
-from relabel.learning.encoders import ENCODERS
-from relabel.learning.selectors import SELECTORS, options_of
+from relabel.learning.encoders.registry import ENCODERS
+from relabel.learning.selectors.registry import SELECTORS, options_of
+from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
 from relabel.numerics.ranking import DIVERSITY
-from relabel.numerics.spreading import Surroundings, diversity_inputs
 from relabel.service.context import policy_of
 from relabel.settings import Settings
-from relabel.simulation.rankings import Method
+from relabel.simulation.campaign.rankings import Method
 
 
 def test_names_are_those_that_learning_knows():
@@ -34,7 +34,7 @@ def test_names_are_those_that_learning_knows():
 
 
 @pytest.mark.parametrize("name", SELECTORS)
-def test_options_are_those_of_the_recipe(name):
+def test_options_are_those_of_the_selector(name):
     assert SELECTOR_OPTIONS[name] == options_of(name)
 
 

@@ -147,7 +147,7 @@ TOLD_WHEN_USED = {
     "data_dir": "tests/contract/test_storage.py: a store that cannot be opened",
     "database_url": "tests/contract/test_storage.py: a store that cannot be opened",
     "policy_file": "tests/unit/base/test_policy.py: an unreadable policy file",
-    "local_files_root": "tests/unit/imaging/test_fetch.py: files that cannot be used",
+    "local_files_root": "tests/unit/media/image/test_fetch.py: files that cannot be used",
 }
 """Settings of which any text may be right; where the message is tested."""
 

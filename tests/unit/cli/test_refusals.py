@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from relabel.cli import looking
+from relabel.cli import inspect
 from relabel.cli.app import main
 
 KEY = "x" * 40
@@ -20,7 +20,7 @@ def refused(monkeypatch, tmp_path, capsys):
         monkeypatch.delenv(name)
     # Its handler would outlive the test.
     monkeypatch.setattr("relabel.cli.options.configure_logging", lambda _settings: None)
-    monkeypatch.setattr("relabel.cli.serving.configure_logging", lambda _settings: None)
+    monkeypatch.setattr("relabel.cli.run.configure_logging", lambda _settings: None)
 
     def run(*arguments, **variables):
         before = sorted(tmp_path.rglob("*"))
@@ -153,6 +153,6 @@ def test_trouble_of_the_system_is_told_in_one_line(refused, monkeypatch):
     def full(_settings):
         raise OSError(28, "No space left on device", "relabel-data/x")
 
-    monkeypatch.setattr(looking, "refuse_missing_store", full)
+    monkeypatch.setattr(inspect, "refuse_missing_store", full)
     said = refused("status")
     assert said == "relabel-data/x: No space left on device; make room on the disk."

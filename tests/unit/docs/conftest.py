@@ -3,4 +3,3 @@ from pathlib import Path
 
 # Tests are no packages: what several files of a folder share is found by the folder.
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))

@@ -11,11 +11,11 @@ import pytest
 import typer
 from relabel.cli.app import build_app
 from relabel.policy import Policy
-from relabel.service.doctor import CHECKS
-from relabel.service.export import ExportRow
+from relabel.service.doctor.checkup import CHECKS
+from relabel.service.export.export import ExportRow
 from relabel.settings import Settings
-from relabel.web.actions import CONFIRMED
-from relabel.web.pages import PAGES as DASHBOARD
+from relabel.web.pages.actions import CONFIRMED
+from relabel.web.pages.project import PAGES as DASHBOARD
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -211,7 +211,7 @@ def test_every_figure_of_the_status_and_column_of_the_export_is_explained(a_stat
 
 @pytest.fixture
 def a_status(tmp_path):
-    from relabel.service.status import project_status
+    from relabel.service.insight.status import project_status
     from relabel.storage.database import open_database
     from relabel.storage.projects import Project, save_project
 

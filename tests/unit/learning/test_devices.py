@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from relabel.learning.embed import embed
-from relabel.learning.recipes.single import SINGLE
-from relabel.learning.selectors import options_of, select
+from relabel.learning.encoders.embed import embed
+from relabel.learning.selectors.registry import options_of, select
+from relabel.learning.selectors.single import SINGLE
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 

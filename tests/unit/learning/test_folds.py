@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from relabel.learning.data import TrainingData
 from relabel.learning.folds import stratified_folds
-from relabel.learning.selection import TrainingData
-from relabel.learning.selectors import select
+from relabel.learning.selectors.registry import select
+from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.scoring import phi
-from relabel.numerics.spreading import Surroundings
-from relabel.simulation.evaluation import auroc
+from relabel.simulation.measure.evaluation import auroc
 
 SIZE, COPIES = 300, 4
 

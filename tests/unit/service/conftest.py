@@ -1,11 +1,4 @@
-import sys
-from pathlib import Path
-
 import pytest
-
-# Tests are no packages: what several folders share is found by its folder.
-sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
-
 from served import BACKEND, served
 from wiring import connected, context, fake, running, store_template
 

@@ -15,18 +15,18 @@ from relabel.errors import (
     NotReadyError,
 )
 from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
-from relabel.service.attempts import RETRY_SECONDS
-from relabel.service.connect import connect, plan_connect
-from relabel.service.detach import detach
-from relabel.service.doctor import examine_project, examine_server
-from relabel.service.ingest import carry_out
-from relabel.service.publish import publish
-from relabel.service.receiving import receive
-from relabel.service.rounds import run_round
-from relabel.service.rounds_due import round_due_now
-from relabel.service.scores import LAST, RoundResult, scores_now
-from relabel.service.status import project_status
-from relabel.service.sweep import sweep
+from relabel.service.doctor.checkup import examine_project, examine_server
+from relabel.service.insight.status import project_status
+from relabel.service.queue.publish import publish
+from relabel.service.queue.scores import LAST, RoundResult, scores_now
+from relabel.service.rounds.attempts import RETRY_SECONDS
+from relabel.service.rounds.due import round_due_now
+from relabel.service.rounds.run import run_round
+from relabel.service.setup.connect import connect, plan_connect
+from relabel.service.setup.detach import detach
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.receive import receive
+from relabel.service.sync.sweep import sweep
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.projects import find_project, list_projects, set_project
@@ -599,7 +599,9 @@ def test_a_failed_round_is_tried_again_after_a_pause(context, running, monkeypat
     assert round_due_now(context, number) == ""
     with reading(context.engine) as connection:
         finished = list_rounds(connection, number)[-1].finished_at
-    monkeypatch.setattr("relabel.service.attempts.time.time", lambda: finished + RETRY_SECONDS + 1)
+    monkeypatch.setattr(
+        "relabel.service.rounds.attempts.time.time", lambda: finished + RETRY_SECONDS + 1
+    )
     assert "failed" in round_due_now(context, number)
 
 
@@ -616,7 +618,7 @@ def test_a_round_that_reached_the_queue_stays_published(context, fake, running, 
         )
         publish(context, current, result, {}, silent)
 
-    monkeypatch.setattr("relabel.service.rounds._run", publish_and_fail)
+    monkeypatch.setattr("relabel.service.rounds.run._run", publish_and_fail)
     with pytest.raises(LabelStudioDownError):
         run_round(context, number)
     fake.intercept = lambda _request: None
@@ -645,7 +647,7 @@ def test_a_round_that_fails_says_why_and_leaves_the_queue_as_it_was(
     def fail(*_args):
         raise error
 
-    monkeypatch.setattr("relabel.service.rounds._run", fail)
+    monkeypatch.setattr("relabel.service.rounds.run._run", fail)
     with pytest.raises(type(error)):
         run_round(context, number)
     assert writes(fake) == []

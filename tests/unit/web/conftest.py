@@ -1,20 +1,15 @@
 """A store in the middle of a campaign, and the application over it."""
 
 import re
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from relabel.demo.seeded_store import Campaign, seed_store
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.app import create_app
+from seeded_store import Campaign, seed_store
 from sqlalchemy import Engine
-
-# Tests are no packages: what several folders share is found by its folder.
-sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
 
 PAGE = {"Accept": "text/html"}
 

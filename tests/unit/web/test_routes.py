@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 from pydantic import SecretStr
-from relabel.demo.seeded_store import Campaign, seed_store
 from relabel.settings import Settings
 from relabel.storage.changes import fingerprint
 from relabel.storage.database import open_database, reading
 from relabel.storage.projects import Project, save_project, set_project, token_digest
 from relabel.web.app import create_app
+from seeded_store import Campaign, seed_store
 
 PASSWORD = ("anna", "right")
 TOKEN, OTHER_TOKEN = "t" * 43, "o" * 43

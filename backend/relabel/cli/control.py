@@ -1,0 +1,127 @@
+"""Commands that work on a connected project."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from relabel.cli.options import ProjectOption, RunOption, console, opened
+from relabel.cli.progress import shown_progress
+from relabel.errors import RoundInProgressError, RoundStoppedError
+from relabel.service import commands
+from relabel.service.insight.consequences import of_undoing
+from relabel.service.insight.status import project_status
+from relabel.service.queue.notices import queue_sentence
+from relabel.service.queue.undo import undo_run
+from relabel.service.rounds.due import round_due_now
+from relabel.service.rounds.process import leave
+from relabel.service.rounds.run import run_round
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
+from relabel.settings import set_threads
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import running_round
+
+
+def round_(
+    project: ProjectOption,
+    due: Annotated[bool, typer.Option(help="Only if one is due.", hidden=True)] = False,
+) -> None:
+    """Train the selector and re-order the queue now.
+
+    Example: relabel round --project 3
+    """
+    set_threads()
+    with opened() as context:
+        reason = round_due_now(context, project)
+        if due and not reason:
+            return
+        if due:
+            logging.getLogger("relabel.round").info("project %s: %s", project, reason)
+        try:
+            done = run_round(context, project, leave=leave)
+        except RoundInProgressError:
+            if due:
+                return
+            raise
+        except RoundStoppedError as error:
+            console.print(str(error), highlight=False, markup=False)
+            # To end well would take seconds, and wait for threads that wait for a connection.
+            leave()
+        console.print(f"Round {done.number} is published as {done.model_version}.")
+        for key, value in done.record.items():
+            console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, markup=False)
+
+
+def reconcile(project: ProjectOption) -> None:
+    """Read the whole project again and repair whatever was missed.
+
+    Example: relabel reconcile --project 3
+    """
+    with opened() as context:
+        with reading(context.engine) as connection:
+            known = get_project(connection, project)
+        with shown_progress() as progress:
+            progress("reading the whole project", 0, 1)
+            sweep_project(context, known, full=True)
+        figures = project_status(context.engine, context.settings, project)
+        console.print(f"{figures['tasks']} tasks, {figures['votes']} votes since connecting.")
+
+
+def pause(project: ProjectOption) -> None:
+    """Close the queue and start no rounds until resumed.
+
+    Example: relabel pause --project 3
+    """
+    _steer(project, commands.pause)
+
+
+def resume(project: ProjectOption) -> None:
+    """Open the queue again.
+
+    Example: relabel resume --project 3
+    """
+    _steer(project, commands.go_on)
+
+
+def _steer(number: int, change: commands.Wish) -> None:
+    """Do what the dashboard's button does, and wait until Label Studio has it."""
+    with opened() as context:
+        change(context.engine, number)
+        with shown_progress() as progress:
+            carry_out(context, number, progress=progress)
+        console.print(queue_sentence(context, number), highlight=False, markup=False)
+
+
+def stop(project: ProjectOption) -> None:
+    """Stop the running round; queue and votes stay as they are.
+
+    Example: relabel stop --project 3
+    """
+    with opened() as context:
+        with reading(context.engine) as connection:
+            running = running_round(connection, project)
+        commands.stop_round(context.engine, project, running.run if running else "")
+        console.print("The round ends within a second or two; the queue stays as it was.")
+
+
+def undo(project: ProjectOption, run: RunOption = None) -> None:
+    """Take back what a run wrote: the last round, or labels written back.
+
+    Without --run it only says what could be undone.
+
+    Example: relabel undo --project 3 --run round-2
+    """
+    with opened() as context:
+        if run is not None:
+            for line in undo_run(context, project, run):
+                console.print(f"  - {line}", highlight=False)
+            return
+        found = of_undoing(context.engine, context.settings, project)
+        for one in found:
+            console.print(f"--run {one.run}", highlight=False)
+            for effect in one.effects:
+                console.print(f"  - {effect}", highlight=False, markup=False)
+        if not found:
+            console.print("There is nothing to undo, or a round is running.")

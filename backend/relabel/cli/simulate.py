@@ -1,0 +1,129 @@
+"""Commands that show what cleaning would bring: demo, simulate, forecast."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from relabel.cli.options import JsonOption, ProjectOption, console, opened
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Simulated annotators.")] = False,
+    annotators: Annotated[int, typer.Option(help="Simulated annotators.")] = 3,
+    votes: Annotated[int, typer.Option(help="Votes of the simulated annotators.")] = 150,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="File for the figures of a headless run.")
+    ] = None,
+    home: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path(".relabel-demo"),
+    label_studio: Annotated[
+        Path, typer.Option("--label-studio-bin", help="Folder with the label-studio command.")
+    ] = Path(".venv-label-studio/bin"),
+) -> None:
+    """Start a real Label Studio with handwritten digits, a fifth of them wrongly labelled.
+
+    Example: relabel demo --headless --votes 150 --json demo.json
+    """
+    from relabel.demo.run import run_demo  # noqa: PLC0415  needs scikit-learn's images
+
+    code = run_demo(
+        home=home,
+        headless=headless,
+        annotators=annotators,
+        votes=votes,
+        json_out=json_out,
+        label_studio_bin=label_studio,
+    )
+    raise typer.Exit(code)
+
+
+def simulate(
+    dataset: Annotated[str, typer.Option(help="Data set whose truth is known.")] = "digits",
+    data_dir: Annotated[Path, typer.Option(help="Folder with its files.")] = Path("data"),
+    choices: Annotated[
+        str, typer.Option(help="<Choices> tag to read of a Label Studio export with several.")
+    ] = "",
+    noise: Annotated[str | None, typer.Option(help="Noise model; default by data set.")] = None,
+    noise_rate: Annotated[float | None, typer.Option(help="Share of wrong labels.")] = None,
+    selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
+    score: Annotated[str, typer.Option(help="One or several.")] = "phi,ce,tiered_phi",
+    diversity: Annotated[str, typer.Option(help="One or several.")] = "none",
+    seeds: Annotated[int, typer.Option(help="Repetitions.")] = 5,
+    budget: Annotated[int | None, typer.Option(help="Votes; default one per task.")] = None,
+    retrain_every: Annotated[int | None, typer.Option(help="Votes between rounds.")] = None,
+    annotators: Annotated[
+        str, typer.Option(help='"crowd", or accuracies such as "0.95,0.9@0.5".')
+    ] = "crowd",
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="These annotators work at the same time.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("simulation"),
+    preset: Annotated[str | None, typer.Option(help="Experiment of a paper.")] = None,
+) -> None:
+    """Simulate relabelling campaigns on data whose truth is known.
+
+    Example: relabel simulate --dataset digits --seeds 3 --out OUT
+    """
+    from relabel.simulation.command import SimulationOptions, run_simulation  # noqa: PLC0415  torch
+
+    options = SimulationOptions(
+        dataset=dataset,
+        data_dir=data_dir,
+        choices=choices,
+        noise=noise,
+        noise_rate=noise_rate,
+        selector=_names(selector),
+        score=_names(score),
+        diversity=_names(diversity),
+        seeds=seeds,
+        budget=budget,
+        retrain_every=retrain_every,
+        annotators=annotators,
+        at_once=at_once,
+        out=out,
+        preset=preset,
+    )
+    raise typer.Exit(run_simulation(options, console))
+
+
+def forecast(
+    project: ProjectOption,
+    target: Annotated[float, typer.Option(help="Share of right labels to reach.")] = 0.95,
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast how many votes a project still needs, and how many a random order would.
+
+    Example: relabel forecast --project 3 --target 0.95
+    """
+    from relabel.service.insight.forecast import forecast_project  # noqa: PLC0415  loads the simulator
+
+    with opened() as context:
+        found = forecast_project(context, project, target=target)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+        return
+    rows = {
+        f"votes to {target:.0%} right labels": found.votes,
+        "votes in random order": found.random,
+        "times fewer than random": found.ratio,
+    }
+    if not found.unknown:
+        rows |= {
+            "right labels now": found.correct_now,
+            "wrong labels at the start": found.noise_rate,
+        }
+    table = Table("figure", "estimate", title=f"Forecast for project {project}")
+    for name, value in rows.items():
+        table.add_row(name, "not reached" if value is None else f"{value:.4g}")
+    console.print(table)
+    if found.unknown:
+        console.print(
+            f"How many labels are wrong is {found.unknown}; until then the votes are a guess."
+        )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

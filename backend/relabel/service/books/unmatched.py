@@ -1,0 +1,79 @@
+"""Sources and labels that match nothing: named with what there is, and what could be meant."""
+
+import json
+from collections import Counter
+
+from relabel.accounts import counted_part, nearest
+from relabel.labelstudio.images import first_field
+from relabel.policy import Policy
+from relabel.service.context import Context
+from relabel.service.queue.state import ProjectState
+from relabel.service.traces import VERSION_PREFIX
+from relabel.storage.answers import Outcome
+from relabel.storage.projects import Project
+
+SHOWN = 10
+"""Names of versions or fields that are listed."""
+
+
+def missing_source(context: Context, project: Project, policy: Policy) -> str:
+    """Return that no task has what `initial` names, and what there is instead; "" = it exists."""
+    kind, _, name = policy.initial.partition(":")
+    if kind == "predictions":
+        found = {
+            version: f"{version!r} ({count:,})"
+            for version, count in context.label_studio.model_versions(project.id).items()
+            if not version.startswith(VERSION_PREFIX)
+        }
+        return _missing("a prediction of version", name, found)
+    if kind == "data":
+        columns = context.label_studio.columns(project.id)
+        fields = [str(column["id"]) for column in columns if column.get("parent") == "data"]
+        # A path leads on from the field that it begins with.
+        begun = first_field(f"${name}")
+        wanted = begun if begun in fields else name
+        return _missing("a field", wanted, {field: repr(field) for field in fields})
+    return ""
+
+
+def unknown_labels(state: ProjectState) -> Counter[str]:
+    """Return the labels that are no class, with how often they occur."""
+    return Counter(a.choice for a in state.answers if a.outcome is Outcome.UNKNOWN_CLASS)
+
+
+def told_unknown(state: ProjectState) -> str:
+    """Return which labels are no class, and how to let them count; "" = all are."""
+    found = unknown_labels(state)
+    if not found:
+        return ""
+    classes = state.schema.classes
+    part = counted_part(
+        "unknown_class", "labels are no class of this config", found, used=False, known=classes
+    )
+    offered = offered_mapping(state) or f'classes = {{"{next(iter(found))}" = "{classes[0]}"}}'
+    return (
+        f"{part}. To let them count, say in the extra params which choice each stands for, as in "
+        f"{offered}, or add them to the labelling config as choices"
+    )
+
+
+def offered_mapping(state: ProjectState) -> str:
+    """Return the policy key by which labels would count that look like a class; "" = none does."""
+    first = (label for label, _ in unknown_labels(state).most_common(SHOWN))
+    meant = {label: nearest(label, state.schema.classes) for label in first}
+    # JSON's quoted text is TOML's as well.
+    pairs = [
+        f"{json.dumps(a, ensure_ascii=False)} = {json.dumps(b, ensure_ascii=False)}"
+        for a, b in meant.items()
+        if b
+    ]
+    return f"classes = {{{', '.join(pairs)}}}" if pairs else ""
+
+
+def _missing(what: str, name: str, found: dict[str, str]) -> str:
+    if name in found:
+        return ""
+    there = ", ".join(list(found.values())[:SHOWN]) or "none at all"
+    alike = nearest(name, found)
+    hint = f"; did you mean {alike!r}?" if alike else ""
+    return f"no task has {what} {name!r}; there are: {there}{hint}"

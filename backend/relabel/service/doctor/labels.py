@@ -1,0 +1,77 @@
+"""The doctor's checks of what is read: labelling config, policy, labels."""
+
+from relabel.catalogue import SELECTOR_OPTIONS
+from relabel.policy import Policy, parse_extra_params, read_policy_file
+from relabel.service.books.accounts import newest_read, project_accounts
+from relabel.service.books.unmatched import missing_source, told_unknown
+from relabel.service.context import Context, check_cannot_tell, policy_of, schema_of
+from relabel.service.doctor.findings import Finding
+from relabel.service.queue.state import read_state
+from relabel.storage.database import reading
+from relabel.storage.projects import Project
+from relabel.storage.rounds import list_rounds
+
+
+def check_config(context: Context, project: Project) -> Finding:
+    """Say which classes and which image the labelling config is read as."""
+    policy = policy_of(context.settings, project.extra_params)
+    schema = schema_of(project, policy)
+    check_cannot_tell(policy, schema)
+    found = (
+        f"{len(schema.classes)} classes in {schema.from_name!r}, image in "
+        f"{schema.image_attribute}={schema.image!r}"
+    )
+    missing = (
+        f'add required="true" to <Choices name="{schema.from_name}">: without it an empty submit '
+        f"is accepted and counts as no vote"
+    )
+    texts = [found, *([] if schema.required else [missing]), *schema.notes]
+    return Finding("labelling config", ok=schema.required, text="; ".join(texts))
+
+
+def check_policy(context: Context, project: Project) -> Finding:
+    """Name the keys that were set and do nothing beside the others."""
+    policy = policy_of(context.settings, project.extra_params)
+    said = read_policy_file(context.settings.policy_file) | parse_extra_params(project.extra_params)
+    idle = {key: why for key, why in _without_effect(policy).items() if key in said}
+    if idle:
+        told = "; ".join(f"{key} = {said[key]!r} does nothing: {why}" for key, why in idle.items())
+        return Finding("policy", ok=False, text=f"{told}. Take it out, or change the other key")
+    keys = ", ".join(f"{key} = {value!r}" for key, value in said.items()) or "all keys as usual"
+    return Finding("policy", ok=True, text=keys)
+
+
+def check_labels(context: Context, project: Project) -> Finding:
+    """See where labels come from, and name those that are no class."""
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+    labelled = int(state.counts.votes.any(1).sum())
+    text = f"{labelled:,} of {len(state.tasks):,} tasks have one (initial = {policy.initial!r})"
+    missing = missing_source(context, project, policy)
+    wrong = [part for part in (missing, told_unknown(state)) if part]
+    if not labelled and not wrong:
+        wrong = ["nothing can be learnt before people have labelled some"]
+    return Finding("labels", ok=not wrong, text="; ".join([text, *wrong]))
+
+
+def check_books(context: Context, project: Project) -> Finding:
+    """Show what was read and what became of it; what is left out the other checks judge."""
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+        rounds = list_rounds(connection, project.id)
+    accounts = project_accounts(state, newest_read(rounds))
+    return Finding("books", ok=True, text="\n".join(accounts.lines()))
+
+
+def _without_effect(policy: Policy) -> dict[str, str]:
+    """Return the keys that do nothing beside what the others say, each with the reason."""
+    options = SELECTOR_OPTIONS[policy.selector]
+    has_network = any(name in options for name in ("network", "of", "candidates"))
+    reasons = {
+        "warm_start": "" if has_network else f"selector {policy.selector!r} trains no network",
+        "image_size": "" if has_network else f"selector {policy.selector!r} reads no pixels",
+        "encoder_weights": "encoder 'tiny' has none" if policy.encoder == "tiny" else "",
+    }
+    return {key: reason for key, reason in reasons.items() if reason}

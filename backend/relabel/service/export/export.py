@@ -1,0 +1,218 @@
+"""Exporting what the votes say: cleaned labels, soft labels and where each comes from."""
+
+import csv
+import io
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from relabel.errors import NotFoundError
+from relabel.files import write_file
+from relabel.labelstudio.reimport import lost_by_importing
+from relabel.service.context import Context, policy_of
+from relabel.service.export.record import log_export
+from relabel.service.export.reimport import Found, as_text, labelled_tasks
+from relabel.service.queue.counters import write_task
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.storage.answers import Answer
+from relabel.storage.database import reading
+from relabel.storage.locks import BREATH_SECONDS, queue_lock
+from relabel.storage.projects import get_project, get_whole_project
+from relabel.storage.writes import WRITE_BACK, log_write
+from relabel.types import State
+
+CHUNK = 10
+"""Tasks written back at a time: votes wait no longer for the queue's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One task. label: the consensus, or the initial label where none was found yet.
+
+    soft_label: share of votes of each class; votes: who said what; second_opinion: whether at least
+    two people or sources agree on the label; initial_value: what the task came with, word for word,
+    also where that is no class: of several different ones all, the oldest first; not_counted: who
+    said what that is no vote, and why.
+    """
+
+    task_id: int
+    image: str
+    initial_label: str
+    label: str
+    state: str
+    changed: bool
+    second_opinion: bool
+    soft_label: dict[str, float]
+    votes: dict[str, str]
+    audit: bool
+    initial_value: str
+    not_counted: dict[str, str]
+
+
+def export_rows(context: Context, number: int) -> tuple[ProjectState, list[ExportRow]]:
+    """Return one row per task, ids increasing."""
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+    said: dict[int, list[Answer]] = defaultdict(list)
+    for answer in state.answers:
+        said[answer.task_id].append(answer)
+    return state, [_row(state, row, said[task_id]) for row, task_id in enumerate(state.tasks)]
+
+
+def _row(state: ProjectState, row: int, said: list[Answer]) -> ExportRow:
+    classes = state.schema.classes
+    counts = state.counts.votes[row]
+    task = state.tasks[int(state.counts.task_ids[row])]
+    given, found = int(state.given[row]), int(state.consensus.labels[row])
+    settled = state.consensus.states[row] == State.SETTLED
+    total = int(counts.sum())
+    return ExportRow(
+        task_id=task.task_id,
+        image=task.image,
+        initial_label=classes[given] if given >= 0 else "",
+        label=classes[found] if found >= 0 else "",
+        state=State(int(state.consensus.states[row])).name.lower(),
+        changed=bool(settled and given >= 0 and found != given),
+        second_opinion=bool(settled and counts[found] > 1),
+        soft_label={c: round(int(n) / total, 6) for c, n in zip(classes, counts, strict=True) if n},
+        votes=_votes(said, classes),
+        audit=task.audit,
+        initial_value="; ".join(dict.fromkeys(a.choice for a in said if a.initial and a.choice)),
+        not_counted=_not_counted(said),
+    )
+
+
+def _votes(said: list[Answer], classes: tuple[str, ...]) -> dict[str, str]:
+    """Return who said what; an old label of somebody who voted since goes by another name."""
+    since = {answer.source for answer in said if answer.counts and not answer.initial}
+    return {
+        f"{a.source} before" if a.initial and a.source in since else a.source: (
+            "cannot tell" if a.label is None else classes[a.label]
+        )
+        for a in said
+        if a.counts
+    }
+
+
+def _not_counted(said: list[Answer]) -> dict[str, str]:
+    """Return who said what that is no vote, and why."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for answer in said:
+        if not answer.counts:
+            what = f": {answer.choice}" if answer.choice else ""
+            reasons[answer.source].append(f"{answer.outcome}{what}")
+    return {source: "; ".join(several) for source, several in reasons.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export says. told: what whoever reads the file will miss, a sentence each."""
+
+    text: str
+    told: tuple[str, ...] = ()
+
+
+def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> Written:
+    """One line per task; what has several parts as JSON."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
+    writer.writeheader()
+    for row in rows:
+        values = asdict(row)
+        for key in ("soft_label", "votes", "not_counted"):
+            values[key] = json.dumps(values[key], sort_keys=True)
+        writer.writerow(values)
+    return Written(text.getvalue())
+
+
+def to_json(_context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
+    """Classes and one object per task."""
+    body = {"classes": state.schema.classes, "tasks": [asdict(row) for row in rows]}
+    return Written(json.dumps(body, indent=1))
+
+
+def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
+    """Label Studio's own tasks, whole, with the labels that people's votes have found."""
+    touched = state.touched().tolist()
+    found = {
+        row.task_id: Found(row.label, settled=row.state == "settled")
+        for row, voted in zip(rows, touched, strict=True)
+        if voted and row.label
+    }
+    tasks = list(labelled_tasks(context, state, found))
+    return Written(as_text(tasks), lost_by_importing(tasks))
+
+
+FORMATS: dict[str, Callable[[Context, ProjectState, list[ExportRow]], Written]] = {
+    "csv": to_csv,
+    "json": to_json,
+    "label-studio": to_label_studio,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was written to a file. corrected: of the tasks; told: see `Written`."""
+
+    tasks: int
+    corrected: int
+    told: tuple[str, ...]
+
+
+def write_export(context: Context, number: int, form: str, out: Path) -> Export:
+    """Write a project's labels to a file, and say what it holds.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        form: a key of `FORMATS`.
+        out: the file; an existing one is replaced.
+
+    Raises:
+        NotReadyError: the project is not connected.
+        ConfigurationError: the file cannot be written.
+
+    """
+    state, rows = export_rows(context, number)
+    written = FORMATS[form](context, state, rows)
+    write_file(out, written.text, "--out")
+    corrected = sum(row.changed for row in rows)
+    log_export(context, number, form, out, tasks=len(rows), corrected=corrected)
+    return Export(len(rows), corrected, written.told)
+
+
+def write_back(context: Context, number: int) -> int:
+    """Write label and soft label of every settled task into its task.data; return how many.
+
+    People's annotations are not touched. `relabel undo --run write-back` takes it back.
+    """
+    _, rows = export_rows(context, number)
+    settled = [row for row in rows if row.state == "settled"]
+    written = 0
+    for start in range(0, len(settled), CHUNK):
+        with queue_lock(context.engine, context.settings.data_dir, number):
+            with reading(context.engine) as connection:
+                get_whole_project(connection, number)
+            written += sum(_write_into(context, number, r) for r in settled[start : start + CHUNK])
+        time.sleep(BREATH_SECONDS)
+    return written
+
+
+def _write_into(context: Context, number: int, row: ExportRow) -> bool:
+    """Write one task's labels into its data; return whether it is still there."""
+    new = {"relabel_label": row.label, "relabel_soft_label": row.soft_label}
+    try:
+        data = dict(context.label_studio.task(row.task_id).get("data", {}))
+        before = {key: data[key] for key in new if key in data}
+        # Noted first: killed in between, undoing finds nothing to restore; the other way round
+        # it would take what is written now for somebody's own.
+        with context.engine.begin() as connection:
+            log_write(connection, number, WRITE_BACK, "data", row.task_id, before=before, after=new)
+        write_task(context.label_studio, row.task_id, data=data | new)
+    except NotFoundError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""What stopping or undoing would do, told before anybody confirms it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine
+
+from relabel.service.context import policy_of
+from relabel.service.rounds.due import votes_missing
+from relabel.settings import Settings
+from relabel.storage.annotations import count_new_votes
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import Round, RoundState, list_rounds, published_round, running_round
+from relabel.storage.writes import WRITE_BACK, count_writes, written_back
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What is done to one run. effects: sentences; button: what to press for it."""
+
+    run: str
+    effects: tuple[str, ...]
+    button: str
+
+
+def of_stopping(engine: Engine, settings: Settings, number: int) -> list[Consequence]:
+    """Return what stopping the running round would do; empty = none runs.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        running = running_round(connection, number)
+        last = published_round(connection, number)
+        if running is None:
+            return []
+        effects = (
+            f"It is at: {running.stage}, {running.done:,} of {running.total:,}.",
+            "Its work is thrown away; images and embeddings stay in the cache.",
+            f"The queue keeps the order of round {last.number}."
+            if last
+            else "There is no order yet: the queue stays closed until a round has ended.",
+            _votes_stay(connection, number),
+            _next_round(policy_of(settings, project.extra_params).retrain_after),
+        )
+    return [Consequence(running.run, effects, f"Stop round {running.number}")]
+
+
+def of_undoing(engine: Engine, settings: Settings, number: int) -> list[Consequence]:
+    """Return what undoing the last round, and the labels written back, would do.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    found = []
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        rounds = list_rounds(connection, number)
+        published = [r for r in rounds if r.state is RoundState.PUBLISHED]
+        if published and running_round(connection, number) is None:
+            policy = policy_of(settings, project.extra_params)
+            effects = (
+                *_of_round(connection, published),
+                _votes_stay(connection, number),
+                _next_round(votes_missing(connection, rounds[-1], policy)),
+            )
+            undone = published[-1]
+            found.append(Consequence(undone.run, effects, f"Undo round {undone.number}"))
+        data = written_back(connection, number)
+    if data:
+        effect = f"The data of {len(data):,} tasks become what they were before the export."
+        found.append(Consequence(WRITE_BACK, (effect,), "Undo the labels written back"))
+    return found
+
+
+def _of_round(connection: Connection, published: list[Round]) -> tuple[str, ...]:
+    undone = published[-1]
+    counted = count_writes(connection, undone.project_id).get(undone.run, {})
+    moved = counted.get("open task", 0) + counted.get("close task", 0)
+    when = datetime.fromtimestamp(undone.finished_at or undone.started_at, UTC)
+    queue = (
+        f"The queue follows round {published[-2].number} again, with the votes given since."
+        if len(published) > 1
+        else "Every task is closed, as before the first round, until another round has ended."
+    )
+    return (
+        f"It was published on {when:%Y-%m-%d %H:%M} UTC and had opened or closed {moved:,} tasks.",
+        f"The scores of {undone.model_version} are removed from Label Studio, little by little.",
+        queue,
+    )
+
+
+def _votes_stay(connection: Connection, number: int) -> str:
+    votes = count_new_votes(connection, number)
+    return f"No vote is lost: all {votes:,} count as before."
+
+
+def _next_round(missing: int) -> str:
+    if not missing:
+        return "The next round starts at once: enough new votes are there."
+    more = f"{missing} more vote{'' if missing == 1 else 's'}"
+    return f"The next round starts after {more}, or when you ask for it."

@@ -1,0 +1,133 @@
+"""How many labels are wrong, which classes are confused, and what the next votes should find."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.numerics.estimates.noise_rate import (
+    Estimate,
+    doubt,
+    noise_matrix,
+)
+from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
+from relabel.numerics.expected_votes import expected_votes
+from relabel.service.insight.audit import Audit, not_known, read_audit
+from relabel.service.queue.scores import RoundResult
+from relabel.service.queue.state import ProjectState
+from relabel.types import FloatArray, IntArray, State, match_rows
+
+NEXT_VOTES = 100
+"""Votes that the forecast looks ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What is known about the wrong labels of a project.
+
+    unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
+    figures come from; initial: share of wrong labels when relabelling began, wrong_left: labels
+    still wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it;
+    next_votes and forecast: how many votes ahead, and about how many wrong labels they should find,
+    None while unknown and when nothing is left to ask. A model alone sees more noise than there is,
+    and an interval around what it sees does not hold.
+    """
+
+    unknown: str
+    source: str
+    initial: Estimate | None
+    wrong_left: Estimate | None
+    matrix: FloatArray
+    next_votes: int
+    forecast: float | None
+
+
+def noise_now(
+    state: ProjectState,
+    result: RoundResult,
+    asked: FloatArray,
+    published_at: Sequence[float],
+    *,
+    corrected: int,
+) -> Noise | None:
+    """Return what the last round and the votes since say; None without labelled tasks.
+
+    Args:
+        state: the project now.
+        result: of the round in force.
+        asked: (N,) when each task got its first new vote, inf = none yet.
+        published_at: when each round was published, Unix seconds, increasing.
+        corrected: labels corrected so far.
+
+    """
+    rows, probs = judged(state, result)
+    given = state.given[rows]
+    if not (given >= 0).any():
+        return None
+    doubts = doubt(given, probs)
+    audit = audit_now(state, result, asked, published_at)
+    labelled = int((state.given >= 0).sum())
+    unknown = not_known(audit.finished, state.policy.audit_share)
+    initial = None if unknown else audit.initial(labelled)
+    votes = votes_ahead(state)
+    return Noise(
+        unknown=unknown,
+        source=audit.source,
+        initial=initial,
+        wrong_left=None if initial is None else _left(initial, labelled, corrected),
+        matrix=noise_matrix(given, probs),
+        next_votes=votes,
+        forecast=None if unknown else _forecast(state, rows, probs, doubts, votes),
+    )
+
+
+def audit_now(
+    state: ProjectState, result: RoundResult, asked: FloatArray, published_at: Sequence[float]
+) -> Audit:
+    """Return what the audit says, beside the doubts of the round in force; see `noise_now`."""
+    rows, probs = judged(state, result)
+    doubts = np.full(len(state.tasks), np.nan)
+    doubts[rows] = doubt(state.given[rows], probs)
+    return read_audit(state, asked, doubts, published_at)
+
+
+def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:
+    """Return the rows of the tasks that the round judged, and their posteriors (n, K)."""
+    found = match_rows(state.counts.task_ids, result.posteriors.task_ids)
+    rows = np.flatnonzero(found >= 0)
+    return rows, result.posteriors.probs[found[rows]].astype(np.float64)
+
+
+def votes_ahead(state: ProjectState) -> int:
+    """Return how many votes the forecast looks ahead: as many as the budget still has."""
+    budget = state.policy.budget
+    return NEXT_VOTES if budget is None else max(min(NEXT_VOTES, budget - state.spent), 0)
+
+
+def _forecast(
+    state: ProjectState, rows: IntArray, probs: FloatArray, doubts: FloatArray, votes: int
+) -> float | None:
+    finished = (state.touched() & (state.consensus.states == State.SETTLED))[rows]
+    finished &= ~np.isnan(doubts)
+    wrong = state.consensus.labels[rows] != state.given[rows]
+    waiting = np.flatnonzero(state.waiting()[rows] & ~np.isnan(doubts))
+    if not len(waiting) or not votes:
+        return None
+    tasks = list(state.tasks.values())
+    shown = np.array([1.0 if (s := tasks[row].score) is None else s for row in rows[waiting]])
+    order = waiting[np.argsort(shown, kind="stable")]
+    return predicted_yield(
+        doubts[order],
+        expected_votes(probs[order], state.counts.votes[rows[order]]),
+        votes,
+        fit_doubt(doubts[finished], wrong[finished]),
+    )
+
+
+def _left(initial: Estimate, labelled: int, corrected: int) -> Estimate:
+    """Wrong labels at the beginning less those corrected since."""
+    value, low, high = (
+        max(share * labelled - corrected, 0.0)
+        for share in (initial.value, initial.low, initial.high)
+    )
+    return Estimate(value, low, high, initial.level)

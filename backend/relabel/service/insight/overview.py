@@ -1,0 +1,191 @@
+"""Everything that dashboard and report show of one project, read from the store in one go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from relabel.accounts import Accounts
+from relabel.policy import Policy
+from relabel.service.books.accounts import newest_read, project_accounts
+from relabel.service.context import policy_of
+from relabel.service.insight.audit import first_asked
+from relabel.service.insight.noise import Noise, noise_now
+from relabel.service.insight.status import status_of
+from relabel.service.insight.yield_curve import YieldCurve, random_yield, yield_curve
+from relabel.service.queue.scores import RoundResult
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.stop_rule import headline, stop_reason
+from relabel.service.rounds.due import next_round, round_due
+from relabel.service.rounds.neighbours import Nearest
+from relabel.settings import Settings
+from relabel.storage.database import reading
+from relabel.storage.events import count_events
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import Round, RoundState, list_rounds
+from relabel.types import FloatArray, IntArray, State
+
+CURVE_POINTS = 400
+"""More points than a screen can show only make pages heavy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """One class: tasks given it at first, those of them found wrong, and tasks that have it now."""
+
+    name: str
+    given: int
+    found_wrong: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One consistent picture of a project.
+
+    status: the figures of `relabel status --json`; accounts: the books; noise: None before the
+    first round; curve: corrected labels against votes; random: (M,) what a random order would have
+    corrected, None while the share of wrong labels is not known.
+    """
+
+    status: dict[str, Any]
+    accounts: Accounts
+    state: ProjectState
+    rounds: list[Round]
+    result: RoundResult | None
+    nearest: Nearest | None
+    noise: Noise | None
+    curve: YieldCurve
+    random: FloatArray | None
+
+    @property
+    def policy(self) -> Policy:
+        """The project's policy now."""
+        return self.state.policy
+
+    @property
+    def stopped(self) -> str:
+        """Why no task is open, "" = work goes on."""
+        return stop_reason(self.state)
+
+
+def folder_of(settings: Settings, number: int) -> Path:
+    """Return the folder of one project's rounds."""
+    return settings.data_dir / "projects" / str(number)
+
+
+def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
+    """Read one project.
+
+    Args:
+        engine: the store.
+        settings: where the rounds' files are.
+        number: id of the project.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        policy = policy_of(settings, project.extra_params)
+        state = read_state(connection, project, policy)
+        rounds = list_rounds(connection, number)
+        journalled = count_events(connection, number)
+        due = round_due(connection, project, policy)
+        following = next_round(connection, project, policy)
+    accounts = project_accounts(state, newest_read(rounds))
+    status = status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
+    folder = folder_of(settings, number)
+    published = [r for r in rounds if r.state is RoundState.PUBLISHED]
+    result = _load(folder, published[-1]) if published else None
+    if result is not None:
+        result = result.arranged(state.schema.classes)
+    noise = None
+    if result is not None:
+        asked = first_asked(state)
+        times = [r.finished_at or r.started_at for r in published]
+        noise = noise_now(state, result, asked, times, corrected=status["corrected"])
+    curve = yield_curve(state).thinned(CURVE_POINTS)
+    labelled = int((state.given >= 0).sum())
+    return Overview(
+        status=status,
+        accounts=accounts,
+        state=state,
+        rounds=rounds,
+        result=result,
+        nearest=Nearest.load(folder, published[-1].number) if published else None,
+        noise=noise,
+        curve=curve,
+        random=_random(curve, noise, labelled),
+    )
+
+
+def class_figures(state: ProjectState) -> list[ClassFigures]:
+    """Return what was found per class."""
+    changed = state.touched() & (state.consensus.states == State.SETTLED)
+    changed &= (state.given >= 0) & (state.consensus.labels != state.given)
+    size = len(state.schema.classes)
+
+    def count(labels: IntArray) -> list[int]:
+        return [int(n) for n in np.bincount(labels[labels >= 0], minlength=size)]
+
+    columns = zip(
+        state.schema.classes,
+        count(state.given),
+        count(state.given[changed]),
+        count(np.where(changed, state.consensus.labels, state.given)),
+        strict=True,
+    )
+    return [ClassFigures(*row) for row in columns]
+
+
+def sentence(overview: Overview) -> str:
+    """Say where the project stands, in one sentence."""
+    status, noise = overview.status, overview.noise
+    if overview.state.project.cut_off:
+        return f"Connecting was cut off: repeat relabel connect --project {status['project']}."
+    if not status["rounds"]:
+        begun = status["round_running"]
+        return (
+            f"The first round is running; {status['tasks']:,} tasks are known"
+            if begun
+            else f"No round yet; {status['tasks']:,} tasks are known"
+        ) + "."
+    of_budget = "" if status["budget"] is None else f" of {status['budget']:,}"
+    parts = [
+        f"Round {status['round']} of selector {status['selector']}",
+        f"{status['votes']:,}{of_budget} votes spent",
+        f"{status['corrected']:,} labels corrected",
+    ]
+    if noise is not None:
+        left = noise.wrong_left
+        parts.append(
+            f"how many wrong labels remain is {noise.unknown}"
+            if left is None
+            else f"about {left.value:,.0f} wrong labels remain, "
+            f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
+        )
+        if noise.forecast is not None:
+            parts.append(
+                f"the next {noise.next_votes} votes should find about {noise.forecast:,.0f}"
+            )
+    if overview.stopped:
+        word = headline(overview.stopped).lower()
+        parts.append(word if word == overview.stopped else f"{word}: {overview.stopped}")
+    return "; ".join(parts) + "."
+
+
+def _random(curve: YieldCurve, noise: Noise | None, labelled: int) -> FloatArray | None:
+    if noise is None or noise.initial is None:
+        return None
+    return random_yield(curve.votes, noise.initial.value, labelled)
+
+
+def _load(folder: Path, one: Round) -> RoundResult | None:
+    """Return a round's result; None where its file was cleared away."""
+    if not one.artifact or not (folder / one.artifact).exists():
+        return None
+    return RoundResult.load(folder, one.artifact)

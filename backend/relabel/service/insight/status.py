@@ -1,0 +1,119 @@
+"""Where a project stands: one set of figures for the command line, /metrics and the dashboard."""
+
+from typing import Any
+
+import numpy as np
+
+from relabel.accounts import Accounts
+from relabel.service.books.accounts import newest_read, project_accounts
+from relabel.service.context import policy_of
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.rounds.attempts import last_error
+from relabel.service.rounds.due import next_round, round_due
+from relabel.settings import Settings
+from relabel.storage.database import reading
+from relabel.storage.events import count_events
+from relabel.storage.projects import get_project
+from relabel.storage.rounds import Round, RoundState, list_rounds
+from relabel.types import State
+
+
+def project_status(engine: Any, settings: Settings, number: int) -> dict[str, Any]:
+    """Return every figure about one project, ready for JSON.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        policy = policy_of(settings, project.extra_params)
+        state = read_state(connection, project, policy)
+        rounds = list_rounds(connection, number)
+        journalled = count_events(connection, number)
+        due = round_due(connection, project, policy)
+        following = next_round(connection, project, policy)
+    accounts = project_accounts(state, newest_read(rounds))
+    return status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
+
+
+def status_of(
+    state: ProjectState,
+    rounds: list[Round],
+    accounts: Accounts,
+    *,
+    journalled: tuple[int, int],
+    due: str,
+    following: str,
+) -> dict[str, Any]:
+    """Return the figures of a project that was read already.
+
+    Args:
+        state: its votes and tasks.
+        rounds: all of them, oldest first.
+        accounts: its books.
+        journalled: events in the journal, and those of them not yet carried out.
+        due: why the next round should start now, "" = it should not.
+        following: when the next round starts, as a sentence.
+
+    """
+    project, policy = state.project, state.policy
+    published = [r for r in rounds if r.state is RoundState.PUBLISHED]
+    last = published[-1] if published else None
+    return {
+        "project": project.id,
+        "title": project.title,
+        "paused": project.paused,
+        "selector": policy.selector,
+        "score": policy.score,
+        "budget": policy.budget,
+        "round": last.number if last else 0,
+        "rounds": len(published),
+        "model_version": last.model_version if last else "",
+        "round_running": _running(rounds),
+        "round_due": due,
+        "next_round": following,
+        "last_end": str(rounds[-1].state) if rounds else "",
+        "last_error": last_error(rounds),
+        **_labels(state),
+        "events": journalled[0],
+        "pending_jobs": journalled[1],
+        "left_out": sum(bool(task.problem) for task in state.tasks.values()),
+        "unknown_choices": list(state.unknown_choices),
+        "accounts": accounts.to_json(),
+    }
+
+
+def _labels(state: ProjectState) -> dict[str, Any]:
+    new = state.touched()
+    settled = (state.consensus.states == State.SETTLED) & new
+    corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
+    return {
+        "tasks": len(state.tasks),
+        "unlabelled": int((~state.counts.votes.any(1)).sum()),
+        "votes": state.spent,
+        "abstained": int(state.abstains.sum()),
+        "overwritten": len(state.overwritten),
+        "tasks_relabelled": int(new.sum()),
+        "settled": int(settled.sum()),
+        "corrected": int(corrected.sum()),
+        "confirmed": int((settled & ~corrected).sum()),
+        "in_progress": int(state.begun().sum()),
+        "ambiguous": int(((state.consensus.states == State.AMBIGUOUS) & new).sum()),
+        "open_tasks": int(np.sum([not task.is_labeled for task in state.tasks.values()])),
+    }
+
+
+def _running(rounds: list[Round]) -> dict[str, Any] | None:
+    running = [r for r in rounds if r.works()]
+    if not running:
+        return None
+    current = running[-1]
+    return {
+        "number": current.number,
+        "stage": current.stage,
+        "done": current.done,
+        "total": current.total,
+        "seconds_left": current.seconds_left(),
+        "started_at": current.started_at,
+    }

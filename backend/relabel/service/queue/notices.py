@@ -1,0 +1,106 @@
+"""What Label Studio's own pages say of the queue: its tab, and why nothing is open.
+
+Label Studio itself says "all tasks completed" whenever nothing is open. So the reason stands in the
+title of the tab, as its first word, and in the first line of the project's description.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from relabel.errors import NotFoundError
+from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
+from relabel.service.context import Context, policy_of
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.stop_rule import explained, headline, stop_reason
+from relabel.service.traces import several
+from relabel.storage.database import reading
+from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import published_round
+from relabel.storage.writes import LIVE, log_write
+
+log = logging.getLogger("relabel.notices")
+
+
+def tell_reason(context: Context, state: ProjectState) -> None:
+    """Say why nothing is open, or take the reason away again; asks nothing while it is the same."""
+    if stop_reason(state) != state.project.note:
+        repair_notices(context, state)
+
+
+def repair_notices(context: Context, state: ProjectState) -> None:
+    """Compare tab and description with what they should be, and set right what differs."""
+    if state.project.view_id is None:
+        return
+    _repair_tab(context, state)
+    _repair_description(context, state)
+    reason = stop_reason(state)
+    if reason != state.project.note:
+        with context.engine.begin() as connection:
+            set_project(connection, state.project.id, note=reason)
+
+
+def queue_sentence(context: Context, number: int) -> str:
+    """Say whether people are given tasks now, and if not, why."""
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        last = published_round(connection, number)
+    reason = stop_reason(state)
+    count = sum(not task.is_labeled for task in state.tasks.values())
+    if reason:
+        told = "the project's description and the tab in Label Studio say so"
+        others = f" {several(count, 'task')} that it did not open stay open." if count else ""
+        return f"{headline(reason)}: {explained(reason).removesuffix('.')}; {told}.{others}"
+    if last is None:
+        return "The project goes on; the first round opens its tasks."
+    return f"The project goes on; open: {several(count, 'task')}."
+
+
+def tab_now(context: Context, state: ProjectState) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """Return the tab's data as Label Studio has it, None = deleted, and what is wrong with it."""
+    views = {view["id"]: view for view in context.label_studio.views(state.project.id)}
+    found = views.get(state.project.view_id)
+    if found is None:
+        return None, {"tab": "deleted"}
+    data = found.get("data") or {}
+    return data, tab_to_change(data, _wanted_tab(state))
+
+
+def _repair_tab(context: Context, state: ProjectState) -> None:
+    server, number, view_id = context.label_studio, state.project.id, state.project.view_id
+    found, wrong = tab_now(context, state)
+    if not wrong:
+        return
+    try:
+        if found is None or view_id is None:
+            view_id = server.add_view(number, _wanted_tab(state, server.columns(number)))
+        else:
+            server.update_view(number, view_id, repaired_tab(found, _wanted_tab(state)))
+    except NotFoundError:
+        return  # deleted a moment ago: the next sweep brings it back
+    if stop_reason(state) == state.project.note:
+        log.info("project %s: set the tab right, which somebody changed: %s", number, wrong)
+    with context.engine.begin() as connection:
+        set_project(connection, number, view_id=view_id)
+        log_write(connection, number, LIVE, "tab", view_id, before=wrong)
+
+
+def _wanted_tab(state: ProjectState, columns: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return tab(
+        columns,
+        state.schema.image_key,
+        queue=state.policy.queue,
+        headline=headline(stop_reason(state)),
+    )
+
+
+def _repair_description(context: Context, state: ProjectState) -> None:
+    reason, number = stop_reason(state), state.project.id
+    before = context.label_studio.project(number).get("description")
+    after = with_notice(before, headline(reason), explained(reason))
+    if after == (before or ""):
+        return
+    context.label_studio.update_project(number, description=after)
+    with context.engine.begin() as connection:
+        log_write(connection, number, LIVE, "description", number, before=before, after=after)

@@ -1,0 +1,249 @@
+"""Bringing Label Studio's queue to what the votes and the last round say."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relabel.errors import NotFoundError
+from relabel.labelstudio.contract import settings_to_change
+from relabel.service.context import Context, policy_of
+from relabel.service.queue.counters import is_full, write_task
+from relabel.service.queue.notices import repair_notices, tell_reason
+from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.stop_rule import stop_reason
+from relabel.service.queue.window import Change, choose_open, plan_changes
+from relabel.storage.database import reading
+from relabel.storage.projects import Project
+from relabel.storage.rounds import Round, published_round
+from relabel.storage.tasks import Task, drop_tasks, set_task
+from relabel.storage.writes import LIVE, log_write
+from relabel.types import FloatArray, IntArray, Progress, silent
+
+log = logging.getLogger("relabel.queue")
+
+Predictions = Sequence[Mapping[str, Any]]
+NONE_KNOWN: Mapping[int, Predictions] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChange:
+    """A task's score under one model version: what Label Studio shows (None = none), what it is."""
+
+    task_id: int
+    version: str
+    shown: float | None
+    score: float
+
+
+def refresh_queue(
+    context: Context,
+    project: Project,
+    known: Mapping[int, Predictions] = NONE_KNOWN,
+    *,
+    look: bool = False,
+    progress: Progress = silent,
+) -> int:
+    """Rewrite scores that votes or others have changed, open and close tasks; return the writes.
+
+    Call it with the project's queue lock held. It computes everything from the store, so it may be
+    repeated at any time and does nothing when there is nothing to do. What people wait for comes
+    first: the scores of tasks that will be open, then the open tasks, then all other scores.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: whose queue.
+        known: predictions of tasks that were read just now and need not be asked for again.
+        look: also compare tab and description with what they should be, whoever changed them.
+        progress: told how many tasks are opened and closed.
+
+    """
+    policy = policy_of(context.settings, project.extra_params)
+    with reading(context.engine) as connection:
+        state = read_state(connection, project, policy)
+        last = published_round(connection, project.id)
+    written = 0
+    if last is not None:
+        result = RoundResult.load(context.folder(project.id), last.artifact)
+        scores, changed = scores_now(state, result)
+        wanted = open_ids(state, shown_scores(state, scores, changed))
+        first = np.isin(state.counts.task_ids[changed], wanted)
+        written = rewrite_scores(context, state, last, scores, changed[first], known)
+        written += apply_changes(context, state, wanted, progress=progress)
+        written += rewrite_scores(context, state, last, scores, changed[~first], known)
+    (repair_notices if look else tell_reason)(context, state)
+    return written
+
+
+def rewrite_scores(
+    context: Context,
+    state: ProjectState,
+    last: Round,
+    scores: FloatArray,
+    rows: IntArray,
+    known: Mapping[int, Predictions],
+) -> int:
+    """Write the scores of these rows where Label Studio shows another; return how many."""
+    written = 0
+    for row in rows.tolist():
+        task_id = int(state.counts.task_ids[row])
+        shown = state.tasks[task_id].score
+        if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
+            continue
+        change = ScoreChange(task_id, last.model_version, shown, float(scores[row]))
+        _write_score(context, state.project.id, change, known.get(task_id))
+        written += 1
+    return written
+
+
+def shown_scores(state: ProjectState, scores: FloatArray, changed: IntArray) -> FloatArray:
+    """Return (N,) the scores that Label Studio shows after `changed` rows were rewritten."""
+    shown = np.array([LAST if t.score is None else t.score for t in state.tasks.values()])
+    shown[changed] = scores[changed]
+    return shown
+
+
+def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
+    """Return the tasks that should stand open, most urgent first; none once work should stop."""
+    policy = state.policy
+    usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
+    if stop_reason(state):
+        return np.zeros(0, dtype=np.int64)
+    return choose_open(
+        state.counts.task_ids,
+        -shown,
+        candidates=state.waiting() & usable,
+        begun=state.begun(),
+        is_open=np.array([not t.is_labeled for t in state.tasks.values()], dtype=np.bool_),
+        window=policy.window,
+        taken=state.serving.taken,
+        held=state.serving.held,
+    )
+
+
+def apply_changes(
+    context: Context,
+    state: ProjectState,
+    wanted: IntArray,
+    *,
+    run: str = LIVE,
+    progress: Progress = silent,
+) -> int:
+    """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
+    changes = pending_changes(state, wanted)
+    for done, change in enumerate(changes):
+        progress("opening and closing tasks", done, len(changes))
+        change_task(context, state.project.id, state.tasks[change.task_id], change, run)
+    return len(changes)
+
+
+def pending_changes(state: ProjectState, wanted: IntArray) -> list[Change]:
+    """Return what must change so that exactly the wanted tasks stand open."""
+    if state.policy.queue == "view":
+        return []
+    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
+    return plan_changes(state.tasks, occupied, wanted)
+
+
+def change_task(
+    context: Context, project_id: int, task: Task, change: Change, run: str = LIVE
+) -> None:
+    """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
+    try:
+        body = write_task(
+            context.label_studio,
+            change.task_id,
+            overlap=change.overlap,
+            is_labeled=change.is_labeled,
+        )
+        if not change.is_labeled and is_full(body):
+            # The vote for which it was opened has just come, and Label Studio had closed it.
+            body = write_task(context.label_studio, change.task_id, is_labeled=True)
+    except NotFoundError:
+        with context.engine.begin() as connection:
+            drop_tasks(connection, project_id, [change.task_id])
+        return
+    with context.engine.begin() as connection:
+        set_task(
+            connection,
+            project_id,
+            change.task_id,
+            overlap=change.overlap,
+            # A submission may have closed it meanwhile.
+            is_labeled=bool(body.get("is_labeled", change.is_labeled)),
+            touched=True,
+        )
+        log_write(
+            connection,
+            project_id,
+            run,
+            "close task" if change.is_labeled else "open task",
+            change.task_id,
+            before={"overlap": task.overlap, "is_labeled": task.is_labeled},
+            after={"overlap": change.overlap, "is_labeled": change.is_labeled},
+        )
+
+
+def assert_settings(context: Context, project: Project) -> dict[str, object]:
+    """Set the project's settings back to what the queue needs; return what had to change."""
+    with reading(context.engine) as connection:
+        last = published_round(connection, project.id)
+    version = "" if last is None else last.model_version
+    changes = switch_queue(context, project, version)
+    if changes:
+        log.warning("project %s: set back %s", project.id, sorted(changes))
+    return changes
+
+
+def switch_queue(
+    context: Context, project: Project, version: str, *, run: str = LIVE
+) -> dict[str, object]:
+    """Put the order of one model version in force, "" = none yet; return what had to change."""
+    queue = policy_of(context.settings, project.extra_params).queue
+    body = context.label_studio.project(project.id)
+    changes = settings_to_change(body, version, queue)
+    if changes:
+        context.label_studio.update_project(project.id, **changes)
+        before = {key: body.get(key) for key in changes}
+        with context.engine.begin() as connection:
+            log_write(
+                connection,
+                project.id,
+                run,
+                "settings",
+                project.id,
+                before=before,
+                after=changes,
+            )
+    return changes
+
+
+def _write_score(
+    context: Context, project_id: int, change: ScoreChange, predictions: Predictions | None
+) -> None:
+    task_id, version, score = change.task_id, change.version, change.score
+    try:
+        if predictions is None:
+            predictions = context.label_studio.task(task_id).get("predictions", [])
+        mine = [p for p in predictions if p.get("model_version") == version]
+        for one in mine[:1]:
+            if not _shows(one, score):
+                context.label_studio.update_prediction(int(one["id"]), score)
+        for one in mine[1:]:
+            context.label_studio.delete_prediction(int(one["id"]))
+        if not mine:
+            prediction = {"task": task_id, "result": [], "score": score, "model_version": version}
+            context.label_studio.import_predictions(project_id, [prediction])
+    except NotFoundError:
+        return  # the task is gone: TASKS_DELETED or the sweep will say so
+    with context.engine.begin() as connection:
+        set_task(connection, project_id, task_id, score=score)
+        log_write(connection, project_id, LIVE, "score", task_id, before=change.shown, after=score)
+
+
+def _shows(prediction: Mapping[str, Any], score: float) -> bool:
+    shown = prediction.get("score")
+    return isinstance(shown, int | float) and abs(shown - score) < SCORE_TOLERANCE

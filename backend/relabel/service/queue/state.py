@@ -1,0 +1,265 @@
+"""What the votes of a project say now: counts, consensus, and which tasks are begun."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from relabel.labelstudio.labels import LabelSchema
+from relabel.numerics.consensus.majority import majority
+from relabel.numerics.labels import labels_so_far, leading
+from relabel.policy import Policy
+from relabel.service.context import schema_of
+from relabel.service.queue.eligibility import Serving, serving_of
+from relabel.storage.annotations import Annotation, Kind, list_annotations
+from relabel.storage.answers import (
+    BEGINNING,
+    SILENT,
+    Answer,
+    Outcome,
+    answers_of,
+    meanings,
+    outcome_of,
+)
+from relabel.storage.projects import Project
+from relabel.storage.tasks import Task, list_tasks
+from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State
+
+MIN_PER_CLASS = 2
+"""Labelled tasks that each of at least two classes needs before anything can be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """One consistent view of a project.
+
+    All arrays have one row per task, task ids increasing. answers: everything that was said, with
+    what became of it; votes: those of them that count, abstentions included; counts: of all votes;
+    initial: (N,) votes given before relabelling began; new: (N,) votes and abstentions since;
+    abstains: (N,) votes that could not tell; silent: (N,) people who have answered since without
+    any vote; voters: (N,) votes of different people, those of unknown authors together one; given:
+    (N,) initial label, -1 = none, of several the one given first; serving: whom Label Studio can
+    still give which task; overwritten: annotations of which somebody else than their author changed
+    what they say.
+    """
+
+    project: Project
+    policy: Policy
+    schema: LabelSchema
+    tasks: dict[int, Task]
+    answers: list[Answer]
+    votes: list[Answer]
+    counts: LabelCounts
+    initial: IntArray
+    new: IntArray
+    abstains: IntArray
+    silent: IntArray
+    voters: IntArray
+    given: IntArray
+    serving: Serving
+    consensus: Consensus
+    overwritten: tuple[int, ...]
+
+    @property
+    def spent(self) -> int:
+        """Votes spent so far."""
+        return int(self.new.sum())
+
+    @property
+    def occupied(self) -> IntArray:
+        """(N,) annotations that Label Studio counts towards each task's overlap."""
+        return self.serving.occupied
+
+    @property
+    def unknown_choices(self) -> tuple[str, ...]:
+        """Choices and labels of data or predictions that are no class, by name."""
+        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
+
+    def begun(self) -> BoolArray:
+        """(N,) tasks with new votes and no end yet."""
+        begun: BoolArray = self.touched() & self.unsettled()
+        return begun
+
+    def touched(self) -> BoolArray:
+        """(N,) tasks with new votes."""
+        touched: BoolArray = self.new > 0
+        return touched
+
+    def unsettled(self) -> BoolArray:
+        """(N,) tasks whose consensus is still open."""
+        states = self.consensus.states
+        unsettled: BoolArray = (states == State.OPEN) | (states == State.TIED)
+        return unsettled
+
+    def unanswered(self) -> BoolArray:
+        """(N,) tasks left out since so many people answered and none of them gave a vote."""
+        ambiguous = self.consensus.states == State.AMBIGUOUS
+        unanswered: BoolArray = ambiguous & ~self.touched() & (self.silent > 0)
+        return unanswered
+
+    def skipped(self) -> BoolArray:
+        """(N,) tasks without an end that skips keep from everybody who is at work now.
+
+        Where the project ignores skipped tasks, one skip does so for good. Otherwise a task counts
+        that somebody skipped and all others at work skipped or answered without a vote: a person
+        who is new to the project is still given it.
+        """
+        kept: BoolArray = self.serving.ended | (self.serving.refused & ~self.touched())
+        skipped: BoolArray = kept & self.unsettled()
+        return skipped
+
+    def waiting(self) -> BoolArray:
+        """(N,) labelled tasks that may still be given to somebody."""
+        waiting: BoolArray = self.unsettled() & self.counts.votes.any(1) & ~self.serving.ended
+        return waiting
+
+
+def read_state(connection: Connection, project: Project, policy: Policy) -> ProjectState:
+    """Read a project's tasks and annotations, and count."""
+    tasks = list_tasks(connection, project.id)
+    return count_state(project, policy, tasks, list_annotations(connection, project.id))
+
+
+def count_state(
+    project: Project, policy: Policy, tasks: dict[int, Task], annotations: Iterable[Annotation]
+) -> ProjectState:
+    """Return what these tasks, ids increasing, and these live annotations say."""
+    schema = schema_of(project, policy)
+    found = [a for a in annotations if a.task_id in tasks]
+    means = meanings(schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
+    answers = given_answers(tasks, means, policy.initial) + answers_of(
+        found, means, overwritten=policy.overwritten
+    )
+    votes = [answer for answer in answers if answer.counts]
+    tally = _count(tasks, votes, len(schema.classes))
+    new = tally.counts.sum(1) - tally.before.sum(1) + tally.new_abstains
+    silent = _silent(tally.task_ids, answers)
+    voters = _voters(tally, votes)
+    consensus = majority(
+        tally.counts,
+        abstains=tally.abstains,
+        silent=silent,
+        voters=voters,
+        max_votes=policy.max_votes,
+        tie_rule=policy.tie_rule,
+        current=tally.so_far,
+    )
+    if policy.solo:
+        consensus = one_opinion(consensus, tally.counts - tally.before)
+    return ProjectState(
+        project=project,
+        policy=policy,
+        schema=schema,
+        tasks=tasks,
+        answers=answers,
+        votes=votes,
+        counts=LabelCounts(tally.task_ids, tally.counts),
+        initial=tally.before.sum(1),
+        new=new,
+        abstains=tally.abstains,
+        silent=silent,
+        voters=voters,
+        given=tally.given,
+        serving=serving_of(tally.task_ids, found, answers, project.skip_queue),
+        consensus=consensus,
+        overwritten=tuple(a.annotation_id for a in found if a.editor),
+    )
+
+
+def given_answers(
+    tasks: dict[int, Task], means: dict[str, int | None], initial: str
+) -> list[Answer]:
+    """Return what a named source says that is no person: predictions, or a field of the data."""
+    answers = []
+    for task in tasks.values():
+        if not task.given:
+            continue
+        outcome, label = outcome_of(task.given, means)
+        answers.append(
+            Answer(
+                task.task_id,
+                initial,
+                Kind.LABEL,
+                task.given,
+                BEGINNING,
+                outcome,
+                label,
+                initial=True,
+            )
+        )
+    return answers
+
+
+def one_opinion(consensus: Consensus, new: IntArray) -> Consensus:
+    """Settle tasks by their new votes alone: one person works without a second.
+
+    Where several people vote after all and no class is ahead, all votes decide as always.
+
+    Args:
+        consensus: of all votes.
+        new: (N, K) votes given since relabelling began.
+
+    """
+    said = leading(new)
+    return Consensus(
+        labels=np.where(said >= 0, said, consensus.labels),
+        states=np.where(said >= 0, int(State.SETTLED), consensus.states),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    task_ids: IntArray
+    counts: IntArray
+    before: IntArray
+    abstains: IntArray
+    new_abstains: IntArray
+    given: IntArray
+    so_far: IntArray
+
+
+def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
+    task_ids = np.fromiter(tasks, dtype=np.int64, count=len(tasks))
+    shape = (len(tasks), classes)
+    counts, before = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    abstains, new_abstains = (np.zeros(len(tasks), dtype=np.int64) for _ in range(2))
+    rows = np.searchsorted(task_ids, [v.task_id for v in votes]).astype(np.int64)
+    labels = np.array([-1 if v.label is None else v.label for v in votes], dtype=np.int64)
+    said = labels >= 0
+    first = np.array([v.initial for v in votes], dtype=np.bool_)
+    np.add.at(abstains, rows[~said], 1)
+    np.add.at(new_abstains, rows[~said & ~first], 1)
+    np.add.at(counts, (rows[said], labels[said]), 1)
+    np.add.at(before, (rows[said & first], labels[said & first]), 1)
+
+    def in_order(tied: BoolArray) -> list[tuple[int, int]]:
+        """Initial votes first: by the time that new ones follow, they have decided `given`."""
+        places = np.flatnonzero(tied[rows] & said).tolist()
+        places.sort(key=lambda i: (not first[i], votes[i].at, votes[i].annotation_id or 0))
+        return list(zip(rows[places].tolist(), labels[places].tolist(), strict=True))
+
+    given, so_far = labels_so_far(before, in_order), labels_so_far(counts, in_order)
+    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far)
+
+
+def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:
+    """(N,) people whose new answers hold no vote."""
+    new = [a for a in answers if not a.initial]
+    voted = {(a.task_id, a.source) for a in new if a.counts}
+    silent = {(a.task_id, a.source) for a in new if a.outcome in SILENT} - voted
+    return _per_task(task_ids, [task_id for task_id, _ in silent])
+
+
+def _voters(tally: _Tally, votes: list[Answer]) -> IntArray:
+    """(N,) votes, but those of unknown authors count as one: they may be one person's."""
+    unknown = _per_task(
+        tally.task_ids, [v.task_id for v in votes if v.authorless and v.label is not None]
+    )
+    return np.asarray(tally.counts.sum(1) - np.maximum(unknown - 1, 0))
+
+
+def _per_task(task_ids: IntArray, found: list[int]) -> IntArray:
+    """(N,) how often each task occurs."""
+    rows = np.searchsorted(task_ids, found).astype(np.int64)
+    return np.bincount(rows, minlength=len(task_ids)).astype(np.int64)

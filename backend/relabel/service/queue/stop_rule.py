@@ -1,0 +1,73 @@
+"""When relabelling should end, and the words in which people are told."""
+
+import numpy as np
+
+from relabel.service.queue.state import ProjectState
+from relabel.types import State
+
+RECENT = 50
+"""Finished tasks over which the yield is measured."""
+
+PAUSED = "paused"
+SETTLED = "all tasks are settled"
+HEADLINES = {PAUSED: "Paused", SETTLED: "Finished"}
+"""First word of what is told, by how a reason begins; for any other one it is "Stopped"."""
+SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
+"""What stands after the headline where the reason alone would say it twice."""
+
+
+def stop_reason(state: ProjectState) -> str:
+    """Return why no task should be open now, "" = go on."""
+    policy = state.policy
+    if state.project.paused:
+        return PAUSED
+    if policy.budget is not None and state.spent >= policy.budget:
+        return f"budget of {policy.budget} votes spent"
+    found = recent_yield(state)
+    if policy.stop_yield and found is not None and found < policy.stop_yield:
+        return f"only {found:.0%} of the last {RECENT} tasks were wrong"
+    unusable = np.array([bool(task.problem) for task in state.tasks.values()], dtype=np.bool_)
+    waiting = state.waiting()
+    if state.counts.votes.any() and not (waiting & ~unusable).any():
+        return SETTLED + _but_for(
+            {
+                "without a usable image": int((waiting & unusable).sum()),
+                "skipped": int(state.skipped().sum()),
+            }
+        )
+    return ""
+
+
+def headline(reason: str) -> str:
+    """Return the one word for a reason to stop, "" for none."""
+    words = [word for beginning, word in HEADLINES.items() if reason.startswith(beginning)]
+    return [*words, "Stopped"][0] if reason else ""
+
+
+def explained(reason: str) -> str:
+    """Return what follows the headline, as a sentence."""
+    return f"{SENTENCES.get(reason, reason)}."
+
+
+def _but_for(counts: dict[str, int]) -> str:
+    told = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return f" but {' and '.join(told)}" if told else ""
+
+
+def recent_yield(state: ProjectState) -> float | None:
+    """Return the share of wrong labels among the tasks finished last, None below 50 of them.
+
+    Tasks of the random audit are left out: they say what is left, not what the ranking finds.
+    """
+    last_vote: dict[int, float] = {}
+    for vote in state.votes:
+        at = vote.at.timestamp()
+        last_vote[vote.task_id] = max(at, last_vote.get(vote.task_id, 0.0))
+    audited = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
+    done = state.touched() & (state.consensus.states == State.SETTLED) & ~audited
+    rows = np.flatnonzero(done)
+    if len(rows) < RECENT:
+        return None
+    when = np.array([last_vote[task_id] for task_id in state.counts.task_ids[rows].tolist()])
+    recent = rows[np.argsort(when, kind="stable")[-RECENT:]]
+    return float((state.consensus.labels[recent] != state.given[recent]).mean())

@@ -1,0 +1,189 @@
+"""A round, from the claim to the published queue."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from relabel.errors import NotReadyError, RoundStoppedError
+from relabel.http.deadlines import ending
+from relabel.media.image.cache import ImageCache
+from relabel.media.image.collect import collect_images
+from relabel.media.image.decode import open_picture
+from relabel.media.image.fetch import ImageFetcher
+from relabel.service.books.accounts import NEWEST_TASK
+from relabel.service.books.unmatched import missing_source
+from relabel.service.context import Context, policy_of
+from relabel.service.queue.publish import publish
+from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.rounds.due import SEEN, what_is_there
+from relabel.service.rounds.ends import UNFINISHED, conclude
+from relabel.service.rounds.progress import RoundProgress
+from relabel.service.rounds.readiness import check_enough
+from relabel.service.rounds.watchdog import RoundWatch
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.mirror import reconcile_recent
+from relabel.storage.annotations import count_new_votes
+from relabel.storage.database import reading
+from relabel.storage.projects import Project, get_project, set_project
+from relabel.storage.rounds import (
+    Round,
+    list_rounds,
+    published_round,
+    set_round,
+    start_round,
+)
+from relabel.storage.tasks import set_audit, set_problems
+
+log = logging.getLogger("relabel.round")
+
+WEIGHTS = "weights"
+"""Folder of a project: what the last training ended with."""
+
+EXPECTED_IDENTICAL = 0.01
+"""Share of tasks that may be copies of others, saved anew, without being worth a warning."""
+
+
+def run_round(context: Context, number: int, *, leave: Callable[[], None] | None = None) -> Round:
+    """Run one round of a project, publish it, and return its record.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        leave: ends the process; for a round that does not hear when it should end.
+
+    Raises:
+        RoundInProgressError: another process is at it.
+        RoundLostError: it was given up for dead, and another one has taken its place.
+        RoundStoppedError: somebody stopped it.
+        RelabelError: what went wrong; the old queue is untouched.
+
+    """
+    with reading(context.engine) as connection:
+        project = get_project(connection, number)
+    policy = policy_of(context.settings, project.extra_params)
+    with context.engine.begin() as connection:
+        current = start_round(connection, number, policy.model_dump(mode="json"), policy.digest())
+        # Known already now: should it end before it has read them, no vote is a new one for that.
+        votes, seen = count_new_votes(connection, number), what_is_there(connection, project)
+        set_round(connection, current.id, votes=votes, record={SEEN: seen})
+        set_project(connection, number, train_requested=False)
+    with RoundWatch(context, current, leave) as watch:
+        try:
+            with ending(check=watch.check):
+                _run(context, project, current)
+        except BaseException as error:
+            conclude(context, current, error)
+            if isinstance(error, RoundStoppedError):
+                carry_out(context, number)
+            raise
+    # Votes that arrived while the window was being opened.
+    carry_out(context, number)
+    with reading(context.engine) as connection:
+        return next(r for r in list_rounds(connection, number) if r.id == current.id)
+
+
+def _run(context: Context, project: Project, current: Round) -> None:
+    # Imported here: this is the only path in the package that needs torch.
+    from relabel.service.rounds.train import train_round  # noqa: PLC0415
+
+    started = time.monotonic()
+    progress = RoundProgress(context, current)
+    progress("reading", 0, 1)
+    reconcile_recent(context, project)
+    state = _snapshot(context, project, current)
+    settings = context.settings
+    cache = ImageCache(settings.data_dir / "images")
+    digests, missing = collect_images(
+        project.id,
+        state.counts.task_ids.tolist(),
+        [task.image for task in state.tasks.values()],
+        fetcher=ImageFetcher(settings, context.label_studio),
+        cache=cache,
+        progress=progress,
+    )
+    with context.engine.begin() as connection:
+        set_round(connection, current.id)
+        if published_round(connection, project.id) is None:
+            # Nobody labels by an order yet, and should this round fail, people see why.
+            set_problems(connection, project.id, missing)
+    usable = np.flatnonzero([bool(digest) for digest in digests])
+    # Before thousands of images are described in vain.
+    check_enough(state, usable, missing, partial(missing_source, context, project, state.policy))
+    folder = context.folder(project.id)
+    trained = train_round(
+        state,
+        digests,
+        partial(_picture, cache, settings.max_image_pixels),
+        left_out=missing,
+        cache=settings.data_dir / "embeddings",
+        device=settings.device,
+        progress=progress,
+        checkpoint=folder / UNFINISHED,
+        warm_start=folder / WEIGHTS if state.policy.warm_start else None,
+        pretrained=folder / "pretrained",
+    )
+    cache.close()
+    shown = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
+    problems = missing | trained.problems | shown
+    for task_id, reason in list(problems.items())[:20]:
+        log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
+    _tell_identical(project, trained.identical, len(state.tasks))
+    artifact = trained.result.save(folder, f"round-{current.number}")
+    trained.nearest.save(folder, current.number)
+    with context.engine.begin() as connection:
+        set_problems(connection, project.id, problems)
+        set_audit(connection, project.id, trained.audit)
+        set_round(connection, current.id, artifact=artifact)
+    record = trained.record | {
+        "tasks": len(state.tasks),
+        NEWEST_TASK: max(state.tasks),
+        "left_out": len(problems),
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    publish(context, current, trained.result, record, progress)
+    _keep_weights(folder, wanted=state.policy.warm_start)
+
+
+def _keep_weights(folder: Path, *, wanted: bool) -> None:
+    """Clear the training away once its round is published, or leave it to the next round."""
+    shutil.rmtree(folder / WEIGHTS, ignore_errors=True)
+    if wanted and (folder / UNFINISHED).exists():
+        (folder / UNFINISHED).replace(folder / WEIGHTS)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+
+
+def _tell_identical(project: Project, groups: Sequence[tuple[int, ...]], tasks_in_all: int) -> None:
+    """Warn of images that look all the same to the encoder: blank, or of a depth lost on it."""
+    found = sum(map(len, groups))
+    if found > max(EXPECTED_IDENTICAL * tasks_in_all, 2):
+        log.warning(
+            "project %s: %d tasks have the very vector of another one whose file differs, for "
+            "example tasks %s: the encoder cannot tell them apart; look at their images",
+            project.id,
+            found,
+            ", ".join(map(str, groups[0][:5])),
+        )
+
+
+def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:
+    policy = policy_of(context.settings, project.extra_params)
+    # Read without the write lock: webhooks must not wait while thousands of tasks are counted.
+    with reading(context.engine) as connection:
+        state = read_state(connection, get_project(connection, project.id), policy)
+        votes = count_new_votes(connection, project.id)
+        seen = what_is_there(connection, project)
+    with context.engine.begin() as connection:
+        set_round(connection, current.id, votes=votes, record={SEEN: seen})
+    if not state.tasks:
+        raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
+    return state
+
+
+def _picture(cache: ImageCache, max_pixels: int, digest: str) -> Image.Image:
+    return open_picture(cache.read(digest), max_pixels=max_pixels)

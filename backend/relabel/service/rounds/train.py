@@ -1,0 +1,246 @@
+"""One round's computation: images to posteriors to priorities. No store, no network, no clock."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from relabel.learning.data import ImageArray, Selection, TrainingData
+from relabel.learning.encoders.embed import embed
+from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
+from relabel.learning.selectors.registry import select
+from relabel.media.image.decode import as_rgb
+from relabel.numerics.diversity.spread import Surroundings
+from relabel.numerics.ranking import QualityMap
+from relabel.policy import Policy
+from relabel.service.queue.scores import RoundResult
+from relabel.service.queue.state import ProjectState
+from relabel.service.rounds.neighbours import Nearest, nearest_of
+from relabel.service.rounds.readiness import check_enough
+from relabel.types import BoolArray, Float32Array, IntArray, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A round's result, what was measured, unusable images, tasks to audit, neighbours.
+
+    identical: groups of tasks that the encoder cannot tell apart though their files differ.
+    """
+
+    result: RoundResult
+    record: dict[str, float | int | str]
+    problems: dict[int, str]
+    audit: tuple[int, ...]
+    nearest: Nearest
+    identical: tuple[tuple[int, ...], ...] = ()
+
+
+def train_round(
+    state: ProjectState,
+    digests: Sequence[str],
+    load: Callable[[str], Image.Image],
+    *,
+    left_out: Mapping[int, str],
+    cache: Path,
+    device: str,
+    progress: Progress,
+    checkpoint: Path | None = None,
+    warm_start: Path | None = None,
+    pretrained: Path | None = None,
+) -> Trained:
+    """Embed, fit the selector, score and rank.
+
+    Args:
+        state: the project as it is now.
+        digests: one per task of the state, "" = there is no image.
+        load: returns the image of a digest, or raises BadImageError.
+        left_out: by task id, why there is no image.
+        cache: folder of the embeddings.
+        device: torch device.
+        progress: called with stage, done and total.
+        checkpoint: folder in which an interrupted training is continued.
+        warm_start: folder of the training of an earlier round that this one starts from.
+        pretrained: folder of networks that learnt from the project's images alone.
+
+    Raises:
+        NotReadyError: fewer than two classes have labels; says why.
+
+    """
+    policy = state.policy
+    seen = _see(state, digests, load, cache=cache, device=device, progress=progress)
+    check_enough(state, seen.rows, {**left_out, **seen.problems})
+    votes, surroundings, data = _to_learn_from(state, seen, load)
+    selection = select(
+        policy.selector,
+        data,
+        policy.selector_options,
+        seed=policy.seed,
+        device=device,
+        progress=progress,
+        checkpoint=checkpoint,
+        warm_start=warm_start,
+        pretrained=pretrained,
+    )
+    result, audit = _rank(state, seen.rows, votes, selection, surroundings)
+    measured = {
+        "identical_vectors": sum(map(len, seen.identical)),
+        "near_duplicates": surroundings.duplicates,
+    }
+    return Trained(
+        result=result,
+        record=selection.record | measured,
+        problems=seen.problems,
+        audit=tuple(data.task_ids[audit].tolist()),
+        nearest=nearest_of(data.task_ids, surroundings.neighbours),
+        identical=seen.identical,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The tasks whose image could be read and embedded.
+
+    rows: (n,) of the state; digests: of their images; vectors: (n, D); problems: by task id, why
+    others have none; identical: as in `Trained`.
+    """
+
+    rows: IntArray
+    digests: list[str]
+    vectors: Float32Array
+    problems: dict[int, str]
+    identical: tuple[tuple[int, ...], ...]
+
+
+def _see(
+    state: ProjectState,
+    digests: Sequence[str],
+    load: Callable[[str], Image.Image],
+    *,
+    cache: Path,
+    device: str,
+    progress: Progress,
+) -> _Seen:
+    policy, task_ids = state.policy, state.counts.task_ids
+    present = np.flatnonzero([bool(digest) for digest in digests])
+    used = [digests[row] for row in present.tolist()]
+    embedded = embed(
+        lambda i: load(used[i]),
+        used,
+        encoder=policy.encoder,
+        weights=policy.encoder_weights,
+        cache=cache,
+        device=device,
+        progress=progress,
+    )
+    good = np.array([i not in embedded.failed for i in range(len(used))], dtype=np.bool_)
+    return _Seen(
+        rows=present[good],
+        digests=[used[i] for i in np.flatnonzero(good)],
+        vectors=embedded.vectors[good],
+        problems={int(task_ids[present[i]]): why for i, why in embedded.failed.items()},
+        identical=tuple(
+            tuple(task_ids[present[list(group)]].tolist()) for group in embedded.identical
+        ),
+    )
+
+
+def _to_learn_from(
+    state: ProjectState, seen: _Seen, load: Callable[[str], Image.Image]
+) -> tuple[Votes, Surroundings, TrainingData]:
+    rows = seen.rows
+    votes = Votes(state.counts.votes[rows], state.initial[rows], state.consensus.at(rows))
+    surroundings = Surroundings(seen.vectors, state.policy.seed)
+    data = TrainingData(
+        task_ids=state.counts.task_ids[rows],
+        counts=votes.counts,
+        vectors=surroundings.vectors,
+        images=_pixels(seen.digests, load, state.policy.image_size),
+        given=state.given[rows],
+        shown=votes.consensus.labels,
+        groups=surroundings.groups,
+    )
+    return votes, surroundings, data
+
+
+def _rank(
+    state: ProjectState,
+    rows: IntArray,
+    votes: Votes,
+    selection: Selection,
+    surroundings: Surroundings,
+) -> tuple[RoundResult, IntArray]:
+    """Return the order of these rows, and the positions within them that are audited."""
+    policy = state.policy
+    scores = score_tasks(policy.score, votes, selection, seed=policy.seed)
+    order = order_tasks(
+        scores,
+        votes,
+        Spread(policy.diversity, _front_size(policy), policy.diversity_options),
+        pool=state.waiting()[rows],
+        surroundings=surroundings,
+        contribution=selection.contribution,
+        seed=policy.seed,
+    )
+    audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
+    priority = order.priorities(interleave(order.front, audit, policy.audit_share))
+    result = RoundResult(
+        selection.posteriors,
+        votes.counts,
+        votes.consensus.labels,
+        priority,
+        QualityMap.fit(priority, np.random.default_rng([policy.seed, 1])),
+        state.schema.classes,
+        policy.score,
+        scores,
+    )
+    return result, audit
+
+
+def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) -> IntArray:
+    """Return positions within `rows` of the tasks to audit: waiting ones first, then new ones.
+
+    Every untouched task is equally likely, whatever its score: what is found among these tasks is
+    true of all of them.
+    """
+    policy = state.policy
+    wanted = round(policy.audit_share * _front_size(policy))
+    tasks = list(state.tasks.values())
+    untouched: BoolArray = (state.waiting() & ~state.touched())[rows]
+    drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
+    waiting = np.flatnonzero(drawn & untouched)
+    pool = np.flatnonzero(~drawn & untouched)
+    fresh = rng.permutation(pool)[: max(wanted - len(waiting), 0)]
+    drawn_rows: IntArray = np.concatenate([waiting, fresh]).astype(np.int64)
+    return drawn_rows
+
+
+def interleave(front: IntArray, audit: IntArray, share: float) -> IntArray:
+    """Put the audited rows between the others, evenly, so that they make up `share` of the first.
+
+    front: rows, the one to ask first at the front.
+    """
+    if not share or not len(audit):
+        return front
+    rest = front[~np.isin(front, audit)]
+    places = ((np.arange(len(audit)) + 0.5) / share).astype(np.int64) - np.arange(len(audit))
+    mixed: IntArray = np.insert(rest, places.clip(max=len(rest)), audit)
+    return mixed
+
+
+def _front_size(policy: Policy) -> int:
+    """Tasks that are likely to be served before the next round."""
+    return policy.window + policy.retrain_after
+
+
+def _pixels(
+    digests: Sequence[str], load: Callable[[str], Image.Image], side: int
+) -> ImageArray | None:
+    """Return (N, side, side, 3) uint8 for selectors that train on pixels; side 0 = none needed."""
+    if not side:
+        return None
+    images = np.empty((len(digests), side, side, 3), dtype=np.uint8)
+    for row, digest in enumerate(digests):
+        images[row] = np.asarray(as_rgb(load(digest), enough=side).resize((side, side)))
+    return images

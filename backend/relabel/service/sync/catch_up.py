@@ -1,0 +1,103 @@
+"""Carrying out what the journal holds, in a worker, a moment after the event.
+
+`carry_out` asks Label Studio for the truth of the tasks concerned, and refreshes the queue. What it
+carries out was journalled by `receive`.
+"""
+
+import logging
+import math
+
+from relabel.errors import NotFoundError
+from relabel.labelstudio.payloads import TaskReading
+from relabel.service.context import Context
+from relabel.service.queue.publish import restore_predictions
+from relabel.service.queue.refresh import assert_settings, refresh_queue
+from relabel.service.queue.undo import carry_out_undos
+from relabel.service.sync.mirror import read_changes, read_one_task, reconcile_all
+from relabel.service.traces import is_same
+from relabel.storage.annotations import forget_beginnings
+from relabel.storage.database import reading
+from relabel.storage.events import CHANGED, mark_handled, unhandled
+from relabel.storage.locks import queue_lock
+from relabel.storage.projects import Project, find_project, get_project, set_project
+from relabel.types import Progress, silent
+
+log = logging.getLogger("relabel.ingest")
+
+
+def carry_out(
+    context: Context, number: int, *, patience: float = math.inf, progress: Progress = silent
+) -> int:
+    """Carry out what the journal holds for a project; return how many events that were.
+
+    Safe to run twice, in any order, and after being killed at any point: events are marked only
+    after Label Studio has everything.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        patience: seconds to wait for whoever changes its queue now.
+        progress: told how many tasks are opened and closed.
+
+    Raises:
+        QueueBusyError: somebody did so for longer; whatever is left stays due.
+
+    """
+    with reading(context.engine) as connection:
+        project = find_project(connection, number)
+    if project is None or project.cut_off:
+        return 0
+    undone = carry_out_undos(context, number, patience=patience)
+    with queue_lock(context.engine, context.settings.data_dir, number, patience=patience):
+        with reading(context.engine) as connection:
+            project = find_project(connection, number)
+            ids, task_ids, actions = unhandled(connection, number)
+        if project is None or project.cut_off or not ids:
+            return undone
+        readings: list[TaskReading] = []
+        if actions & {"TASKS_CREATED", "RECONCILE"}:
+            reconcile_all(context, project)
+            restore_predictions(context, project)
+        elif CHANGED in actions:
+            readings = read_changes(context, project)
+        for task_id in sorted(task_ids - {reading.task_id for reading in readings}):
+            readings += read_one_task(context, project, task_id)
+        if "PROJECT_UPDATED" in actions:
+            project = read_project(context, project)
+            if not project.high_water:
+                reconcile_all(context, project)
+            restore_predictions(context, project)
+            if assert_settings(context, project).get("maximum_annotations"):
+                # Writing it has reset every task's overlap.
+                reconcile_all(context, project)
+        known = {r.task_id: r.predictions or () for r in readings}
+        refresh_queue(context, project, known, progress=progress)
+        with context.engine.begin() as connection:
+            mark_handled(connection, ids)
+    return undone + len(ids)
+
+
+def read_project(context: Context, project: Project) -> Project:
+    """Take over the project's title, labelling config and what becomes of skipped tasks."""
+    body = context.label_studio.project(project.id)
+    if not is_same(body, project):
+        raise NotFoundError(
+            f"Project {project.id} was deleted and its number given to another project "
+            f"({body.get('title')!r}). Run: relabel forget --project {project.id}"
+        )
+    values = {
+        "title": str(body.get("title", "")),
+        "label_config": str(body.get("label_config", "")),
+        "skip_queue": str(body.get("skip_queue") or ""),
+    }
+    if values["skip_queue"] != project.skip_queue:
+        # Label Studio has counted all tasks anew, and says of none that it changed.
+        values["high_water"] = ""
+    if values["label_config"] != project.label_config:
+        # It says what annotations mean and where the images are.
+        values["high_water"] = ""
+    with context.engine.begin() as connection:
+        set_project(connection, project.id, **values)
+        if values["label_config"] != project.label_config:
+            forget_beginnings(connection, project.id)
+        return get_project(connection, project.id)

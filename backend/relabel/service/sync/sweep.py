@@ -1,0 +1,143 @@
+"""The safety net: find and repair whatever an event, a job or a person left undone."""
+
+import logging
+import math
+import time
+from pathlib import Path
+
+from relabel.errors import NotFoundError, QueueBusyError, RelabelError
+from relabel.service.context import Context
+from relabel.service.queue.publish import restore_predictions
+from relabel.service.queue.refresh import assert_settings, refresh_queue
+from relabel.service.sync.catch_up import carry_out, read_project
+from relabel.service.sync.mirror import reconcile_all, reconcile_recent
+from relabel.storage.database import reading
+from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
+from relabel.storage.projects import Project, get_whole_project, list_projects
+from relabel.storage.tasks import list_tasks
+
+log = logging.getLogger("relabel.sweep")
+
+WHOLE_SECONDS = 86_400.0
+"""How long readings of what changed alone are relied on."""
+
+
+def sweep(context: Context) -> list[Project]:
+    """Compare every project with Label Studio; return those that could be."""
+    with reading(context.engine) as connection:
+        projects = list_projects(connection)
+    swept: list[Project] = []
+    for project in projects:
+        if project.cut_off:
+            log.warning(
+                "project %s: connecting it was cut off; finish with relabel connect --project %s, "
+                "or take it back with relabel detach --project %s",
+                *(project.id,) * 3,
+            )
+            continue
+        try:
+            # First what people wait for: the jobs of a killed worker are lost, and its successor
+            # begins with a sweep, in which Label Studio is asked for much more than votes.
+            known = read_project(context, project)
+            carry_out(context, project.id, patience=PATIENCE_SECONDS)
+            lately = _swept_lately(context, project)
+            done = known if lately else sweep_project(context, known, patience=PATIENCE_SECONDS)
+            swept.append(done)
+        except QueueBusyError as error:
+            log.info("%s It is compared with Label Studio next time.", error)
+        except NotFoundError as error:
+            log.warning(
+                "project %s: %s If it is gone for good: relabel forget --project %s",
+                project.id,
+                error,
+                project.id,
+            )
+        except RelabelError as error:
+            log.warning("project %s: %s", project.id, error)
+        except Exception:
+            # A mistake met in one project, ours included, must not stop the others.
+            log.exception("project %s could not be compared with Label Studio", project.id)
+    return swept
+
+
+def sweep_project(
+    context: Context, project: Project, *, full: bool = False, patience: float = math.inf
+) -> Project:
+    """Repair one project; return it as it is now.
+
+    Raises:
+        QueueBusyError: somebody else changed its queue for longer than `patience` seconds.
+        NotReadyError: it is being detached.
+
+    """
+    with queue_lock(context.engine, context.settings.data_dir, project.id, patience=patience):
+        with reading(context.engine) as connection:
+            get_whole_project(connection, project.id)  # also if it was whole a moment ago
+        project = read_project(context, project)
+        full = full or _whole_reading_due(context, project)
+        if not full:
+            reconcile_recent(context, project)
+        # Compared afterwards: as many tasks may be new as were deleted.
+        if full or _count_differs(context, project):
+            reconcile_all(context, project)
+            _read_stamp(context, project).touch()
+        restore_predictions(context, project, look=full)
+        if assert_settings(context, project).get("maximum_annotations"):
+            # Writing it has reset every task's overlap.
+            reconcile_all(context, project)
+        refresh_queue(context, project, look=True)
+    _stamp(context, project).touch()
+    carry_out(context, project.id, patience=patience)
+    return project
+
+
+def _whole_reading_due(context: Context, project: Project) -> bool:
+    """Return whether the whole project should be read again.
+
+    Readings of what changed rely on Label Studio's times. Should these ever have been wrong, the
+    consequences last a day.
+    """
+    stamp = _read_stamp(context, project)
+    if not stamp.exists():
+        stamp.touch()
+    return abs(time.time() - stamp.stat().st_mtime) > WHOLE_SECONDS
+
+
+def forget_sweeps(context: Context) -> None:
+    """Make the next sweep a real one: nobody knows what happened before this process began."""
+    for stamp in (context.settings.data_dir / "locks").glob("swept-*"):
+        stamp.unlink(missing_ok=True)
+
+
+def _swept_lately(context: Context, project: Project) -> bool:
+    """Return whether a sweep of this or another worker has just ended.
+
+    Every worker asks for sweeps, and one may take longer than the pause between them: they must
+    not pile up before the rounds.
+    """
+    try:
+        ended = _stamp(context, project).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return 0 <= time.time() - ended < context.settings.sweep_seconds / 2
+
+
+def _stamp(context: Context, project: Project) -> Path:
+    return _locks(context) / f"swept-{project.id}"
+
+
+def _read_stamp(context: Context, project: Project) -> Path:
+    return _locks(context) / f"read-{project.id}"
+
+
+def _locks(context: Context) -> Path:
+    folder = context.settings.data_dir / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _count_differs(context: Context, project: Project) -> bool:
+    """Return whether the store has more or fewer tasks than Label Studio: some were deleted."""
+    with reading(context.engine) as connection:
+        known = len(list_tasks(connection, project.id))
+    return known != int(context.label_studio.project(project.id).get("task_number", -1))

@@ -1,0 +1,146 @@
+"""Simulated people: who answers a task, and what.
+
+The nth answer to a task depends on the seed, the task and n alone, never on the order in which
+tasks are asked. So two methods that are compared get the same answers to the same questions, and
+a campaign that stopped goes on exactly as if it had not.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from relabel.errors import ConfigurationError
+from relabel.simulation.data.noise_models import draw, symmetric_matrix
+from relabel.types import FloatArray
+
+BLOCK = 12
+"""Answers per task drawn at once; more than the usual cap on votes, so that few tasks need more."""
+
+NOBODY = -1
+"""The label when no annotator is left who can take the task."""
+
+
+class Annotators(Protocol):
+    """Answers tasks: (task row, how many answers it already got) -> (class, annotator)."""
+
+    def __call__(self, task: int, nth: int) -> tuple[int, int]:
+        """Return the class, or `NOBODY`, and the annotator's number."""
+
+
+class Crowd:
+    """Every vote comes from someone else and is drawn from the task's true distribution."""
+
+    def __init__(self, distributions: FloatArray, seed: int) -> None:
+        """distributions: (N, K), rows sum to 1."""
+        self._distributions = distributions
+        self._seed = seed
+        rng = np.random.default_rng(seed)
+        first = np.stack([draw(distributions, rng) for _ in range(BLOCK)], axis=1)
+        self._first: list[list[int]] = first.tolist()
+        self._later: dict[tuple[int, int], list[int]] = {}
+
+    def __call__(self, task: int, nth: int) -> tuple[int, int]:
+        """Return the nth answer to the task and nth as the annotator's number."""
+        if nth < BLOCK:
+            return self._first[task][nth], nth
+        block, place = divmod(nth, BLOCK)
+        if (task, block) not in self._later:
+            self._later[task, block] = self._draw(task, block)
+        return self._later[task, block][place], nth
+
+    def _draw(self, task: int, block: int) -> list[int]:
+        rng = np.random.default_rng([self._seed, task, block])
+        rows = np.repeat(self._distributions[task : task + 1], BLOCK, axis=0)
+        return draw(rows, rng).tolist()  # type: ignore[no-any-return]
+
+
+class Panel:
+    """A few annotators, each with an own confusion matrix, who vote at most once per task.
+
+    size: how many they are.
+    """
+
+    def __init__(
+        self, distributions: FloatArray, confusions: FloatArray, coverage: FloatArray, seed: int
+    ) -> None:
+        """distributions: (N, K); confusions: (A, K, K) T[true, said]; coverage: (A,) in (0, 1].
+
+        coverage is the share of tasks that an annotator is able to take.
+        """
+        rng = np.random.default_rng(seed)
+        n, people = len(distributions), len(confusions)
+        self.size = people
+        votes = np.stack([draw(distributions @ matrix, rng) for matrix in confusions], axis=1)
+        able = rng.random((n, people)) < coverage
+        turn = np.argsort(rng.random((n, people)) + ~able, axis=1)
+        self._turns: list[list[int]] = turn.tolist()
+        self._able: list[int] = able.sum(1).tolist()
+        self._votes: list[list[int]] = votes.tolist()
+
+    def __call__(self, task: int, nth: int) -> tuple[int, int]:
+        """Return the answer of the nth of the people who can take the task."""
+        if nth >= self._able[task]:
+            return NOBODY, NOBODY
+        person = self._turns[task][nth]
+        return self._votes[task][person], person
+
+    def answer(self, task: int, person: int) -> int:
+        """Return what this person says about the task, or `NOBODY` if they cannot take it."""
+        able = person in self._turns[task][: self._able[task]]
+        return self._votes[task][person] if able else NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSpec:
+    """Accuracy and coverage of each annotator, (A,) each, in (0, 1]."""
+
+    accuracy: tuple[float, ...]
+    coverage: tuple[float, ...]
+
+
+def parse_panel(text: str) -> PanelSpec | None:
+    """Read the --annotators option: "crowd" -> None, or "0.95,0.9@0.5" (accuracy@coverage).
+
+    Raises:
+        ConfigurationError: a number is missing or outside (0, 1].
+    """
+    if text.strip() == "crowd":
+        return None
+    accuracy, coverage = [], []
+    for part in text.split(","):
+        right, _, able = part.partition("@")
+        try:
+            pair = float(right), float(able or 1)
+        except ValueError:
+            pair = (0.0, 0.0)
+        if not all(0 < value <= 1 for value in pair):
+            raise ConfigurationError(
+                f"annotators={text!r}: {part!r} is not ACCURACY or ACCURACY@COVERAGE in (0, 1]. "
+                "Say for example 0.95,0.9,0.8@0.5, or crowd."
+            )
+        accuracy.append(pair[0])
+        coverage.append(pair[1])
+    return PanelSpec(tuple(accuracy), tuple(coverage))
+
+
+def check_panel(panel: PanelSpec | None, *, at_once: bool) -> None:
+    """Refuse people who work at the same time where nobody says how many they are.
+
+    Raises:
+        ConfigurationError: there is no panel.
+    """
+    if at_once and panel is None:
+        raise ConfigurationError(
+            "at_once: a crowd of ever new people is never busy; name the people who work at the "
+            "same time: --annotators 0.95,0.9,0.8 --at-once."
+        )
+
+
+def make_annotators(distributions: FloatArray, spec: PanelSpec | None, seed: int) -> Annotators:
+    """Return the crowd (spec None), or a panel whose errors spread evenly over other classes."""
+    if spec is None:
+        return Crowd(distributions, seed)
+    k = distributions.shape[1]
+    confusions = np.stack([symmetric_matrix(k, 1 - right) for right in spec.accuracy])
+    return Panel(distributions, confusions, np.asarray(spec.coverage), seed)

@@ -1,0 +1,213 @@
+"""Rankings by a selector and a score: the production path from votes to an order of tasks."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.catalogue import check_score, meant
+from relabel.errors import ConfigurationError
+from relabel.learning.data import Run, Selection, TrainingData
+from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
+from relabel.learning.selectors.registry import SELECTORS, select
+from relabel.numerics.consensus.majority import majority
+from relabel.numerics.diversity.spread import Surroundings
+from relabel.numerics.labels import leading
+from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.scoring import SCORES
+from relabel.simulation.campaign.cleanlab_scores import PEERS
+from relabel.simulation.campaign.loop import Prioritise, Queue
+from relabel.simulation.campaign.orders import OrderedQueue
+from relabel.simulation.campaign.two_phase import QUERIES, TwoPhase, kept_by_either
+from relabel.simulation.data.dataset import Dataset
+from relabel.types import BoolArray, Consensus, FloatArray, IntArray, Posteriors
+
+TRUTH = "truth"
+"""The selector whose posteriors are the true distributions: what a perfect model could do."""
+
+TWO_PHASE = "two_phase"
+"""Khanal et al. 2024: the selector is phase one, the "score" is the query of phase two."""
+
+BATCH = 100
+"""Tasks picked together by a diversity rule when the model is not retrained."""
+
+KEPT = 2
+"""Selections kept in memory: all scores of one selector share the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to rank tasks, by the names of its parts."""
+
+    selector: str
+    score: str
+    diversity: str = "none"
+
+    def __post_init__(self) -> None:
+        known = {
+            "selector": [*SELECTORS, TRUTH, TWO_PHASE],
+            "score": [*QUERIES] if self.selector == TWO_PHASE else [*SCORES, *PEERS],
+            "diversity": ["none"] if self.selector == TWO_PHASE else [*DIVERSITY],
+        }
+        for name, allowed in known.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"{name}={value!r} is unknown; known: {', '.join(allowed)}."
+                    f"{meant(value, allowed)}"
+                )
+        check_score(self.score, self.selector, {})
+
+    def __str__(self) -> str:
+        parts = [self.selector, self.score]
+        return " ".join(parts if self.diversity == "none" else [*parts, self.diversity])
+
+
+Select = Callable[[IntArray, IntArray], Selection]
+"""select(counts (N, K), shown labels (N,)) -> what the selector learns from them."""
+
+
+def selector_of(
+    name: str,
+    data: Dataset,
+    surroundings: Surroundings,
+    seed: int,
+    device: str = "cpu",
+    given: IntArray | None = None,
+) -> Select:
+    """Return the named selector on the data set; its last results are remembered.
+
+    given: (N,) the labels that the campaign begins with; `auto` measures with them.
+    """
+    ids = np.arange(len(data), dtype=np.int64)
+    if name == TRUTH:
+        known = Posteriors(ids, data.distributions.astype(np.float32))
+        return lambda *_: Selection(known, out_of_sample=True)
+    remembered: OrderedDict[bytes, Selection] = OrderedDict()
+    selector = "co_teaching_vog" if name == TWO_PHASE else name
+
+    def selected(counts: IntArray, shown: IntArray) -> Selection:
+        key = counts.tobytes() + shown.tobytes()
+        if key not in remembered:
+            training = training_data(data, counts, surroundings, given, shown)
+            remembered[key] = select(selector, training, {}, seed=seed, device=device)
+            while len(remembered) > KEPT:
+                remembered.popitem(last=False)
+        return remembered[key]
+
+    return selected
+
+
+def training_data(
+    data: Dataset,
+    counts: IntArray,
+    surroundings: Surroundings,
+    given: IntArray | None = None,
+    shown: IntArray | None = None,
+) -> TrainingData:
+    """Return the data set with these (N, K) votes, as selectors take it."""
+    images = data.images
+    if images is not None and images.ndim == 3:
+        images = images[..., None]
+    return TrainingData(
+        np.arange(len(data), dtype=np.int64),
+        counts,
+        data.features,
+        images,
+        given=given,
+        shown=shown,
+        groups=None if data.features is None else surroundings.groups,
+    )
+
+
+def scores_of(name: str, votes: Votes, selection: Selection, *, seed: int) -> FloatArray:
+    """Return (N,) scores, higher = relabel sooner, of a production score or of a peer."""
+    if name in PEERS:
+        return PEERS[name](votes.counts, selection.posteriors.probs, votes.consensus.labels)
+    return score_tasks(name, votes, selection, seed=seed)
+
+
+def votes_of(counts: IntArray, labels: IntArray) -> Votes:
+    """Return (N, K) votes and the (N,) labels that they show, as a round takes them.
+
+    A visit is always finished before the next ranking, so no task counts as begun.
+    """
+    return Votes(counts, counts.sum(1), Consensus(labels, majority(counts).states))
+
+
+def model_order(
+    method: Method,
+    select: Select,
+    surroundings: Surroundings,
+    *,
+    seed: int,
+    learn_from: IntArray | None = None,
+    batch: int | None = None,
+    on_scores: Callable[[FloatArray], None] = lambda _: None,
+) -> Prioritise:
+    """Return the ranking by a model's score, as a round of a live project computes it.
+
+    Args:
+        method: which score and diversity.
+        select: the selector.
+        surroundings: of the samples.
+        seed: orders ties.
+        learn_from: (N, K) counts that one model learns from and then ranks all batches; None =
+            it is trained at each ranking on the votes so far.
+        batch: how many tasks a diversity rule picks per ranking.
+        on_scores: told the (N,) scores of each ranking.
+    """
+
+    def rank(counts: IntArray, labels: IntArray, pool: BoolArray) -> Queue:
+        if learn_from is None:
+            selection = select(counts, labels)
+        else:
+            selection = select(learn_from, leading(learn_from))
+        votes = votes_of(counts, labels)
+        scores = scores_of(method.score, votes, selection, seed=seed)
+        on_scores(scores)
+        order = order_tasks(
+            scores,
+            votes,
+            Spread(method.diversity, batch or BATCH),
+            pool=pool,
+            surroundings=surroundings,
+            contribution=selection.contribution,
+            seed=seed,
+        )
+        ranked = np.argsort(-order.priorities(), kind="stable")
+        return OrderedQueue(ranked[pool[ranked]])
+
+    return rank
+
+
+def two_phase_order(
+    query: str,
+    select: Select,
+    data: Dataset,
+    surroundings: Surroundings,
+    counts: IntArray,
+    *,
+    seed: int,
+    device: str = "cpu",
+) -> Prioritise:
+    """Return the ranking of Khanal's second phase; the tasks that phase one keeps are never asked.
+
+    Args:
+        query: one of `QUERIES`.
+        select: phase one.
+        data: the samples.
+        surroundings: of the samples.
+        counts: (N, K) before the campaign, which phase one learns from.
+        seed: of the networks that each round trains.
+        device: that they are trained on.
+    """
+
+    def rank(now: IntArray, _: IntArray, pool: BoolArray) -> Queue:
+        clean = kept_by_either(select(counts, leading(counts)))
+        training = training_data(data, counts, surroundings)
+        strategy = TwoPhase(training, clean, query, Run(seed, device))
+        return OrderedQueue(strategy.order(now, pool))
+
+    return rank

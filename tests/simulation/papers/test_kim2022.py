@@ -1,0 +1,32 @@
+"""What an experiment of a paper is run and scored on."""
+
+from pathlib import Path
+
+import numpy as np
+from relabel.simulation.data.dataset import HeldOut
+from relabel.simulation.papers import kim2022
+from relabel.simulation.papers.parts import Job
+from rich.console import Console
+
+
+def test_a_long_tail_leaves_every_class_to_the_test_set(monkeypatch, tmp_path):
+    """A long tail takes all there is of its first class, so the test set is drawn before it."""
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 2000))
+    pool = HeldOut(np.arange(20_000, dtype=np.float32)[:, None], labels)
+    seen = []
+    monkeypatch.setattr(
+        "relabel.simulation.papers.kim2022.cifar10_training_features", lambda _: pool
+    )
+    monkeypatch.setattr("relabel.simulation.papers.parts.cifar10_training_features", lambda _: pool)
+    monkeypatch.setattr("relabel.simulation.papers.kim2022.campaigns", lambda *_: ())
+    monkeypatch.setattr(
+        "relabel.simulation.papers.kim2022._f1_curve",
+        lambda data, _runs, test, _budget: str(seen.append((data, test))),
+    )
+    kim2022.khanal(Job(Path(), tmp_path, 1, 1, Console()))
+    data, test = seen[0]
+    assert np.bincount(test.labels, minlength=10).min() > 900
+    sizes = np.bincount(data.truth)
+    assert sizes[0] > 900
+    assert sizes[0] == 100 * sizes[9] + sizes[0] % 100
+    assert not set(test.features[:, 0]) & set(data.features[:, 0])

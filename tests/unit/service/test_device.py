@@ -1,0 +1,83 @@
+"""The doctor tries the device of the rounds, and outlives whatever a driver does."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from relabel.service import device
+from relabel.service.device import try_in_process
+from relabel.service.doctor.checkup import examine_server
+
+
+def device_line(context, device):
+    """Return what the doctor says with RELABEL_DEVICE = `device`."""
+    settings = context.settings.model_copy(update={"device": device})
+    tried = replace(context, settings=settings, trial=try_in_process)
+    return {finding.check: finding for finding in examine_server(tried)}["device"]
+
+
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """Return a function that makes a shell's commands what runs in place of Python."""
+
+    def become(commands):
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\n{commands}\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+
+    return become
+
+
+def test_a_device_that_is_there_embeds_and_trains(context):
+    found = device_line(context, "cpu")
+    assert found.ok, found.text
+    assert found.text == "cpu: it embeds and trains"
+
+
+def test_a_device_that_is_not_there_is_told_with_key_value_cause_and_remedy(context, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = device_line(context, "cuda")
+    assert not found.ok
+    assert found.text.startswith("RELABEL_DEVICE = cuda: no round can run on it (")
+    assert "NVIDIA" in found.text or "CUDA" in found.text
+    assert "set RELABEL_DEVICE=cpu, or install the driver" in found.text
+    assert "\n" not in found.text
+
+
+def test_a_card_is_told_by_its_name(context, python):
+    python("echo NVIDIA H200")
+    assert device_line(context, "cuda:1").text == "cuda:1, NVIDIA H200: it embeds and trains"
+
+
+@pytest.mark.parametrize(
+    ("commands", "why"),
+    [
+        ("kill -SEGV $$", "SIGSEGV ended the process"),
+        ("kill -KILL $$", "SIGKILL ended the process"),
+        ("exec sleep 60", "no answer within 0.5 s"),
+        ("exit 3", "no reason was given"),
+        ("printf 'Traceback:\\nOSError: libcuda.so.1\\n' >&2; exit 1", "OSError: libcuda.so.1"),
+    ],
+)
+def test_a_driver_that_fails_takes_only_the_trial_with_it(
+    context, python, monkeypatch, commands, why
+):
+    monkeypatch.setattr(device, "SECONDS", 0.5 if "sleep" in commands else 30.0)
+    python(commands)
+    found = device_line(context, "mps")
+    assert not found.ok
+    assert f"RELABEL_DEVICE = mps: no round can run on it ({why}" in found.text
+
+
+def test_without_torch_the_remedy_is_to_install_it(context, python):
+    python("echo \"ModuleNotFoundError: No module named 'torch'\" >&2; exit 1")
+    text = device_line(context, "cpu").text
+    assert "No module named 'torch'); install relabel with its dependencies anew" in text
+
+
+def test_the_doctor_itself_never_imports_torch():
+    program = "import relabel.service.doctor.checkup, sys; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
