@@ -17,7 +17,7 @@ USER = ("label-studio", "dashboard-password")
 TASKS = 90
 POLICY = """
 selector = "vanilla"
-selector_options = { epochs = 250 }  # lasts long enough to be seen by a page that looks every 5 s
+selector_options = { epochs = 500 }  # lasts long enough to be seen by a page that looks every 5 s
 window = 20
 retrain_after = 1000
 """
