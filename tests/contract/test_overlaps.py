@@ -110,5 +110,6 @@ def test_predictions_of_others_stay_and_are_counted(context, fake, project):
 def test_nothing_is_written_where_predictions_are_counted(context, fake, project):
     number = project(["cat"] * 3)
     detach(context, number)
-    written = [body for method, _, body in fake.requests if method == "PATCH"]
-    assert not any("total_predictions" in (body or {}) for body in written)
+    written = [(path, body) for method, path, body in fake.writes() if body is not None]
+    assert not [path for path, body in written if "total_predictions" in body]
+    assert not [path for path, body in written if path.endswith("import/predictions") and not body]

@@ -7,7 +7,11 @@ import pytest
 from crowd import Crowd
 from relabel.demo import api
 from relabel.demo.annotators import poll
-from relabel.demo.upload import image_name
+from relabel.demo.servers.label_studio import Administrator, start_label_studio
+from relabel.demo.servers.processes import free_port
+from relabel.demo.upload import create_project, image_name
+from relabel.labelstudio.client import LabelStudio
+from relabel.service.queue.counters import repair_prediction_counts
 from snapshots import snapshot
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -120,3 +124,37 @@ def test_a_project_with_a_state_is_completed_again(make_project, start_backend):
     assert project.settings()["state"] == "IN_PROGRESS"
     backend.run("detach", "--project", str(project.id), "--yes")
     assert project.settings()["state"] == "COMPLETED"
+
+
+@pytest.mark.usefixtures("label_studio")  # says where none is installed
+def test_predictions_are_counted_again_though_label_studio_has_stopped_counting(
+    label_studio_bin, tmp_path
+):
+    """In a Label Studio of its own: deleting a project changes it for everybody until its end."""
+    administrator = Administrator("admin@example.com", "admin-password", "a" * 40)
+    server = start_label_studio(
+        label_studio_bin, tmp_path, port=free_port(0), administrator=administrator
+    )
+    try:
+        with api.connect(server.url, administrator.token) as admin:
+            doomed, project = create_project(admin, "Doomed"), create_project(admin, "Digits")
+            for number in (doomed, project):
+                bodies = [{"data": {"image": f"/data/{i}.png"}} for i in range(3)]
+                api.post(admin, f"/api/projects/{number}/import", bodies)
+            admin.delete(f"/api/projects/{doomed}/")
+            client = LabelStudio(server.url, administrator.token)
+            tasks = [task["id"] for task in client.task_states(project)]
+            rows = [
+                {"task": task, "result": [], "score": 0.5, "model_version": version}
+                for task in tasks
+                for version in ("ours", "theirs")
+            ]
+            assert client.import_predictions(project, rows) == len(rows)
+            client.delete_model_version(project, "ours")
+            repair_prediction_counts(client, project)
+            assert client.miscounted_predictions(project) == {}
+            shown = {task: client.task(task)["total_predictions"] for task in tasks}
+            client.close()
+    finally:
+        server.stop()
+    assert shown == dict.fromkeys(tasks, 1)

@@ -162,6 +162,7 @@ def change_task(
         if not change.is_labeled and is_full(body):
             # The vote for which it was opened has just come, and Label Studio had closed it.
             body = write_task(context.label_studio, change.task_id, is_labeled=True)
+        is_labeled = bool(body.get("is_labeled", change.is_labeled))
     except NotFoundError:
         with context.engine.begin() as connection:
             drop_tasks(connection, project_id, [change.task_id])
@@ -172,8 +173,7 @@ def change_task(
             project_id,
             change.task_id,
             overlap=change.overlap,
-            # A submission may have closed it meanwhile.
-            is_labeled=bool(body.get("is_labeled", change.is_labeled)),
+            is_labeled=is_labeled,
             touched=True,
         )
         log_write(
@@ -183,7 +183,7 @@ def change_task(
             "close task" if change.is_labeled else "open task",
             change.task_id,
             before={"overlap": task.overlap, "is_labeled": task.is_labeled},
-            after={"overlap": change.overlap, "is_labeled": change.is_labeled},
+            after={"overlap": change.overlap, "is_labeled": is_labeled},
         )
 
 
