@@ -72,6 +72,8 @@ WEBHOOK_P99_MS = 100.0
 SUBMISSION_RATIO = 1.1
 """Median of a submission with the backend over the one without it, the same team at work."""
 SETTLE_SECONDS = 600.0
+EXPORT_SECONDS = 600.0
+"""Longest wait for one answer to the observer: a whole export, on a machine that is busy."""
 GRACE_SECONDS = 2.0
 """After Label Studio answers again, requests of before its end may still fail."""
 
@@ -245,6 +247,7 @@ def main() -> int:
             label_studio(folder / "label-studio", options.annotators) as server,
             pair_environment(options.pair) as pair,
         ):
+            server.admin.timeout = httpx.Timeout(EXPORT_SECONDS)
             project = fill(server, "Soak", options.tasks, options.images, options.seed)
             policy = f"window = {options.window}\nretrain_after = {options.retrain_after}\n"
             port = processes.free_port(0)
