@@ -82,11 +82,12 @@ def _host(text: str) -> str:
 
 WebAddress = Annotated[str, _begins("http://", "https://"), AfterValidator(_has_host)]
 Host = Annotated[str, AfterValidator(_host)]
-QUEUES = ("redis://", "rediss://", "unix://")
-QueueAddress = Annotated[str, _begins(*QUEUES)]
 
-SECRETS = ("label_studio_api_key", "basic_auth_pass", "database_url", "queue_url")
+SECRETS = ("label_studio_api_key", "basic_auth_pass", "database_url")
 """Settings that may come from the file that NAME_file names instead."""
+
+RETIRED = ("RELABEL_QUEUE_URL", "RELABEL_QUEUE_URL_FILE")
+"""Variables of earlier versions, of an address that nobody asks any more."""
 
 MAX_PORT = 65_535
 PREFIX = "RELABEL_"
@@ -169,14 +170,6 @@ class Settings(BaseSettings):
         default=None,
         description="File that holds that address instead; only its owner may read it.",
     )
-    queue_url: QueueAddress = Field(
-        default="",
-        description="redis://... for several machines; empty = in the data folder.",
-    )
-    queue_url_file: Path | None = Field(
-        default=None,
-        description="File that holds that address instead; only its owner may read it.",
-    )
     policy_file: Path | None = Field(
         default=None, description="TOML file with policy keys for all projects."
     )
@@ -229,6 +222,13 @@ class Settings(BaseSettings):
             ConfigurationError: naming the variable, its value and what is allowed.
 
         """
+        for name in RETIRED:
+            if os.environ.get(name):
+                raise ConfigurationError(
+                    f"Settings: {name} is no setting any more: what is to be done stands in the "
+                    f"store, and Redis is not needed. Take the variable away; several machines "
+                    f"need RELABEL_DATABASE_URL alone, the address of a PostgreSQL."
+                )
         try:
             return cls(**overrides)
         except ValidationError as error:
@@ -292,16 +292,6 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy address of the store."""
         return self._secret("database_url") or f"sqlite:///{self.store()}"
-
-    def queue(self) -> str:
-        """Address of the queue of jobs, "" = it is a file in the data folder."""
-        address = self._secret("queue_url")
-        if address and not address.startswith(QUEUES):
-            raise ConfigurationError(
-                f"{_variable('queue_url_file')} = {self.queue_url_file}: begin the address in it "
-                f"with {' or '.join(QUEUES)}."
-            )
-        return address
 
     def store(self) -> Path:
         """File of the store where it is SQLite in the data folder."""

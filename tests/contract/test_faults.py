@@ -4,7 +4,6 @@ Faults of whole processes (SIGKILL, restarts, slowness) are tried in tests/live.
 """
 
 import contextlib
-import os
 import time
 from datetime import timedelta
 from email.utils import format_datetime
@@ -16,7 +15,6 @@ from relabel.errors import ConfigurationError, RelabelError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.context import Context
 from relabel.service.insight.status import project_status
-from relabel.service.jobs import open_queue, register_jobs
 from relabel.service.setup.connect import connect, plan_connect
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
@@ -24,6 +22,7 @@ from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage import database
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
+from relabel.storage.projects import set_project
 from relabel.web.app import create_app
 from store_template import SQLITE
 from wiring import (
@@ -34,6 +33,7 @@ from wiring import (
     state_of,
     votes_of_store,
 )
+from workers import all_done, until, working
 
 of_sqlite = pytest.mark.skipif(not SQLITE, reason="a lock and a limit that SQLite has")
 
@@ -167,20 +167,18 @@ def test_events_are_answered_while_the_store_is_locked_and_read_again_later(
 
 
 @of_sqlite
-def test_a_locked_store_stops_a_job_and_not_the_worker(context, fake, running, monkeypatch, caplog):
+def test_a_locked_store_keeps_the_worker_waiting_and_does_not_end_it(
+    context, fake, running, monkeypatch, caplog
+):
     number, ids = running
     monkeypatch.setattr(database, "LOCK_WAIT_SECONDS", 0.1)
     again = make_again(context)
-    queue = open_queue(context.settings)
-    jobs = register_jobs(queue, lambda: again)
     fake.annotate(ids[0], 1, "cat")
     deliver(context, fake, work=False)
-    jobs.ingest(number)
-    with context.engine.begin():
-        queue.execute(queue.dequeue())
-    assert "the store: database is locked" in caplog.text
-    jobs.ingest(number)
-    queue.execute(queue.dequeue())
+    with working(again):
+        with context.engine.begin():
+            assert until(lambda: "the store: database is locked" in caplog.text)
+        assert until(lambda: all_done(context, number))
     assert_repaired(context, fake, number)
     again.close()
 
@@ -290,8 +288,8 @@ def test_a_clock_of_label_studios_web_server_that_is_off_loses_no_late_change(
         sweep_now(context)
     if seconds > 60:
         # Far ahead it hides a change whose event was lost, until the whole project is read again.
-        (stamp,) = (context.settings.data_dir / "locks").glob("read-*")
-        os.utime(stamp, times=(0, 0))
+        with context.engine.begin() as connection:
+            set_project(connection, number, read_at=1.0)
         sweep_now(context)
     assert_repaired(context, fake, number)
 

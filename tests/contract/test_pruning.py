@@ -6,7 +6,6 @@ import time
 import pytest
 from relabel.media.image.cache import ImageCache
 from relabel.service.export.export import write_back
-from relabel.service.jobs import open_queue, register_jobs
 from relabel.service.queue.undo import undo_run
 from relabel.service.setup.detach import detach
 from relabel.service.sync.retention import (
@@ -18,7 +17,7 @@ from relabel.service.sync.retention import (
     prune_daily,
 )
 from relabel.storage.database import reading
-from relabel.storage.events import count_events, journal
+from relabel.storage.events import Action, count_events, journal
 from relabel.storage.rounds import (
     RoundState,
     finish_round,
@@ -31,6 +30,7 @@ from relabel.storage.writes import count_writes
 from sqlalchemy import event, update
 from store_template import SQLITE
 from wiring import claim_round, connect_project, deliver, publish_round, state_of
+from workers import until, working
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def look(context, read, *args):
 def test_events_and_lines_of_the_log_are_kept_for_so_many_days(context, project):
     number, _ = project
     with context.engine.begin() as connection:
-        journal(connection, number, "CHANGED")  # not carried out
+        journal(connection, number, Action.CHANGED)  # not carried out
     everything = look(context, count_events, number)[0]
     let_days_pass(context, EVENT_DAYS - 0.1)
     prune(context)
@@ -196,14 +196,11 @@ def test_it_is_done_with_a_sweep_once_a_day(context, project, monkeypatch):
     assert project
     done = []
     monkeypatch.setattr("relabel.service.sync.retention.prune", lambda _: done.append(1))
-    queue = open_queue(context.settings)
-    jobs = register_jobs(queue, lambda: context)
-    for _ in range(3):
-        jobs.sweep()
-        queue.execute(queue.dequeue())
-        queue.flush()
-    assert len(done) == 1
     stamp = context.settings.data_dir / "locks" / "pruned"
+    for _ in range(3):
+        with working(context, sweeps=True):
+            assert until(stamp.exists)
+    assert len(done) == 1
     os.utime(stamp, times=(time.time() - DAY - 1,) * 2)
     prune_daily(context)
     assert len(done) == 2

@@ -3,10 +3,13 @@
 import itertools
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,16 @@ from relabel.storage.annotations import (
     record_truth,
 )
 from relabel.storage.database import clock, connect, migrate, open_database, reading
-from relabel.storage.events import count_events, journal, mark_handled, prune_events, unhandled
+from relabel.storage.events import (
+    Action,
+    count_events,
+    is_to_stop,
+    journal,
+    mark_handled,
+    prune_events,
+    to_undo,
+    unhandled,
+)
 from relabel.storage.locks import queue_lock, tidy_lock
 from relabel.storage.projects import (
     Project,
@@ -53,10 +65,19 @@ from relabel.storage.tasks import (
     set_scores,
     set_task,
 )
-from sqlalchemy import inspect, select, text, update
+from relabel.storage.turns.claims import (
+    RETRY_SECONDS,
+    Waiting,
+    give_back,
+    take_sweep,
+    waiting,
+)
+from relabel.storage.turns.claims import take as take_events
+from sqlalchemy import MetaData, inspect, select, text, update
 
 P = 4
 NEW_NAME = itertools.count()
+STORE_OF_0_1_0 = Path(__file__).parents[1] / "support" / "store_0_1_0.sql"
 
 
 @pytest.fixture(scope="session")
@@ -454,7 +475,7 @@ def test_projects_are_changed_listed_and_forgotten(engine):
         ]
         save_tasks(connection, P, [task(7)])
         record(connection, P, [annotation(3)])
-        journal(connection, P, "TASKS_CREATED")
+        journal(connection, P, Action.TASKS_CREATED)
         start_round(connection, P, {}, "abc")
         forget_project(connection, P)
         assert [p.id for p in list_projects(connection)] == [9]
@@ -471,9 +492,9 @@ def test_a_project_that_is_not_connected_says_how_to_connect_it(engine):
 # -- events ----------------------------------------------------------------------------------
 def test_events_wait_until_they_were_carried_out(engine):
     with engine.begin() as connection:
-        journal(connection, P, "ANNOTATION_CREATED", [7, 8])
-        journal(connection, P, "PROJECT_UPDATED")
-        journal(connection, P + 1, "TASKS_CREATED")
+        journal(connection, P, Action.ANNOTATION_CREATED, [7, 8])
+        journal(connection, P, Action.PROJECT_UPDATED)
+        journal(connection, P + 1, Action.TASKS_CREATED)
         ids, tasks, actions = unhandled(connection, P)
         assert (len(ids), tasks) == (3, {7, 8})
         assert actions == {"ANNOTATION_CREATED", "PROJECT_UPDATED"}
@@ -484,14 +505,97 @@ def test_events_wait_until_they_were_carried_out(engine):
 
 def test_events_handled_long_ago_are_forgotten(engine):
     with engine.begin() as connection:
-        journal(connection, P, "OLD")
-        journal(connection, P, "WAITING")
+        journal(connection, P, Action.PAUSED)
+        journal(connection, P, Action.RESUMED)
         (old, _), _, _ = unhandled(connection, P)
         mark_handled(connection, [old])
         long_ago = time.time() - 7 * 86_400 - 1
         connection.execute(update(events).where(events.c.id == old).values(handled_at=long_ago))
         assert prune_events(connection, P, before=time.time() - 7 * 86_400, most=9) == 1
         assert count_events(connection, P) == (1, 1)
+
+
+def connected_project(connection, number, **values):
+    save_project(connection, replace(project(number), backend_id=1, **values))
+
+
+def test_events_are_taken_by_one_and_taken_again_after_a_pause(engine):
+    with engine.begin() as connection:
+        connected_project(connection, P)
+        journal(connection, P, Action.ANNOTATION_CREATED, [7])
+        (new,) = waiting(connection)
+        assert new.due(time.time(), 60.0)
+        assert take_events(connection, new)
+        assert not take_events(connection, new), "somebody has"
+        (taken,) = waiting(connection)
+        assert not taken.due(time.time(), 60.0)
+        assert taken.due(time.time() + RETRY_SECONDS, 60.0)
+        assert take_events(connection, taken)
+        journal(connection, P, Action.ANNOTATION_CREATED, [7])
+        (newer,) = waiting(connection)
+        assert newer.due(time.time(), 60.0), "what is new waits for nothing"
+
+
+def test_events_given_back_are_new_unless_they_were_tried_before(engine):
+    with engine.begin() as connection:
+        connected_project(connection, P)
+        journal(connection, P, Action.CHANGED)
+        (new,) = waiting(connection)
+        take_events(connection, new)
+        (taken,) = waiting(connection)
+        give_back(connection, taken)
+        assert waiting(connection) == [taken]
+        give_back(connection, new)
+        assert waiting(connection) == [new]
+
+
+def test_projects_wait_in_the_order_of_their_first_event(engine):
+    with engine.begin() as connection:
+        for number in (9, P, 7):
+            connected_project(connection, number)
+            journal(connection, number, Action.CHANGED)
+        journal(connection, 9, Action.CHANGED)
+        save_project(connection, project(8))  # being connected
+        journal(connection, 8, Action.CHANGED)
+        assert [one.project_id for one in waiting(connection)] == [9, P, 7]
+        mark_handled(connection, unhandled(connection, P)[0])
+        assert [one.project_id for one in waiting(connection)] == [9, 7]
+
+
+def test_of_two_that_take_the_same_events_at_once_one_has_them(engine):
+    with engine.begin() as connection:
+        connected_project(connection, P)
+        journal(connection, P, Action.CHANGED)
+        (seen,) = waiting(connection)
+    start, outcomes = threading.Barrier(6), []
+
+    def try_it():
+        start.wait()
+        with engine.begin() as connection:
+            outcomes.append(take_events(connection, seen))
+
+    threads = [threading.Thread(target=try_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [False] * 5 + [True]
+
+
+def test_pauses_grow_with_the_time_that_was_waited_up_to_a_longest_one():
+    for waited, pause in ((0.1, RETRY_SECONDS), (3.0, 3.0), (50.0, 50.0), (500.0, 60.0)):
+        one = Waiting(P, 1000.0, 1000.0 + waited)
+        assert not one.due(one.taken_at + pause - 0.01, 60.0)
+        assert one.due(one.taken_at + pause + 0.01, 60.0)
+        assert one.due(one.taken_at - 3600, 60.0), "a clock that was set back"
+
+
+def test_whoever_waits_longest_for_a_sweep_is_taken_first(engine):
+    with engine.begin() as connection:
+        now = clock(connection)
+        for number, swept in ((P, now - 70), (9, now - 90), (7, now - 10)):
+            connected_project(connection, number, swept_at=swept)
+        assert [take_sweep(connection, 60.0) for _ in range(3)] == [9, P, None]
 
 
 # -- rounds ----------------------------------------------------------------------------------
@@ -742,6 +846,61 @@ def test_a_store_of_an_earlier_version_keeps_its_labels_as_initial_ones(new_addr
     assert [found[n].initial_at for n in range(1, 7)] == [moment(1), soon, late, late, "", ""]
     assert found[6].deleted
     engine.dispose()
+
+
+@pytest.fixture
+def store_of_0_1_0(new_address, tmp_path):
+    """A store that version 0.1.0 left behind, with work that was not carried out.
+
+    Two projects were connected, rounds published, labels written back, a round was stopped.
+    """
+    file = tmp_path / "0.1.0.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(STORE_OF_0_1_0.read_text())
+    if new_address.startswith("sqlite"):
+        yield connect(f"sqlite:///{file}")
+        return
+    opened, old = connect(new_address), connect(f"sqlite:///{file}")
+    migrate(opened, "0006")
+    known = MetaData()
+    known.reflect(old)
+    with reading(old) as source, opened.begin() as connection:
+        for table in known.sorted_tables:
+            rows = [dict(row._mapping) for row in source.execute(select(table))]
+            if rows and table.name != "alembic_version":
+                connection.execute(table.insert(), rows)
+    old.dispose()
+    yield opened
+
+
+def test_the_journal_of_a_store_of_0_1_0_is_carried_on_with(store_of_0_1_0):
+    """What stood within an action stands in a column, and what waited waits still."""
+    with reading(store_of_0_1_0) as connection:
+        before = connection.execute(text("SELECT action, handled_at FROM events ORDER BY id")).all()
+    assert {"STOP round-3", "UNDO round-2", "UNDO write-back"} <= {row.action for row in before}
+    migrate(store_of_0_1_0)
+    with reading(store_of_0_1_0) as connection:
+        after = connection.execute(select(events).order_by(events.c.id)).all()
+        assert [f"{row.action} {row.run}".strip() for row in after] == [
+            row.action for row in before
+        ]
+        assert [row.handled_at for row in after] == [row.handled_at for row in before]
+        assert {Action(row.action) for row in after} > {Action.STOP, Action.UNDO}
+        assert set(to_undo(connection, 1)) == {"round-2", "write-back"}
+        assert is_to_stop(connection, 1, "round-3")
+        assert not is_to_stop(connection, 1, "round-2")
+        assert unhandled(connection, 1)[2] == {
+            *(Action.STOP, Action.ROUND_STOPPED, Action.ANNOTATION_CREATED),
+            *(Action.CHANGED, Action.RECONCILE),
+        }
+        (one,) = waiting(connection)
+        assert (one.project_id, one.taken_at) == (1, 0.0)
+        assert [(p.id, p.swept_at, p.read_at) for p in list_projects(connection)] == [
+            (1, 0.0, 0.0),
+            (11, 0.0, 0.0),
+        ]
+        assert published_round(connection, 1).number == 2
+    store_of_0_1_0.dispose()
 
 
 def test_opening_a_store_again_changes_nothing(new_address):

@@ -14,18 +14,19 @@ import pytest
 from fake_label_studio import URL
 from relabel.errors import QueueBusyError
 from relabel.labelstudio.client import LabelStudio
-from relabel.service import jobs as jobs_module
+from relabel.service import worker as worker_module
 from relabel.service.context import Context
 from relabel.service.export.export import write_back
-from relabel.service.jobs import WORKER_THREADS, open_queue, register_jobs
 from relabel.service.queue.undo import undo_run
 from relabel.service.setup.detach import detach
 from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
+from relabel.service.worker import VOTE_THREADS
 from relabel.storage.database import reading
 from relabel.storage.events import count_events
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
 from wiring import TOKEN, deliver, publish_round
+from workers import working
 
 SOON = 2.0
 """Seconds; a vote is carried out in a tenth of that."""
@@ -56,40 +57,18 @@ def one_by_one(answer):
     return guarded
 
 
-@contextmanager
-def worker(context, fake):
-    """Let as many threads as a worker has take jobs from the queue; yields the jobs."""
-    queue = open_queue(context.settings)
+@pytest.fixture
+def own(context, fake):
+    """What a worker opens for itself; the imitated Label Studio answers it one by one."""
     client = LabelStudio(URL, TOKEN, transport=httpx.MockTransport(one_by_one(fake.answer)))
-    own = Context(context.settings, context.engine, client)
-    jobs = register_jobs(queue, lambda: own)
-    stop = threading.Event()
-
-    def work():
-        while not stop.is_set():
-            task = queue.dequeue()
-            if task is None:
-                stop.wait(0.02)
-            else:
-                queue.execute(task)
-
-    threads = [threading.Thread(target=work) for _ in range(WORKER_THREADS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield jobs
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    return Context(context.settings, context.engine, client)
 
 
-def vote(context, fake, jobs, task, person):
-    """Submit a label; its event is taken and a job asked for, as the web process does."""
+def vote(context, fake, task, person):
+    """Submit a label; its event is journalled, as the web process does."""
     fake.annotate(task, person, "bird")
     for event in fake.events:
-        number, _ = receive(context.engine, context.settings, event)
-        jobs.ingest(number)
+        receive(context.engine, context.settings, event)
     fake.events.clear()
 
 
@@ -107,35 +86,39 @@ def seconds_until(reached):
 
 
 def test_votes_in_a_project_that_is_being_changed_keep_no_other_project_waiting(
-    context, fake, published
+    context, fake, own, published
 ):
     one, tasks = published(6)
     other, others = published(4)
-    with worker(context, fake) as jobs:
+    with working(own):
         with queue_lock(context.engine, context.settings.data_dir, one):
-            for person in range(1, 2 * WORKER_THREADS + 1):
-                vote(context, fake, jobs, tasks[person % 6], person % 8 + 1)
-            vote(context, fake, jobs, others[0], 1)
+            for person in range(1, 2 * VOTE_THREADS + 1):
+                vote(context, fake, tasks[person % 6], person % 8 + 1)
+            vote(context, fake, others[0], 1)
             assert seconds_until(lambda: is_done(context, other)) < SOON
             assert not is_done(context, one)
         assert seconds_until(lambda: is_done(context, one)) < SOON, "somebody comes back"
 
 
 def test_however_much_else_there_is_to_do_a_thread_is_left_for_votes(
-    context, fake, published, monkeypatch
+    context, fake, own, published, monkeypatch
 ):
     number, tasks = published(4)
-    ended = threading.Event()
-    for name in ("remove_old_predictions", "sweep_all"):
-        monkeypatch.setattr(jobs_module, name, lambda *_: ended.wait(3 * SOON) and [])
-    monkeypatch.setattr(jobs_module, "run_in_process", lambda _: ended.wait(3 * SOON))
-    with worker(context, fake) as jobs:
-        for other in range(2 * WORKER_THREADS):
-            jobs.round(other)
-            jobs.tidy(other)
-            jobs.sweep()
-        time.sleep(0.3)
-        vote(context, fake, jobs, tasks[0], 1)
+    busy, ended = [], threading.Event()
+
+    def endless(*_):
+        busy.append(1)
+        return ended.wait(3 * SOON) and []
+
+    for name in ("remove_old_predictions", "sweep", "run_in_process"):
+        monkeypatch.setattr(worker_module, name, endless)
+    monkeypatch.setattr(worker_module, "round_due_now", lambda *_: "asked for")
+    with working(own) as worker:
+        for other in (number, *range(1_000, 1_010)):
+            worker._rounds.offer(other)
+            worker._tidying.offer(other)
+        assert seconds_until(lambda: len(busy) == 3) < SOON
+        vote(context, fake, tasks[0], 1)
         assert seconds_until(lambda: is_done(context, number)) < SOON
         ended.set()
 

@@ -14,18 +14,18 @@ ROOT = Path(relabel.__file__).parent
 FLOORS = (
     "types errors files first_bytes http machine accounts secret_values catalogue policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
-    "storage storage/migrations storage/migrations/versions labelstudio",
+    "storage storage/turns storage/migrations storage/migrations/versions labelstudio",
     "media/image",
     "learning learning/networks learning/encoders learning/training learning/ssl",
     "learning/selectors learning/trial",
     "simulation simulation/data simulation/data/sources simulation/campaign simulation/measure",
     "simulation/experiment simulation/forecast simulation/report simulation/papers",
-    "service/context service/device service/webhooks service/traces service/turns",
+    "service/context service/device service/webhooks service/traces service/crew",
     "service/queue",
     "service/books service/commands service/export",
     "service/sync",
     "service/rounds service/setup",
-    "service/insight service/doctor service/jobs",
+    "service/insight service/doctor",
     "service/worker",
     "web web/pages web/charts",
     "demo demo/servers",
@@ -80,7 +80,7 @@ HEAVY = {
     "sqlalchemy": ("storage/", "service/", "web/"),
     "alembic": ("storage/",),
     "flask": ("web/", "ml_backend"),
-    "huey": ("service/jobs.py",),
+    "filelock": ("storage/",),
     "typer": ("cli/", "simulation/command.py", "demo/"),
     "defusedxml": ("labelstudio/tags.py",),
     "label_studio_ml": ("ml_backend",),
@@ -236,7 +236,7 @@ def test_libraries_stay_where_they_belong(library):
             assert name_of(path).startswith(HEAVY[library]), f"{name_of(path)} imports {library}"
 
 
-@pytest.mark.parametrize("library", ["torch", "faiss", "matplotlib", "sqlalchemy", "huey"])
+@pytest.mark.parametrize("library", ["torch", "faiss", "matplotlib", "sqlalchemy", "filelock"])
 def test_the_rules_above_watch_something(library):
     assert any(library in {i.split(".")[0] for i in imports(path)} for path in modules())
 

@@ -11,7 +11,6 @@ from relabel.service.context import Context
 from relabel.service.doctor.weights import examine_weights
 from relabel.service.export.archive import REPORT, archives, what_was_not_exported
 from relabel.service.insight.status import project_status
-from relabel.service.jobs import open_queue, register_jobs
 from relabel.service.setup.connect import ConnectPlan, plan_connect
 from relabel.service.setup.connect import connect as connect_project
 from relabel.service.setup.detach import detach as detach_project
@@ -56,7 +55,6 @@ def connect(
             raise typer.Exit(1)
         with shown_progress() as progress:
             connect_project(context, plan, progress=progress)
-        register_jobs(open_queue(context.settings), lambda: context).ingest(project)
         figures = project_status(context.engine, context.settings, project)
         for line in (line for book in figures["accounts"].values() for line in book["lines"]):
             console.print(line, highlight=False, markup=False, soft_wrap=True)

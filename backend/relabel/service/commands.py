@@ -1,7 +1,7 @@
 """What people may do from the dashboard: ask for a round, stop it, undo it, pause, go on.
 
-Each leaves a note in the journal, so that a lost job is found again by the sweep. Stopping and
-undoing name the run they mean, so that a page that was open for long cannot hit another one.
+Each is journalled, and a worker carries it out. Stopping and undoing name the run they mean, so
+that a page that was open for long cannot hit another one.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,12 @@ from sqlalchemy import Engine
 
 from relabel.errors import NotReadyError
 from relabel.service.queue.undo import wish_undone
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import running_round
 
 Wish = Callable[[Engine, int], None]
 """wish(store, project's number): journals what is wished."""
-STOP = "STOP "
-"""Beginning of the journal's action; the name of a run follows."""
 
 
 def ask_for_round(engine: Engine, number: int) -> None:
@@ -30,7 +28,7 @@ def ask_for_round(engine: Engine, number: int) -> None:
     with engine.begin() as connection:
         get_project(connection, number)
         set_project(connection, number, train_requested=True)
-        journal(connection, number, "START_TRAINING")
+        journal(connection, number, Action.START_TRAINING)
 
 
 def stop_round(engine: Engine, number: int, run: str) -> None:
@@ -46,7 +44,7 @@ def stop_round(engine: Engine, number: int, run: str) -> None:
         if running is None or running.run != run:
             raise NotReadyError(f"{run or 'A round'} is not running (any more).")
         set_project(connection, number, train_requested=False)
-        journal(connection, number, STOP + run)
+        journal(connection, number, Action.STOP, run=run)
 
 
 def ask_for_undo(engine: Engine, number: int, run: str) -> None:
@@ -74,4 +72,4 @@ def _set_paused(engine: Engine, number: int, *, paused: bool) -> None:
     with engine.begin() as connection:
         get_project(connection, number)
         set_project(connection, number, paused=paused)
-        journal(connection, number, "PAUSED" if paused else "RESUMED")
+        journal(connection, number, Action.PAUSED if paused else Action.RESUMED)

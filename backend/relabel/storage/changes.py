@@ -9,6 +9,9 @@ from relabel.storage.tables import annotations, events, projects, rounds, tasks
 
 Fingerprint = tuple[tuple[Any, ...], ...]
 
+UNTOLD = {projects.c.before, projects.c.swept_at, projects.c.read_at}
+"""What of a project is no news: it changes without anything that people see."""
+
 
 def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
     """Return values that differ after a change of the project's votes, tasks, rounds or settings.
@@ -16,9 +19,7 @@ def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
     Sums over columns, so two changes that cancel out to the last digit would be missed.
     """
     queries = (
-        select(*(c for c in projects.c if c is not projects.c.before)).where(
-            projects.c.id == project_id
-        ),
+        select(*(c for c in projects.c if c not in UNTOLD)).where(projects.c.id == project_id),
         select(
             func.count(), _trues(annotations.c.deleted), func.max(annotations.c.received_at)
         ).where(annotations.c.project_id == project_id),

@@ -1,41 +1,92 @@
-"""The journal of webhook events: what arrived, and whether its consequences were carried out."""
+"""The journal: what arrived and what people wish, and whether it was carried out.
+
+Whoever wants something done writes it down here, in one short transaction: the webhook, a command,
+a button of the dashboard. Workers take projects that have something to do, see `storage/turns`.
+"""
 
 import time
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from relabel.storage.tables import events
 
-CHANGED = "CHANGED"
-"""Action of events that name no annotation: some changed a moment ago."""
-UNDO = "UNDO "
-"""Beginning of the action by which somebody wants a run undone; the run's name follows."""
+CHANNEL = "relabel_journal"
+"""Of PostgreSQL, in which every event is told to workers."""
+
+
+class Action(StrEnum):
+    """What happened, or what somebody wants."""
+
+    ANNOTATION_CREATED = "ANNOTATION_CREATED"
+    ANNOTATION_UPDATED = "ANNOTATION_UPDATED"
+    ANNOTATIONS_CREATED = "ANNOTATIONS_CREATED"
+    ANNOTATIONS_DELETED = "ANNOTATIONS_DELETED"
+    TASKS_CREATED = "TASKS_CREATED"
+    TASKS_DELETED = "TASKS_DELETED"
+    PROJECT_UPDATED = "PROJECT_UPDATED"
+    START_TRAINING = "START_TRAINING"
+    CHANGED = "CHANGED"
+    """Some annotations changed a moment ago, nobody says which."""
+    RECONCILE = "RECONCILE"
+    """The whole project should be read again."""
+    CONNECTED = "CONNECTED"
+    PAUSED = "PAUSED"
+    RESUMED = "RESUMED"
+    STOP = "STOP"
+    """Somebody wants a running round to end; `run` names it."""
+    ROUND_STOPPED = "ROUND_STOPPED"
+    UNDO = "UNDO"
+    """Somebody wants what a run wrote taken back; `run` names it."""
+
+
+LABELLING = (
+    Action.CHANGED,
+    Action.ANNOTATION_CREATED,
+    Action.ANNOTATION_UPDATED,
+    Action.ANNOTATIONS_CREATED,
+    Action.ANNOTATIONS_DELETED,
+)
+"""What shows that somebody is labelling."""
 
 
 def journal(
-    connection: Connection, project_id: int, action: str, task_ids: list[int] | None = None
+    connection: Connection,
+    project_id: int,
+    action: Action,
+    task_ids: Sequence[int] = (),
+    *,
+    run: str = "",
 ) -> None:
-    """Write down an event; one row per task, or one for the project."""
+    """Write down an event, one row per task or one for the project, and wake the workers."""
     now = time.time()
     rows = [
-        {"project_id": project_id, "action": action, "task_id": task_id, "received_at": now}
+        {
+            "project_id": project_id,
+            "action": str(action),
+            "run": run,
+            "task_id": task_id,
+            "received_at": now,
+        }
         for task_id in (task_ids or (None,))
     ]
     connection.execute(insert(events), rows)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")  # when this transaction is committed
 
 
-def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[int], set[str]]:
+def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[int], set[Action]]:
     """Return the row ids, the tasks and the actions of events still to be carried out.
 
     Those to undo something are not among them, see `to_undo`.
     """
-    rows = [r for r in _unhandled(connection, project_id) if not r.action.startswith(UNDO)]
+    rows = [r for r in _unhandled(connection, project_id) if r.action != Action.UNDO]
     return (
         [row.id for row in rows],
         {row.task_id for row in rows if row.task_id is not None},
-        {row.action for row in rows},
+        {Action(row.action) for row in rows},
     )
 
 
@@ -43,8 +94,8 @@ def to_undo(connection: Connection, project_id: int) -> dict[str, list[int]]:
     """Return the runs that somebody wants undone, with the row ids of these wishes."""
     wishes: dict[str, list[int]] = {}
     for row in _unhandled(connection, project_id):
-        if row.action.startswith(UNDO):
-            wishes.setdefault(row.action.removeprefix(UNDO), []).append(row.id)
+        if row.action == Action.UNDO:
+            wishes.setdefault(row.run, []).append(row.id)
     return wishes
 
 
@@ -53,9 +104,13 @@ def _unhandled(connection: Connection, project_id: int) -> Sequence[Row[Any]]:
     return connection.execute(query.order_by(events.c.id)).all()
 
 
-def is_journalled(connection: Connection, project_id: int, action: str) -> bool:
-    """Return whether such an event was ever written down, carried out or not."""
-    query = select(events.c.id).where(events.c.project_id == project_id, events.c.action == action)
+def is_to_stop(connection: Connection, project_id: int, run: str) -> bool:
+    """Return whether somebody ever wanted this run to end, carried out or not."""
+    query = select(events.c.id).where(
+        events.c.project_id == project_id,
+        events.c.action == str(Action.STOP),
+        events.c.run == run,
+    )
     return connection.execute(query.limit(1)).first() is not None
 
 
@@ -82,8 +137,7 @@ def last_labelling(connection: Connection, project_id: int) -> float:
     Changes of the project's settings do not count: this backend makes them, too.
     """
     query = select(func.max(events.c.received_at)).where(
-        events.c.project_id == project_id,
-        (events.c.action == CHANGED) | events.c.action.startswith("ANNOTATION"),
+        events.c.project_id == project_id, events.c.action.in_([str(a) for a in LABELLING])
     )
     return float(connection.execute(query).scalar_one() or 0.0)
 
@@ -95,3 +149,9 @@ def count_events(connection: Connection, project_id: int) -> tuple[int, int]:
     )
     every, handled = connection.execute(query).one()
     return int(every), int(every) - int(handled)
+
+
+def count_waiting(connection: Connection) -> int:
+    """Return how many events of all projects are not yet carried out."""
+    query = select(func.count()).select_from(events).where(events.c.handled_at.is_(None))
+    return int(connection.execute(query).scalar_one())

@@ -8,9 +8,10 @@ gives it away for `BREATH_SECONDS` every few writes.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 
 from relabel.errors import QueueBusyError
@@ -59,6 +60,14 @@ def tidy_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[bool]:
 
 
 @contextmanager
+def round_lock(engine: Engine, folder: Path, project_id: int) -> Iterator[bool]:
+    """Yield whether this worker alone may start the project's round now; waits for nobody."""
+    file = folder / "locks" / f"round-{project_id}.lock"
+    with _lock(engine, file, 72_356_010_000_000 + project_id, 0.0) as held:
+        yield held
+
+
+@contextmanager
 def _lock(engine: Engine, file: Path, key: int, patience: float) -> Iterator[bool]:
     """Yield whether it could be had; another thread of this process counts as somebody else."""
     tries = _advisory(engine, key) if engine.dialect.name == "postgresql" else _of_file(file)
@@ -71,19 +80,18 @@ def _lock(engine: Engine, file: Path, key: int, patience: float) -> Iterator[boo
 
 @contextmanager
 def _of_file(path: Path) -> Iterator[Callable[[], bool]]:
-    import fcntl  # noqa: PLC0415  POSIX only; everything else imports on Windows too
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    lock = FileLock(path, blocking=False, thread_local=False)
 
-        def have() -> bool:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
+    def have() -> bool:
+        with suppress(Timeout):
+            lock.acquire()
+        return lock.is_locked
 
+    try:
         yield have
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -24,7 +24,9 @@ class Project:
     """One connected project. Times are Label Studio's, ISO strings in UTC.
 
     webhook_digest: of the secret that its webhook sends, see `token_digest`; "" = sends none;
-    skip_queue: what becomes of skipped tasks, "" = not read yet.
+    skip_queue: what becomes of skipped tasks, "" = not read yet; swept_at and read_at: when it was
+    last compared with Label Studio, and last read whole, Unix seconds of the store's own clock, 0 =
+    not yet.
     """
 
     id: int
@@ -43,6 +45,8 @@ class Project:
     note: str = ""
     webhook_digest: str = ""
     skip_queue: str = ""
+    swept_at: float = 0.0
+    read_at: float = 0.0
 
     @property
     def cut_off(self) -> bool:

@@ -38,6 +38,8 @@ projects = Table(
     Column("note", Text, nullable=False, default=""),
     Column("webhook_digest", String, nullable=False, default=""),
     Column("skip_queue", String, nullable=False, default=""),
+    Column("swept_at", Float, nullable=False, default=0.0),
+    Column("read_at", Float, nullable=False, default=0.0),
 )
 
 tasks = Table(
@@ -86,12 +88,17 @@ events = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("project_id", Integer, nullable=False),
     Column("action", String, nullable=False),
+    Column("run", String, nullable=False, default=""),
     Column("task_id", Integer),
     Column("received_at", Float, nullable=False),
+    Column("taken_at", Float),
     Column("handled_at", Float),
     Index("events_to_handle", "project_id", "handled_at"),
     Index("events_by_action", "project_id", "action"),
 )
+_waits = events.c.handled_at.is_(None)
+Index("events_waiting", events.c.project_id, sqlite_where=_waits, postgresql_where=_waits)
+"""Small however long the journal is: an idle worker looks through it every second."""
 
 writes = Table(
     "writes",

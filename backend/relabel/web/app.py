@@ -17,8 +17,6 @@ from relabel.errors import (
     PayloadError,
     RelabelError,
 )
-from relabel.service.context import open_context
-from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.access import Access
@@ -31,20 +29,19 @@ log = logging.getLogger("relabel.web")
 
 
 def create_app(settings: Settings) -> Flask:
-    """Build the web application; opens the store and the queue, sends nothing."""
+    """Build the web application; opens the store, sends nothing."""
     engine = open_database(settings.database())
-    jobs = register_jobs(open_queue(settings), lambda: open_context(settings))
     app = Flask("relabel", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.extensions["relabel.engine"] = engine  # whoever made the app closes it
     access = Access(engine, settings)
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
-    protocol = Protocol(engine, settings, jobs, access)
+    protocol = Protocol(engine, settings, access)
     overviews = Overviews(engine, settings)
     _add_protocol(app, protocol)
-    _add_status(app, engine, overviews, jobs)
-    add_dashboard(app, engine, settings, jobs, overviews, health=protocol.health)
+    _add_status(app, engine, overviews)
+    add_dashboard(app, engine, settings, overviews, health=protocol.health)
     return app
 
 
@@ -61,12 +58,12 @@ def _add_protocol(app: Flask, protocol: Protocol) -> None:
         app.add_url_rule(path, f"{view.__name__}{path}", view, methods=methods)
 
 
-def _add_status(app: Flask, engine: Engine, overviews: Overviews, jobs: Jobs) -> None:
+def _add_status(app: Flask, engine: Engine, overviews: Overviews) -> None:
     def status(number: int) -> Response:
         return jsonify(overviews.newest(number).status)
 
     def metrics() -> Response:
-        text = metrics_text(engine, overviews, waiting=jobs.waiting())
+        text = metrics_text(engine, overviews)
         return Response(text, mimetype="text/plain; version=0.0.4")
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])

@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
 from relabel.storage.database import reading
+from relabel.storage.events import count_waiting
 from relabel.storage.projects import list_projects
 from relabel.web.overviews import Overviews
 
@@ -23,10 +24,9 @@ FIGURES = {
 }
 
 
-def metrics_text(engine: Engine, overviews: Overviews, *, waiting: float) -> str:
+def metrics_text(engine: Engine, overviews: Overviews) -> str:
     """Return the metrics page."""
     registry = CollectorRegistry()
-    Gauge("relabel_jobs_waiting", "jobs in the queue", registry=registry).set(waiting)
     gauges = {
         name: Gauge(f"relabel_{name}", text, ["project"], registry=registry)
         for name, text in FIGURES.items()
@@ -45,6 +45,9 @@ def metrics_text(engine: Engine, overviews: Overviews, *, waiting: float) -> str
     )
     with reading(engine) as connection:
         numbers = [project.id for project in list_projects(connection)]
+        waiting = count_waiting(connection)
+    everywhere = "events of all projects not yet carried out"
+    Gauge("relabel_events_waiting", everywhere, registry=registry).set(waiting)
     for number in numbers:
         try:
             status = overviews.newest(number).status

@@ -14,13 +14,12 @@ from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import check_cannot_tell, policy_of
-from relabel.service.jobs import Jobs
 from relabel.service.queue.answers import UNTRAINED, stored_predictions
 from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.web.access import NOT_OURS, Access, refused
@@ -34,13 +33,12 @@ _ODD_TEXT = re.compile(rb"\\u(d[89a-f]|0000)", re.IGNORECASE)
 
 
 class Protocol:
-    """Views over store and queue; each is a plain method that Flask calls."""
+    """Views over the store; each is a plain method that Flask calls."""
 
-    def __init__(self, engine: Engine, settings: Settings, jobs: Jobs, access: Access) -> None:
+    def __init__(self, engine: Engine, settings: Settings, access: Access) -> None:
         self._access = access
         self._engine = engine
         self._settings = settings
-        self._jobs = jobs
 
     def health(self) -> Response:
         """Say that the process is up; touches neither store nor model."""
@@ -85,8 +83,6 @@ class Protocol:
             # Nobody vouches for what it holds: what has changed is read from Label Studio.
             body, hinted = {"action": action}, number
         number, work = receive(self._engine, self._settings, body, hinted)
-        if work:
-            self._jobs.ingest(number)
         response = jsonify({"status": "ok", "project": number, "accepted": work})
         response.status_code = 201
         return response
@@ -98,8 +94,7 @@ class Protocol:
             if find_project(connection, number) is None:
                 raise PayloadError(f"Project {number} is not connected.")
             set_project(connection, number, train_requested=True)
-            journal(connection, number, "START_TRAINING")
-        self._jobs.ingest(number)
+            journal(connection, number, Action.START_TRAINING)
         response = jsonify({"status": "ok", "project": number})
         response.status_code = 201
         return response
@@ -126,8 +121,7 @@ class Protocol:
             with self._engine.begin() as connection:
                 set_project(connection, number, label_config=schema, extra_params=text)
                 forget_beginnings(connection, number)
-                journal(connection, number, "RECONCILE")
-            self._jobs.ingest(number)
+                journal(connection, number, Action.RECONCILE)
         return last.model_version if last else UNTRAINED
 
 

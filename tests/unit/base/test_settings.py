@@ -36,8 +36,6 @@ VALUES = {
     "data_dir": "/data",
     "database_url": "postgresql+psycopg://u@h/d",
     "database_url_file": "/run/secrets/database",
-    "queue_url": "redis://h/0",
-    "queue_url_file": "/run/secrets/queue",
     "policy_file": "/etc/policy.toml",
     "device": "cuda",
     "log_level": "DEBUG",
@@ -109,7 +107,6 @@ WRONG = [
     ("LABEL_STUDIO_HOST", "ftp://ls.example.org", WEB),
     ("RELABEL_LABEL_STUDIO_URL", "", "at least 1 character"),
     ("RELABEL_URL", "backend:9090", WEB),
-    ("RELABEL_QUEUE_URL", "amqp://h", "begin it with redis:// or rediss:// or unix://"),
     ("RELABEL_PORT", "70000", "less than or equal to 65535"),
     ("RELABEL_PORT", "0", "greater than or equal to 1"),
     ("PORT", "many", "valid integer"),
@@ -143,7 +140,6 @@ TOLD_WHEN_USED = {
     "basic_auth_pass": "test_a_user_without_password_is_refused_without_showing_secrets",
     "basic_auth_pass_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
     "database_url_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
-    "queue_url_file": "test_a_secret_in_a_file_that_cannot_be_used_is_told",
     "data_dir": "tests/contract/test_storage.py: a store that cannot be opened",
     "database_url": "tests/contract/test_storage.py: a store that cannot be opened",
     "policy_file": "tests/unit/base/test_policy.py: an unreadable policy file",
@@ -177,8 +173,8 @@ def test_a_wrong_address_in_a_list_is_told_alone(monkeypatch):
 
 
 def test_the_password_of_a_wrong_address_is_not_told(monkeypatch):
-    monkeypatch.setenv("RELABEL_QUEUE_URL", "http://:the-password@h/0")
-    with pytest.raises(ConfigurationError, match=r"'http://:\*\*\*@h/0'") as error:
+    monkeypatch.setenv("RELABEL_URL", "ftp://:the-password@h/0")
+    with pytest.raises(ConfigurationError, match=r"'ftp://:\*\*\*@h/0'") as error:
         Settings.from_env()
     assert "the-password" not in str(error.value)
 
@@ -224,7 +220,6 @@ IN_FILES = {
     "label_studio_api_key": ("the-token", Settings.api_key),
     "basic_auth_pass": ("the-password", lambda settings: settings.basic_auth()[1]),
     "database_url": ("postgresql+psycopg://u:the-password@h/d", Settings.database),
-    "queue_url": ("redis://:the-password@h/0", Settings.queue),
 }
 
 
@@ -239,7 +234,7 @@ def in_a_file(name, path, text, mode=0o600):
 def test_every_secret_may_stand_in_a_file():
     """What is shown as a secret, or holds a password, is one."""
     secret = {n for n, f in Settings.model_fields.items() if f.annotation is SecretStr}
-    assert secret | {"database_url", "queue_url"} == set(IN_FILES) == set(SECRETS)
+    assert secret | {"database_url"} == set(IN_FILES) == set(SECRETS)
 
 
 @pytest.mark.parametrize("name", IN_FILES)
@@ -289,13 +284,13 @@ def test_an_empty_password_file_is_no_password(tmp_path):
         settings.basic_auth()
 
 
-def test_the_address_of_a_queue_in_a_file_is_checked_too(tmp_path):
-    settings = Settings(**in_a_file("queue_url", tmp_path / "secret", "amqp://:hidden@h"))
-    with pytest.raises(
-        ConfigurationError, match=r"QUEUE_URL_FILE = .*begin .* with redis"
-    ) as error:
-        settings.queue()
-    assert "hidden" not in str(error.value)
+@pytest.mark.parametrize("name", ["RELABEL_QUEUE_URL", "RELABEL_QUEUE_URL_FILE"])
+def test_the_address_of_a_queue_is_refused_with_what_replaces_it(monkeypatch, name):
+    monkeypatch.setenv(name, "redis://:the-password@h/0")
+    with pytest.raises(ConfigurationError, match=f"{name} is no setting any more.*") as error:
+        Settings.from_env()
+    assert "several machines need RELABEL_DATABASE_URL alone" in str(error.value)
+    assert "the-password" not in str(error.value)
 
 
 def test_secrets_that_a_container_engine_mounted_may_be_readable(tmp_path, monkeypatch):
@@ -313,7 +308,6 @@ OF_EXAMPLES = [
     ("LABEL_STUDIO_API_KEY", "change-me-to-forty-random-characters"),
     ("BASIC_AUTH_PASS", "change-me"),
     ("RELABEL_DATABASE_URL", "postgresql+psycopg://relabel:changeme@relabel-db/relabel"),
-    ("RELABEL_QUEUE_URL", "redis://:changeme@redis:6379/0"),
 ]
 
 

@@ -120,9 +120,9 @@ def test_label_studio_calls_nothing_private_but_the_backend():
     assert not any(ip_address("192.0.2.7") in ip_network(one) for one in banned)
 
 
-def test_stores_and_queue_are_in_networks_without_a_way_in_or_out():
+def test_stores_are_in_networks_without_a_way_in_or_out():
     networks = COMPOSE["networks"]
-    for name in ("label-studio-db", "relabel-db", "redis"):
+    for name in ("label-studio-db", "relabel-db"):
         assert [networks[n] for n in SERVICES[name]["networks"]] == [{"internal": True}]
         assert "ports" not in SERVICES[name]
     assert "relabel" not in SERVICES["label-studio"]["networks"]
@@ -130,7 +130,7 @@ def test_stores_and_queue_are_in_networks_without_a_way_in_or_out():
 
 
 def test_the_example_holds_no_secret_and_without_one_nothing_starts():
-    assert len(SECRETS) == 6
+    assert len(SECRETS) == 5
     assert not any(EXAMPLE[name] for name in SECRETS)
     text = (ROOT / "docker-compose.yml").read_text()
     for name in SECRETS:

@@ -28,7 +28,7 @@ from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import sweep
 from relabel.storage.database import reading
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.projects import find_project, list_projects, set_project
 from relabel.storage.rounds import RoundState, finish_round, list_rounds, published_round
 from relabel.types import State, silent
@@ -476,7 +476,7 @@ def test_a_sweep_first_does_what_a_killed_worker_left_undone(context, fake, runn
     number, ids = running
     fake.annotate(ids[0], 1, "cat")
     with context.engine.begin() as connection:
-        journal(connection, number, "CHANGED")
+        journal(connection, number, Action.CHANGED)
     fake.requests.clear()
     sweep(context)
     calls = [f"{method} {path}" for method, path, _ in fake.requests]

@@ -16,7 +16,7 @@ from relabel.service.queue.refresh import (
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
 from relabel.service.queue.state import ProjectState, read_state
 from relabel.storage.database import reading
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import Round, RoundState, finish_round, published_round, set_round
@@ -212,5 +212,5 @@ def _gone(context: Context, number: int, scores: dict[int, float], created: int)
     log.warning("project %s: %d %s deleted and left out", number, len(gone), tasks)
     with context.engine.begin() as connection:
         # The whole project is read again, so that the store forgets them as well.
-        journal(connection, number, "RECONCILE")
+        journal(connection, number, Action.RECONCILE)
     return set(gone)

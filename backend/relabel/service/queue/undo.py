@@ -20,7 +20,7 @@ from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_q
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
 from relabel.service.queue.state import read_state
 from relabel.storage.database import reading
-from relabel.storage.events import UNDO, journal, mark_handled, to_undo
+from relabel.storage.events import Action, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import (
@@ -69,7 +69,7 @@ def wish_undone(connection: Connection, number: int, run: str) -> None:
     if running_round(connection, number) is not None:
         raise NotReadyError("A round is running: stop it, or wait for its end, then undo.")
     check_can_be_undone(connection, number, run)
-    journal(connection, number, UNDO + run)
+    journal(connection, number, Action.UNDO, run=run)
 
 
 def check_can_be_undone(connection: Connection, number: int, run: str) -> None:

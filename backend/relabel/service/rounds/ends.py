@@ -6,7 +6,7 @@ from contextlib import suppress
 from relabel.errors import NotReadyError, RelabelError, RoundLostError, RoundStoppedError
 from relabel.service.context import Context
 from relabel.storage.annotations import count_new_votes
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.rounds import Round, RoundState, finish_round
 
 UNFINISHED = "training"
@@ -25,7 +25,7 @@ def conclude(context: Context, current: Round, error: BaseException) -> None:
             shutil.rmtree(context.folder(number) / UNFINISHED, ignore_errors=True)
             votes = count_new_votes(connection, number)
             finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
-            journal(connection, number, "ROUND_STOPPED")
+            journal(connection, number, Action.ROUND_STOPPED)
         else:
             finish_round(connection, current.id, _state(error), error=_text(error))
 

@@ -3,10 +3,9 @@
 import logging
 import time
 
-from relabel.service.commands import STOP
 from relabel.service.context import Context
 from relabel.service.rounds.watchdog import stopped
-from relabel.storage.events import is_journalled
+from relabel.storage.events import is_to_stop
 from relabel.storage.rounds import Round, set_round
 
 log = logging.getLogger("relabel.round")
@@ -49,8 +48,6 @@ class RoundProgress:
                 total=total,
                 stage_started_at=self._stage_started_at,
             )
-            stop = is_journalled(
-                connection, self._round.project_id, f"{STOP}round-{self._round.number}"
-            )
+            stop = is_to_stop(connection, self._round.project_id, self._round.run)
         if stop:
             raise stopped(self._round, stage)

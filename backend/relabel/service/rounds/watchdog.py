@@ -16,11 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relabel.errors import RelabelError, RoundHungError, RoundLostError, RoundStoppedError
 from relabel.machine import all_memory, peak_memory
-from relabel.service.commands import STOP
 from relabel.service.context import Context
 from relabel.service.rounds.ends import conclude
 from relabel.storage.database import reading
-from relabel.storage.events import is_journalled
+from relabel.storage.events import is_to_stop
 from relabel.storage.rounds import Round, RoundState, find_round, lost_round, set_round
 
 log = logging.getLogger("relabel.round")
@@ -103,7 +102,7 @@ class RoundWatch:
         number, run = self._round.project_id, self._round.run
         with reading(self._context.engine) as connection:
             now = find_round(connection, self._round.id)
-            stop = is_journalled(connection, number, STOP + run)
+            stop = is_to_stop(connection, number, run)
         if self._reason is not None or now is None or now.state is RoundState.PUBLISHED:
             return
         if now.state is not RoundState.RUNNING:

@@ -32,6 +32,7 @@ from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_annotations
 from relabel.storage.database import reading
+from relabel.storage.events import Action, journal
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
     CONNECTING,
@@ -237,6 +238,7 @@ def _connect(
         set_project(connection, number, webhook_digest=token_digest(token), **written)
         for what, target in written.items():
             log_write(connection, number, "connect", f"add {what.removesuffix('_id')}", target)
+        journal(connection, number, Action.CONNECTED)
         return get_project(connection, number), hooks
 
 

@@ -10,7 +10,7 @@ from relabel.service.setup.detach import changed_tasks, give_settings_back, rest
 from relabel.service.traces import Body, Traces, find_traces, listed, remove
 from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.projects import (
     Project,
     forget_project,
@@ -130,6 +130,6 @@ class Rollback:
                 if reads_otherwise(self._project, self._known):
                     # What was read meanwhile is read again as before: no answer has changed.
                     forget_beginnings(connection, self._project.id)
-                    journal(connection, self._project.id, "RECONCILE")
+                    journal(connection, self._project.id, Action.RECONCILE)
         if forgotten:
             shutil.rmtree(self._context.folder(self._project.id), ignore_errors=True)

@@ -17,7 +17,7 @@ from relabel.service.sync.mirror import read_changes, read_one_task, reconcile_a
 from relabel.service.traces import is_same
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
-from relabel.storage.events import CHANGED, mark_handled, unhandled
+from relabel.storage.events import Action, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.types import Progress, silent
@@ -55,14 +55,14 @@ def carry_out(
         if project is None or project.cut_off or not ids:
             return undone
         readings: list[TaskReading] = []
-        if actions & {"TASKS_CREATED", "RECONCILE"}:
+        if actions & {Action.TASKS_CREATED, Action.RECONCILE}:
             reconcile_all(context, project)
             restore_predictions(context, project)
-        elif CHANGED in actions:
+        elif Action.CHANGED in actions:
             readings = read_changes(context, project)
         for task_id in sorted(task_ids - {reading.task_id for reading in readings}):
             readings += read_one_task(context, project, task_id)
-        if "PROJECT_UPDATED" in actions:
+        if Action.PROJECT_UPDATED in actions:
             project = read_project(context, project)
             if not project.high_water:
                 reconcile_all(context, project)

@@ -15,7 +15,7 @@ from relabel.labelstudio.payloads import field, project_id, read_annotation
 from relabel.service.context import policy_of, schema_of
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
-from relabel.storage.events import CHANGED, journal
+from relabel.storage.events import LABELLING, Action, journal
 from relabel.storage.projects import Project, find_project, set_project
 from relabel.storage.tasks import drop_tasks
 
@@ -61,11 +61,11 @@ def _hint(
     connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
 ) -> None:
     """Journal an event of which only the name is known."""
-    action = str(body["action"])
+    action = Action(body["action"])
     if action in DELETIONS:
-        action = "RECONCILE"  # what is gone shows only in a whole reading
-    elif action.startswith("ANNOTATION"):
-        action = CHANGED
+        action = Action.RECONCILE  # what is gone shows only in a whole reading
+    elif action in LABELLING:
+        action = Action.CHANGED
     journal(connection, project.id, action)
 
 
@@ -101,7 +101,7 @@ def _take(
         raise
     except RelabelError:
         # The config is broken just now: the journal remembers, the truth is read later.
-        journal(connection, project.id, str(body["action"]), task_ids)
+        journal(connection, project.id, Action(body["action"]), task_ids)
         return
     found = [
         read_annotation(
@@ -113,7 +113,7 @@ def _take(
         for item in bodies
     ]
     record(connection, project.id, found)
-    journal(connection, project.id, str(body["action"]), sorted(set(task_ids)))
+    journal(connection, project.id, Action(body["action"]), sorted(set(task_ids)))
 
 
 def _annotations_deleted(
@@ -121,7 +121,8 @@ def _annotations_deleted(
 ) -> None:
     ids = _ids(body, "annotations")
     tasks = record_deleted(connection, project.id, ids)
-    journal(connection, project.id, "ANNOTATIONS_DELETED" if tasks else "RECONCILE", tasks)
+    action = Action.ANNOTATIONS_DELETED if tasks else Action.RECONCILE
+    journal(connection, project.id, action, tasks)
 
 
 def _tasks_deleted(
@@ -129,27 +130,27 @@ def _tasks_deleted(
 ) -> None:
     ids = _ids(body, "tasks")
     drop_tasks(connection, project.id, ids)
-    journal(connection, project.id, "TASKS_DELETED")
+    journal(connection, project.id, Action.TASKS_DELETED)
 
 
 def _tasks_created(
     connection: Connection, _settings: Settings, project: Project, body: Mapping[str, Any]
 ) -> None:
     _ids(body, "tasks")
-    journal(connection, project.id, "TASKS_CREATED")
+    journal(connection, project.id, Action.TASKS_CREATED)
 
 
 def _project_updated(
     connection: Connection, _settings: Settings, project: Project, _body: Mapping[str, Any]
 ) -> None:
-    journal(connection, project.id, "PROJECT_UPDATED")
+    journal(connection, project.id, Action.PROJECT_UPDATED)
 
 
 def _start_training(
     connection: Connection, _settings: Settings, project: Project, _body: Mapping[str, Any]
 ) -> None:
     set_project(connection, project.id, train_requested=True)
-    journal(connection, project.id, "START_TRAINING")
+    journal(connection, project.id, Action.START_TRAINING)
 
 
 def _ids(body: Mapping[str, Any], name: str) -> list[int]:

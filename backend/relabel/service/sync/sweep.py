@@ -1,9 +1,7 @@
-"""The safety net: find and repair whatever an event, a job or a person left undone."""
+"""The safety net: find and repair whatever an event, a worker or a person left undone."""
 
 import logging
 import math
-import time
-from pathlib import Path
 
 from relabel.errors import NotFoundError, QueueBusyError, RelabelError
 from relabel.service.context import Context
@@ -11,10 +9,11 @@ from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
 from relabel.service.sync.catch_up import carry_out, read_project
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
-from relabel.storage.database import reading
+from relabel.storage.database import clock, reading
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
-from relabel.storage.projects import Project, get_whole_project, list_projects
+from relabel.storage.projects import Project, get_project, get_whole_project, set_project
 from relabel.storage.tasks import list_tasks
+from relabel.storage.turns.claims import make_sweeps_due, take_sweep
 
 log = logging.getLogger("relabel.sweep")
 
@@ -23,41 +22,56 @@ WHOLE_SECONDS = 86_400.0
 
 
 def sweep(context: Context) -> list[Project]:
-    """Compare every project with Label Studio; return those that could be."""
-    with reading(context.engine) as connection:
-        projects = list_projects(connection)
+    """Compare the projects whose turn it is with Label Studio; return those that could be.
+
+    Of all workers one takes a project, and none before it has rested for the setting's seconds.
+    """
     swept: list[Project] = []
-    for project in projects:
+    taken: set[int] = set()  # a pause shorter than a sweep must not keep this one from ending
+    while (number := _take(context)) is not None and number not in taken:
+        taken.add(number)
+        project = _sweep_safely(context, number)
+        if project is not None:
+            swept.append(project)
+    return swept
+
+
+def _take(context: Context) -> int | None:
+    with context.engine.begin() as connection:
+        return take_sweep(connection, context.settings.sweep_seconds)
+
+
+def _sweep_safely(context: Context, number: int) -> Project | None:
+    """Sweep one project; whatever is wrong with it is logged and stops no other one."""
+    try:
+        with reading(context.engine) as connection:
+            project = get_project(connection, number)
         if project.cut_off:
+            with queue_lock(context.engine, context.settings.data_dir, number, patience=0.0):
+                pass  # nobody is at it
             log.warning(
                 "project %s: connecting it was cut off; finish with relabel connect --project %s, "
                 "or take it back with relabel detach --project %s",
-                *(project.id,) * 3,
+                *(number,) * 3,
             )
-            continue
-        try:
-            # First what people wait for: the jobs of a killed worker are lost, and its successor
-            # begins with a sweep, in which Label Studio is asked for much more than votes.
-            known = read_project(context, project)
-            carry_out(context, project.id, patience=PATIENCE_SECONDS)
-            lately = _swept_lately(context, project)
-            done = known if lately else sweep_project(context, known, patience=PATIENCE_SECONDS)
-            swept.append(done)
-        except QueueBusyError as error:
-            log.info("%s It is compared with Label Studio next time.", error)
-        except NotFoundError as error:
-            log.warning(
-                "project %s: %s If it is gone for good: relabel forget --project %s",
-                project.id,
-                error,
-                project.id,
-            )
-        except RelabelError as error:
-            log.warning("project %s: %s", project.id, error)
-        except Exception:
-            # A mistake met in one project, ours included, must not stop the others.
-            log.exception("project %s could not be compared with Label Studio", project.id)
-    return swept
+            return None
+        # First what people wait for: comparing asks Label Studio for much more than votes.
+        known = read_project(context, project)
+        carry_out(context, number, patience=PATIENCE_SECONDS)
+        return sweep_project(context, known, patience=PATIENCE_SECONDS)
+    except QueueBusyError as error:
+        log.info("%s It is compared with Label Studio next time.", error)
+    except NotFoundError as error:
+        log.warning(
+            "project %s: %s If it is gone for good: relabel forget --project %s",
+            *(number, error, number),
+        )
+    except RelabelError as error:
+        log.warning("project %s: %s", number, error)
+    except Exception:
+        # A mistake met in one project, ours included, must not stop the others.
+        log.exception("project %s could not be compared with Label Studio", number)
+    return None
 
 
 def sweep_project(
@@ -80,13 +94,13 @@ def sweep_project(
         # Compared afterwards: as many tasks may be new as were deleted.
         if full or _count_differs(context, project):
             reconcile_all(context, project)
-            _read_stamp(context, project).touch()
+            _note(context, project, "read_at")
         restore_predictions(context, project, look=full)
         if assert_settings(context, project).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, project)
         refresh_queue(context, project, look=True)
-    _stamp(context, project).touch()
+    _note(context, project, "swept_at")  # the rest begins at the end, however long this took
     carry_out(context, project.id, patience=patience)
     return project
 
@@ -97,43 +111,28 @@ def _whole_reading_due(context: Context, project: Project) -> bool:
     Readings of what changed rely on Label Studio's times. Should these ever have been wrong, the
     consequences last a day.
     """
-    stamp = _read_stamp(context, project)
-    if not stamp.exists():
-        stamp.touch()
-    return abs(time.time() - stamp.stat().st_mtime) > WHOLE_SECONDS
-
-
-def forget_sweeps(context: Context) -> None:
-    """Make the next sweep a real one: nobody knows what happened before this process began."""
-    for stamp in (context.settings.data_dir / "locks").glob("swept-*"):
-        stamp.unlink(missing_ok=True)
-
-
-def _swept_lately(context: Context, project: Project) -> bool:
-    """Return whether a sweep of this or another worker has just ended.
-
-    Every worker asks for sweeps, and one may take longer than the pause between them: they must
-    not pile up before the rounds.
-    """
-    try:
-        ended = _stamp(context, project).stat().st_mtime
-    except FileNotFoundError:
+    if not project.read_at:
+        _note(context, project, "read_at")
         return False
-    return 0 <= time.time() - ended < context.settings.sweep_seconds / 2
+    return abs(context.now() - project.read_at) > WHOLE_SECONDS
 
 
-def _stamp(context: Context, project: Project) -> Path:
-    return _locks(context) / f"swept-{project.id}"
+def _note(context: Context, project: Project, column: str) -> None:
+    """Write down that this was done now."""
+    with context.engine.begin() as connection:
+        set_project(connection, project.id, **{column: clock(connection)})
 
 
-def _read_stamp(context: Context, project: Project) -> Path:
-    return _locks(context) / f"read-{project.id}"
+def forget_sweeps(context: Context, *, but_for: float = 0.0) -> None:
+    """Make a sweep of every project due: nobody knows what happened before this process began.
 
+    Args:
+        context: settings, store and Label Studio.
+        but_for: seconds; projects that were swept in the last so many rest nevertheless.
 
-def _locks(context: Context) -> Path:
-    folder = context.settings.data_dir / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """
+    with context.engine.begin() as connection:
+        make_sweeps_due(connection, but_for=but_for)
 
 
 def _count_differs(context: Context, project: Project) -> bool:

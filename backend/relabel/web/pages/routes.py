@@ -16,7 +16,6 @@ from relabel.media.image.cache import ImageCache
 from relabel.media.image.thumbnails import MIMETYPE, Thumbnails
 from relabel.service.insight.names import Names, called
 from relabel.service.insight.overview import Overview, sentence
-from relabel.service.jobs import Jobs
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.projects import list_projects
@@ -37,13 +36,12 @@ def add_dashboard(
     app: Flask,
     engine: Engine,
     settings: Settings,
-    jobs: Jobs,
     overviews: Overviews,
     *,
     health: Callable[[], Response],
 ) -> None:
     """Add the pages to the application; `health` answers "/" to whoever wants no page."""
-    pages = Dashboard(engine, settings, jobs, overviews, health)
+    pages = Dashboard(engine, settings, overviews, health)
     blueprint = Blueprint(
         "dashboard", "relabel.web", template_folder="templates", static_folder="static"
     )
@@ -71,13 +69,11 @@ class Dashboard:
         self,
         engine: Engine,
         settings: Settings,
-        jobs: Jobs,
         overviews: Overviews,
         health: Callable[[], Response],
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._jobs = jobs
         self._health = health
         self._overviews = overviews
         self._names = Names(settings)
@@ -145,7 +141,6 @@ class Dashboard:
             ACTIONS[action].do(self._engine, number)
         else:
             CONFIRMED[action].do(self._engine, number, request.form.get("run", ""))
-        self._jobs.ingest(number)
         self._overviews.forget(number)
         return redirect(url_for("dashboard.project", number=number, said=action), code=303)
 

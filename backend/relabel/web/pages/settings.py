@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from relabel.policy import PRESETS, Policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 
-ADDRESSES = ("database_url", "queue_url", "label_studio_url", "url")
+ADDRESSES = ("database_url", "label_studio_url", "url")
 """Settings that may hold a password within an address."""
 
 

@@ -8,7 +8,7 @@ from relabel.service.rounds.attempts import MAX_RETRY_SECONDS, RETRY_SECONDS
 from relabel.service.rounds.due import round_due_now
 from relabel.service.setup.detach import detach
 from relabel.storage.database import reading
-from relabel.storage.events import journal
+from relabel.storage.events import Action, journal
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, finish_round
 from wiring import claim_round, deliver, publish_round, state_of
@@ -84,7 +84,11 @@ def test_two_workers_do_not_tidy_up_the_same_project(context, four_rounds):
 
 @pytest.mark.parametrize(
     ("event", "at_once"),
-    [("ANNOTATION_CREATED", False), ("CHANGED", False), ("PROJECT_UPDATED", True)],
+    [
+        (Action.ANNOTATION_CREATED, False),
+        (Action.CHANGED, False),
+        (Action.PROJECT_UPDATED, True),
+    ],
 )
 def test_detaching_removes_all_at_once_unless_somebody_labelled_a_moment_ago(
     context, fake, four_rounds, event, at_once

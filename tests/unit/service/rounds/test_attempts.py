@@ -18,6 +18,7 @@ from relabel.storage.rounds import RoundState, finish_round, list_rounds
 from relabel.storage.tables import rounds
 from sqlalchemy import insert, update
 from wiring import claim_round, deliver, publish_round, site
+from workers import until, working
 
 GB = 2**30
 
@@ -204,14 +205,14 @@ def test_images_that_may_be_there_again_are_looked_for_every_ten_minutes(
 def test_an_error_of_one_project_never_keeps_the_sweep_from_the_others(
     context, connected, monkeypatch, caplog, where
 ):
-    from relabel.service import jobs as jobs_module
+    from relabel.service import worker as worker_module
     from relabel.service.sync import sweep as sweep_module
 
     first, second = connected(["cat", "dog"]), connected(["cat", "dog"])
     places = {
         "reading": (sweep_module, "read_project", lambda _, p: p.id),
         "comparing": (sweep_module, "sweep_project", lambda _, p: p.id),
-        "looking for a round": (jobs_module, "round_due_now", lambda _, n: n),
+        "looking for a round": (worker_module, "round_due_now", lambda _, n: n),
     }
     module, name, number_of = places[where]
     real = getattr(module, name)
@@ -222,13 +223,10 @@ def test_an_error_of_one_project_never_keeps_the_sweep_from_the_others(
         return real(context, what, **options)
 
     monkeypatch.setattr(module, name, fail)
-    queue = jobs_module.open_queue(context.settings)
-    jobs = jobs_module.register_jobs(queue, lambda: context)
-    forget_sweeps(context)
-    jobs.sweep()
-    queue.execute(queue.dequeue())
-    waiting = [(task.name, task.args) for task in queue.pending()]
-    assert ("round", (second,)) in waiting
+    started = []
+    monkeypatch.setattr(worker_module, "run_in_process", started.append)
+    with working(context, sweeps=True):
+        assert until(lambda: second in started and "OverflowError" in caplog.text)
     assert f"project {first}" in caplog.text
     assert "OverflowError" in caplog.text
     if where != "looking for a round":

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from relabel import machine
-from relabel.service.jobs import open_queue, register_jobs
 from relabel.service.rounds import process
+from workers import until, working
 
 NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")
 
@@ -66,12 +66,11 @@ def test_a_worker_starts_rounds_with_quiet_threads(context, connected, monkeypat
     monkeypatch.setattr(
         process.subprocess, "run", lambda _, **options: started.append(options["env"])
     )
-    queue = open_queue(context.settings)
-    jobs = register_jobs(queue, lambda: context)
-    jobs.round(connected(["cat", "dog"]))
-    queue.execute(queue.dequeue())
+    connected(["cat", "dog"])
+    with working(context):
+        assert until(lambda: started)
     wanted = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(machine.processors())} | own
-    (environment,) = started
+    environment = started[0]
     assert {name: environment[name] for name in NAMES} == wanted
     assert environment["PATH"] == os.environ["PATH"]
 

@@ -11,7 +11,7 @@ import pytest
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.preview import next_rows
 from relabel.storage.database import reading
-from relabel.storage.events import to_undo, unhandled
+from relabel.storage.events import Action, is_to_stop, to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import set_problems
@@ -100,9 +100,7 @@ def test_the_settings_page_explains_every_key_and_shows_no_secret(seeded, page):
     from relabel.policy import Policy
     from relabel.settings import Settings
 
-    client = seeded.client(
-        basic_auth_user="", database_url=seeded.settings.database(), queue_url=""
-    )
+    client = seeded.client(basic_auth_user="", database_url=seeded.settings.database())
     text = page(client, "/projects/1/settings")
     assert all(name in text for name in Policy.model_fields)
     assert all(f"RELABEL_{name.upper()}" in text for name in Settings.model_fields)
@@ -286,7 +284,8 @@ def test_stopping_is_confirmed_and_told_to_the_round(busy, page):
     assert client.post("/projects/1/stop", data={"run": "round-1"}, headers=OWN).status_code == 404
     assert client.post("/projects/1/stop", data={"run": "round-2"}, headers=OWN).status_code == 303
     with reading(busy.engine) as connection:
-        assert unhandled(connection, 1)[2] == {"STOP round-2"}
+        assert unhandled(connection, 1)[2] == {Action.STOP}
+        assert is_to_stop(connection, 1, "round-2")
         assert running_round(connection, 1) is not None  # until its process has seen the wish
     assert "nothing to undo, or a round is running" in page(client, "/projects/1/undo/confirm")
 
