@@ -2,7 +2,7 @@
 
     python benchmarks/soak.py [--tasks 10000] [--annotators 8] [--votes 2000] [--pause 4]
         [--kill-every 20] [--restart-label-studio 2] [--drop 0.05] [--duplicate 0.05]
-        [--workers 1] [--webs 1] [--dashboards 0] [--pair sqlite | postgresql]
+        [--workers 1] [--webs 1] [--dashboards 0] [--store sqlite | postgresql]
 
 Simulated annotators work at a real Label Studio while web, worker and round are killed at random,
 Label Studio is restarted, and webhooks are lost and repeated on their way; --dashboards overviews
@@ -49,7 +49,6 @@ from consistency import (
 )
 from crowd import Crowd, Submission
 from leftovers import difference, export_bytes
-from pairs import PAIRS, pair_environment
 from relabel.demo import api
 from relabel.demo.annotators import poll
 from relabel.demo.queue_state import read_queue
@@ -61,6 +60,7 @@ from relabel.storage.database import connect, reading
 from relabel.storage.tables import events
 from servers import Filled, LabelStudioServer, OddNetwork, fill, label_studio, make_backend
 from sqlalchemy import select
+from stores import STORES, store_environment
 
 SWEEP_SECONDS = 15
 LOOK_SECONDS = 5.0
@@ -223,7 +223,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--annotators", type=int, default=8)
     parser.add_argument("--votes", type=int, default=2_000)
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two tasks")
-    parser.add_argument("--pair", choices=PAIRS, default="sqlite", help="store and queue")
+    parser.add_argument("--store", choices=STORES, default="sqlite")
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds; 0 = never")
     parser.add_argument("--restart-label-studio", type=int, default=2)
     parser.add_argument("--drop", type=float, default=0.05)
@@ -245,7 +245,7 @@ def main() -> int:
         folder = options.keep or Path(temporary)
         with (
             label_studio(folder / "label-studio", options.annotators) as server,
-            pair_environment(options.pair) as pair,
+            store_environment(options.store) as store,
         ):
             server.admin.timeout = httpx.Timeout(EXPORT_SECONDS)
             project = fill(server, "Soak", options.tasks, options.images, options.seed)
@@ -261,7 +261,7 @@ def main() -> int:
                 port=port,
                 RELABEL_URL=network.url,
                 RELABEL_SWEEP_SECONDS=str(SWEEP_SECONDS),
-                **pair,
+                **store,
             )
             with network.running():
                 figures, broken = campaign(server, backend, project, network, options, ports[1:])

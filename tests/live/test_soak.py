@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pairs import pair_environment
 from postgresql import MissingError
+from stores import store_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ ONE_MACHINE = pytest.mark.skipif(
     "RELABEL_TEST_SOAK" not in os.environ,
     reason="takes three minutes more: make test-soak",
 )
-SEVERAL = {"pair": "postgresql", "workers": 3, "webs": 2}
+SEVERAL = {"store": "postgresql", "workers": 3, "webs": 2}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ SEVERAL = {"pair": "postgresql", "workers": 3, "webs": 2}
 @pytest.mark.usefixtures("label_studio")  # which skips where Label Studio is not installed
 def test_a_small_soak_breaks_no_promise(more):
     try:
-        with pair_environment(more.get("pair", "sqlite")):
+        with store_environment(more.get("store", "sqlite")):
             pass  # the soak starts servers of its own
     except MissingError as missing:
         pytest.skip(str(missing))

@@ -1,4 +1,4 @@
-"""From connecting to consensus and back, on both pairs of store and queue."""
+"""From connecting to consensus and back, on both stores."""
 
 import pytest
 from consistency import (
@@ -12,33 +12,33 @@ from consistency import (
 )
 from crowd import Crowd
 from leftovers import difference, export_bytes
-from pairs import PAIRS, pair_environment
 from postgresql import MissingError
 from relabel.demo import api
 from relabel.demo.annotators import poll
 from relabel.demo.queue_state import majority
 from relabel.demo.upload import image_name
+from stores import STORES, store_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 POLICY = "window = 10\nretrain_after = 8"
 
 
-@pytest.fixture(params=PAIRS)
-def pair(request):
+@pytest.fixture(params=STORES)
+def store(request):
     try:
-        with pair_environment(request.param) as environment:
+        with store_environment(request.param) as environment:
             yield environment
     except MissingError as missing:
         pytest.skip(str(missing))
 
 
 @pytest.fixture
-def connected(make_project, start_backend, pair):
+def connected(make_project, start_backend, store):
     """A project after its first round, its backend, and its export from before connecting."""
     project = make_project(limit=40)
     before = export_bytes(project.label_studio.admin, project.id)
-    backend = start_backend(policy=POLICY, extra={**pair, "RELABEL_SWEEP_SECONDS": "3"})
+    backend = start_backend(policy=POLICY, extra={**store, "RELABEL_SWEEP_SECONDS": "3"})
     backend.run("connect", "--project", str(project.id), "--yes")
     assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
     return project, backend, before
