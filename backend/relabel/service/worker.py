@@ -66,6 +66,7 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stop, self._bell = threading.Event(), threading.Event()
+        self._seen: dict[int, Waiting] = {}
         self._not_before: dict[int, float] = {}
         self._votes = Crew("events", VOTE_THREADS, self._carry_out, self._bell.set)
         self._rounds = Crew("round", 1, self._run_round, self._bell.set)
@@ -104,22 +105,17 @@ class Worker:
         """Offer what is due; return after how many seconds to look again, unless the bell rings."""
         now = time.monotonic()
         held = {number for number, at in list(self._not_before.items()) if at > now}
-        for one in self._due():
-            if one.project_id not in held:
-                self._votes.offer(one.project_id)
-        return COME_BACK_SECONDS if held else LOOK_SECONDS
-
-    def _due(self) -> list[Waiting]:
         with reading(self._context.engine) as connection:
             found = waiting(connection)
         longest = self._context.settings.sweep_seconds
-        return [one for one in found if one.due(time.time(), longest)]
+        for one in found:
+            if one.project_id not in held and one.due(time.time(), longest):
+                self._seen[one.project_id] = one
+                self._votes.offer(one.project_id)
+        return COME_BACK_SECONDS if held else LOOK_SECONDS
 
     def _carry_out(self, number: int) -> None:
-        engine = self._context.engine
-        seen = next((one for one in self._due() if one.project_id == number), None)
-        if seen is None:
-            return
+        engine, seen = self._context.engine, self._seen[number]
         with engine.begin() as connection:
             if not take(connection, seen):
                 return

@@ -16,6 +16,21 @@ RETRY_SECONDS = 1.0
 """Shortest pause before events that were taken, and not carried out, are taken again."""
 
 
+_WAITING = (
+    select(
+        events.c.project_id,
+        func.min(events.c.received_at).label("since"),
+        func.max(events.c.taken_at).label("taken_at"),
+        (func.count() - func.count(events.c.taken_at)).label("new"),
+    )
+    .join(projects, projects.c.id == events.c.project_id)
+    .where(events.c.handled_at.is_(None), projects.c.backend_id.is_not(None))
+    .group_by(events.c.project_id)
+    .order_by("since")
+)
+"""Put together once: a worker asks it after every change of the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A project with events to carry out. Times are Unix seconds.
@@ -43,22 +58,8 @@ def waiting(connection: Connection) -> list[Waiting]:
 
     Not among them is a project that is being connected, or whose connecting was cut off.
     """
-    query = (
-        select(
-            events.c.project_id,
-            func.min(events.c.received_at).label("since"),
-            func.max(events.c.taken_at).label("taken_at"),
-            (func.count() - func.count(events.c.taken_at)).label("new"),
-        )
-        .join(projects, projects.c.id == events.c.project_id)
-        .where(events.c.handled_at.is_(None), projects.c.backend_id.is_not(None))
-        .group_by(events.c.project_id)
-    )
-    found = [
-        Waiting(row.project_id, row.since, 0.0 if row.new else row.taken_at)
-        for row in connection.execute(query)
-    ]
-    return sorted(found, key=lambda one: one.since)
+    rows = connection.execute(_WAITING)
+    return [Waiting(row.project_id, row.since, 0.0 if row.new else row.taken_at) for row in rows]
 
 
 def take(connection: Connection, seen: Waiting) -> bool:
