@@ -34,8 +34,10 @@ log = logging.getLogger("relabel.worker")
 
 VOTE_THREADS = 3
 """Beside one that waits for a round's process, one that sweeps and one that tidies up."""
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 """Longest pause between two looks at the journal, should nobody tell of something new."""
+SWEEP_LOOK_SECONDS = 5.0
+"""Longest pause between two looks for a project whose sweep is due."""
 COME_BACK_SECONDS = 0.2
 """After so long a project is looked at again that somebody else was changing."""
 AWAY_SECONDS = 5.0
@@ -157,7 +159,7 @@ class Worker:
                 # There is nobody else who would start this thread again.
                 log.exception("a sweep was cut off")
                 self._stop.wait(AWAY_SECONDS)
-            self._stop.wait(min(every, LOOK_SECONDS))
+            self._stop.wait(min(every, SWEEP_LOOK_SECONDS))
 
     def _find_due_rounds(self) -> None:
         with reading(self._context.engine) as connection:

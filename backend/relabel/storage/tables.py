@@ -98,7 +98,7 @@ events = Table(
 )
 _waits = events.c.handled_at.is_(None)
 Index("events_waiting", events.c.project_id, sqlite_where=_waits, postgresql_where=_waits)
-"""Small however long the journal is: an idle worker looks through it every second."""
+"""Small however long the journal is: an idle worker looks through it every two seconds."""
 
 writes = Table(
     "writes",
