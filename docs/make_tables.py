@@ -18,8 +18,8 @@ from pydantic.fields import FieldInfo
 from relabel.cli.app import build_app
 from relabel.learning.encoders.registry import ENCODERS
 from relabel.learning.selectors.registry import SELECTORS, options_of
-from relabel.numerics.consensus import RULES
-from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.consensus.registry import RULES
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy
 from relabel.service.doctor.checkup import CHECKS

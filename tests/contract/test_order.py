@@ -11,8 +11,8 @@ from PIL import Image
 from relabel.catalogue import OF_MEMBERS, SELECTOR_OPTIONS, has_members
 from relabel.learning.encoders.embed import embed
 from relabel.learning.selectors.registry import select
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.diversity.spread import Surroundings
-from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.service.rounds.run import run_round
 from relabel.simulation.campaign.rankings import Method, model_order, training_data

@@ -8,16 +8,10 @@ import numpy as np
 
 from relabel.catalogue import OF_MEMBERS, single_member
 from relabel.learning.data import Selection
+from relabel.numerics.diversity.registry import select_batch
 from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
 from relabel.numerics.labels import leading_or_first
-from relabel.numerics.ranking import (
-    BEGUN,
-    DIGITS,
-    UNLABELLED,
-    prioritise,
-    reorder,
-    select_batch,
-)
+from relabel.numerics.ranking import BEGUN, DIGITS, UNLABELLED, prioritise, reorder
 from relabel.numerics.scoring import SCORES
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 

@@ -23,7 +23,6 @@ from relabel.catalogue import (
 from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_label_config
-from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
 from relabel.service.device import try_in_process
@@ -104,7 +103,7 @@ def policy_of(settings: Settings, extra_params: object) -> Policy:
 
 NAMES: dict[str, Collection[str]] = {
     "score": SCORES,
-    "diversity": DIVERSITY,
+    "diversity": DIVERSITY_OPTIONS,
     "selector": SELECTOR_OPTIONS,
     "encoder": ENCODER_NAMES,
 }

@@ -20,8 +20,8 @@ from relabel.catalogue import (
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders.registry import ENCODERS
 from relabel.learning.selectors.registry import SELECTORS, options_of
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
-from relabel.numerics.ranking import DIVERSITY
 from relabel.service.context import policy_of
 from relabel.settings import Settings
 from relabel.simulation.campaign.rankings import Method

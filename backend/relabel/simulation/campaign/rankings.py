@@ -12,9 +12,9 @@ from relabel.learning.data import Run, Selection, TrainingData
 from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
 from relabel.learning.selectors.registry import SELECTORS, select
 from relabel.numerics.consensus.majority import majority
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.labels import leading
-from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.campaign.cleanlab_scores import PEERS
 from relabel.simulation.campaign.loop import Prioritise, Queue
