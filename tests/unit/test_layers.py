@@ -10,7 +10,8 @@ import relabel
 ROOT = Path(relabel.__file__).parent
 
 FLOORS = (
-    "types errors files first_bytes http machine accounts secret_values catalogue policy settings",
+    "types errors files first_bytes http machine accounts secret_values",
+    "catalogue policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
     "storage storage/migrations storage/migrations/versions labelstudio",
     "media/image",
