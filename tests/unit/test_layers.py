@@ -14,7 +14,7 @@ FLOORS = (
     "catalogue policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
     "storage storage/migrations storage/migrations/versions labelstudio",
-    "media/image",
+    "media/medium media/image media/registry",
     "learning learning/networks learning/encoders learning/training learning/ssl",
     "learning/selectors learning/trial",
     "simulation simulation/data simulation/data/sources simulation/campaign simulation/measure",
@@ -59,10 +59,12 @@ PIXELS = (
     "learning/ssl/",
     "learning/augment.py",
     "simulation/data/",
-    "service/rounds/",
     "demo/",
 )
 """Where pictures are more than a name: reading them, turning them into vectors, making them up."""
+
+OF_ADDRESSES = "media/image/references"
+"""What is Label Studio's own address: nothing of a picture, and the doctor looks at it, too."""
 
 HEAVY = {
     "torch": ("learning/",),
@@ -226,6 +228,15 @@ def test_insight_only_reads():
         assert ".begin(" not in path.read_text(), path.name
         taken = imported_modules(path)
         assert not {i for i in taken if i in writers or room_of(i) in writers}, path.name
+
+
+def test_the_service_and_the_pages_ask_the_medium():
+    """Nobody else opens the rooms of a medium; a simulation's reports show single images."""
+    allowed = (*PIXELS, "simulation/report/")
+    for path in modules():
+        opened = {i for i in imported_modules(path) if i.startswith("media/image/")}
+        inside = opened - {OF_ADDRESSES}
+        assert not inside or name_of(path).startswith(allowed), f"{name_of(path)}: {inside}"
 
 
 @pytest.mark.parametrize("library", HEAVY)
