@@ -24,7 +24,8 @@ import numpy as np
 import scipy.sparse as sp
 from relabel.numerics.diversity.diffusion import transition
 from relabel.numerics.diversity.diffusion_modes import by_diffusion
-from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.neighbours.graph import affinity, kernel_width
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 
 RESULT = Path(__file__).parent / "results" / "diffusion.md"
 LARGE_RESULT = RESULT.with_name("diffusion_large.md")

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from relabel.learning.data import Selection, TrainingData
 from relabel.learning.selectors.registry import select
 from relabel.numerics.diversity.diffusion_modes import by_diffusion
-from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.neighbours.graph import affinity, kernel_width
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 from relabel.numerics.scoring import SCORES
 from relabel.types import BoolArray, Float32Array, FloatArray, IntArray
 

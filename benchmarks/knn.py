@@ -14,7 +14,8 @@ from pathlib import Path
 import faiss
 import numpy as np
 import sklearn
-from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.neighbours.graph import affinity, kernel_width
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 from sklearn.neighbors import NearestNeighbors
 
 RESULT = Path(__file__).parent / "results" / "knn.md"

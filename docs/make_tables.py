@@ -15,11 +15,12 @@ from typing import Any
 import typer
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
+from relabel.catalogue.built_in import SELECTORS
+from relabel.catalogue.signatures import ABSENT
 from relabel.cli.app import build_app
 from relabel.learning.encoders.registry import ENCODERS
-from relabel.learning.selectors.registry import SELECTORS, options_of
-from relabel.numerics.consensus import RULES
-from relabel.numerics.ranking import DIVERSITY
+from relabel.numerics.consensus.registry import RULES
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy
 from relabel.service.doctor.checkup import CHECKS
@@ -101,22 +102,17 @@ def commands_table() -> str:
 def selectors_table() -> str:
     """List every selector with the options that are its own."""
     rows = []
-    for name, selector in SELECTORS.items():
-        own = [o for o in options_of(name) if o in inspect.signature(selector).parameters]
-        shared = ["*training options*"] if len(own) < len(options_of(name)) else []
-        options = ", ".join([*(f"`{option}`" for option in own), *shared])
-        rows.append((f"`{name}`", _first_line(inspect.getdoc(selector) or ""), options or "none"))
+    for name, entry in SELECTORS.items():
+        own = [f"`{key}`" for key, option in entry.options.items() if option.default is not ABSENT]
+        shared = ["*training options*"] if len(own) < len(entry.options) else []
+        rows.append((f"`{name}`", entry.what, ", ".join([*own, *shared]) or "none"))
     return _table(("Selector", "What it is", "Options"), rows)
 
 
 def training_options() -> str:
     """List the options that all selectors which train networks share."""
-    names = {
-        option: None
-        for name, selector in SELECTORS.items()
-        for option in options_of(name)
-        if option not in inspect.signature(selector).parameters
-    }
+    every = (item for entry in SELECTORS.values() for item in entry.options.items())
+    names = dict.fromkeys(name for name, option in every if option.default is ABSENT)
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -152,7 +148,7 @@ def registry_table(kind: str, registry: Mapping[str, Callable[..., Any]]) -> str
 
 def checks_table() -> str:
     """List what the doctor looks at."""
-    names = ("label studio", "token", "device", *CHECKS)
+    names = ("label studio", "token", "device", "plug-ins", *CHECKS)
     return "\n".join(f"- [`{name}`](#{name.replace(' ', '-')})" for name in names)
 
 

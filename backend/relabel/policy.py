@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from relabel.catalogue import meant, shown
+from relabel.catalogue.options import meant, shown
 from relabel.errors import ConfigurationError
 from relabel.files import named, read_text, told
 

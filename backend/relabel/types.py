@@ -7,6 +7,7 @@ Letters used everywhere: N tasks, K classes, D embedding dimensions.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+SparseArray = Any
+"""scipy.sparse.csr_array, which is named without importing SciPy."""
 
 ROW_SUM_TOLERANCE = 1e-4
 """How far a row of posteriors may be from 1 before it is refused instead of renormalised."""

@@ -8,11 +8,12 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from relabel.catalogue import OF_MEMBERS, SELECTOR_OPTIONS, has_members
+from relabel.catalogue.built_in import OF_MEMBERS, SELECTORS
+from relabel.catalogue.options import has_members
 from relabel.learning.encoders.embed import embed
 from relabel.learning.selectors.registry import select
+from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.diversity.spread import Surroundings
-from relabel.numerics.ranking import DIVERSITY
 from relabel.numerics.scoring import SCORES
 from relabel.service.rounds.run import run_round
 from relabel.simulation.campaign.rankings import Method, model_order, training_data
@@ -128,11 +129,11 @@ def name_every_one():
     pairs = [("simifeat", score, "none") for score in SCORES if score not in OF_MEMBERS]
     pairs += [("co_teaching", score, "none") for score in OF_MEMBERS]
     pairs += [("robust_update", "tiered_phi", diversity) for diversity in DIVERSITY]
-    return pairs + [(selector, "tiered_phi", "diffusion") for selector in SELECTOR_OPTIONS]
+    return pairs + [(selector, "tiered_phi", "diffusion") for selector in SELECTORS]
 
 
 def methods():
-    every = itertools.product(SELECTOR_OPTIONS, SCORES, DIVERSITY)
+    every = itertools.product(SELECTORS, SCORES, DIVERSITY)
     named = every if os.environ.get(EVERY) else dict.fromkeys(name_every_one())
     return [(s, *rest) for s, *rest in named if rest[0] not in OF_MEMBERS or has_members(s, {})]
 

@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.numerics.ranking import DIVERSITY, QualityMap, prioritise, reorder, select_batch
+from relabel.numerics.diversity.registry import DIVERSITY, select_batch
+from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.types import State
 
 finite = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))

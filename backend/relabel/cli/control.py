@@ -1,27 +1,15 @@
 """Commands that work on a connected project."""
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relabel.cli.options import ProjectOption, RunOption, console, opened
-from relabel.cli.progress import shown_progress
 from relabel.errors import RoundInProgressError, RoundStoppedError
-from relabel.service import commands
-from relabel.service.insight.consequences import of_undoing
-from relabel.service.insight.status import project_status
-from relabel.service.queue.notices import queue_sentence
-from relabel.service.queue.undo import undo_run
-from relabel.service.rounds.due import round_due_now
-from relabel.service.rounds.process import leave
-from relabel.service.rounds.run import run_round
-from relabel.service.sync.catch_up import carry_out
-from relabel.service.sync.sweep import sweep_project
-from relabel.settings import set_threads
-from relabel.storage.database import reading
-from relabel.storage.projects import get_project
-from relabel.storage.rounds import running_round
+
+if TYPE_CHECKING:
+    from relabel.service.commands import Wish
 
 
 def round_(
@@ -32,6 +20,11 @@ def round_(
 
     Example: relabel round --project 3
     """
+    from relabel.service.rounds.due import round_due_now
+    from relabel.service.rounds.process import leave
+    from relabel.service.rounds.run import run_round
+    from relabel.settings import set_threads
+
     set_threads()
     with opened() as context:
         reason = round_due_now(context, project)
@@ -59,6 +52,12 @@ def reconcile(project: ProjectOption) -> None:
 
     Example: relabel reconcile --project 3
     """
+    from relabel.cli.progress import shown_progress
+    from relabel.service.insight.status import project_status
+    from relabel.service.sync.sweep import sweep_project
+    from relabel.storage.database import reading
+    from relabel.storage.projects import get_project
+
     with opened() as context:
         with reading(context.engine) as connection:
             known = get_project(connection, project)
@@ -74,6 +73,8 @@ def pause(project: ProjectOption) -> None:
 
     Example: relabel pause --project 3
     """
+    from relabel.service import commands
+
     _steer(project, commands.pause)
 
 
@@ -82,11 +83,17 @@ def resume(project: ProjectOption) -> None:
 
     Example: relabel resume --project 3
     """
+    from relabel.service import commands
+
     _steer(project, commands.go_on)
 
 
-def _steer(number: int, change: commands.Wish) -> None:
+def _steer(number: int, change: "Wish") -> None:
     """Do what the dashboard's button does, and wait until Label Studio has it."""
+    from relabel.cli.progress import shown_progress
+    from relabel.service.queue.notices import queue_sentence
+    from relabel.service.sync.catch_up import carry_out
+
     with opened() as context:
         change(context.engine, number)
         with shown_progress() as progress:
@@ -99,6 +106,10 @@ def stop(project: ProjectOption) -> None:
 
     Example: relabel stop --project 3
     """
+    from relabel.service import commands
+    from relabel.storage.database import reading
+    from relabel.storage.rounds import running_round
+
     with opened() as context:
         with reading(context.engine) as connection:
             running = running_round(connection, project)
@@ -113,6 +124,9 @@ def undo(project: ProjectOption, run: RunOption = None) -> None:
 
     Example: relabel undo --project 3 --run round-2
     """
+    from relabel.service.insight.consequences import of_undoing
+    from relabel.service.queue.undo import undo_run
+
     with opened() as context:
         if run is not None:
             for line in undo_run(context, project, run):

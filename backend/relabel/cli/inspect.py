@@ -5,12 +5,10 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -24,15 +22,11 @@ from relabel.cli.options import (
 )
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.files import check_file
-from relabel.service.doctor.checkup import examine_project, examine_server
-from relabel.service.doctor.findings import Finding
-from relabel.service.export.archive import NAMES, REPORT, Archive, find_archive, take_out
-from relabel.service.export.export import FORMATS, Export, write_back, write_export
-from relabel.service.insight.status import project_status
-from relabel.settings import Settings
-from relabel.storage.database import open_database, reading
-from relabel.storage.projects import get_project, list_projects
-from relabel.storage.writes import count_writes, list_writes
+
+if TYPE_CHECKING:
+    from relabel.service.doctor.findings import Finding
+    from relabel.service.export.archive import Archive
+    from relabel.service.export.export import Export
 
 WATCH_SECONDS = 1.0
 """Pause between two looks."""
@@ -47,6 +41,10 @@ def doctor(
 
     Example: relabel doctor --project 3
     """
+    from relabel.service.doctor.checkup import examine_project, examine_server
+    from relabel.storage.database import reading
+    from relabel.storage.projects import list_projects
+
     with opened(new=True) as context:
         findings = examine_server(context)
         with reading(context.engine) as connection:
@@ -60,7 +58,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print_findings(title: str, findings: list[Finding]) -> None:
+def _print_findings(title: str, findings: "list[Finding]") -> None:
     console.print(f"[bold]{title}[/bold]")
     lines = Table.grid(padding=(0, 1))
     for finding in findings:
@@ -80,6 +78,14 @@ def status(
 
     Example: relabel status --project 3 --watch
     """
+    from rich.live import Live
+
+    from relabel.service.export.archive import find_archive
+    from relabel.service.insight.status import project_status
+    from relabel.settings import Settings
+    from relabel.storage.database import open_database, reading
+    from relabel.storage.projects import list_projects
+
     settings = Settings.from_env()
     refuse_missing_store(settings)
     engine = open_database(settings.database())
@@ -108,7 +114,7 @@ def status(
             time.sleep(WATCH_SECONDS)
 
 
-def _print_archive(archive: Archive, *, as_json: bool) -> None:
+def _print_archive(archive: "Archive", *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(archive.to_json(), indent=2))
         return
@@ -119,6 +125,8 @@ def _print_archive(archive: Archive, *, as_json: bool) -> None:
 
 def status_table(figures: dict[str, Any]) -> Table:
     """Return the figures of a project as a table, with a bar while a round runs."""
+    from rich.progress_bar import ProgressBar
+
     table = Table(title=f"Project {figures['project']}: {figures['title']}", show_header=False)
     table.add_column(style="bold")
     table.add_column()
@@ -143,6 +151,10 @@ def log(project: ProjectOption, run: RunOption = None) -> None:
 
     Example: relabel log --project 3 --run round-2
     """
+    from relabel.storage.database import reading
+    from relabel.storage.projects import get_project
+    from relabel.storage.writes import count_writes, list_writes
+
     with opened() as context, reading(context.engine) as connection:
         get_project(connection, project)
         if run is None:
@@ -167,6 +179,9 @@ def export(
 
     Example: relabel export --project 3 --format json --out cleaned.json
     """
+    from relabel.service.export.archive import NAMES, find_archive, take_out
+    from relabel.service.export.export import FORMATS, Export, write_back, write_export
+
     if form not in FORMATS:
         raise ConfigurationError(f"--format {form!r}: choose one of {', '.join(FORMATS)}.")
     check_file(out, "--out")
@@ -187,13 +202,13 @@ def export(
             console.print(f"Wrote {write_back(context, project)} labels into task.data.")
 
 
-def _print_exported(out: Path, made: Export) -> None:
+def _print_exported(out: Path, made: "Export") -> None:
     text = f"{out}: {made.tasks} tasks, {made.corrected} of them corrected."
     for line in (text, *made.told):
         console.print(line, highlight=False, markup=False)
 
 
-def _as_detached(archive: Archive) -> str:
+def _as_detached(archive: "Archive") -> str:
     return (
         f"Project {archive.project} ({archive.title}) was detached on {archive.day}: this is what "
         f"was written then."
@@ -208,7 +223,8 @@ def report(
 
     Example: relabel report --project 3 --out report.html
     """
-    from relabel.web.pages.report import write_report  # noqa: PLC0415  only this command needs pages
+    from relabel.service.export.archive import REPORT, find_archive, take_out
+    from relabel.web.pages.report import write_report
 
     check_file(out, "--out")
     with opened() as context:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from relabel.cli.logs import configure_logging
 from relabel.errors import NotReadyError
 from relabel.files import told
-from relabel.service.context import Context, open_context
-from relabel.settings import Settings
+
+if TYPE_CHECKING:
+    from relabel.service.context import Context
+    from relabel.settings import Settings
 
 console = Console()
 
@@ -21,7 +22,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def refuse_missing_store(settings: Settings) -> None:
+def refuse_missing_store(settings: "Settings") -> None:
     """Refuse to look for projects where none was ever connected, such as in another folder.
 
     Raises:
@@ -38,7 +39,7 @@ def refuse_missing_store(settings: Settings) -> None:
 
 
 @contextmanager
-def opened(*, new: bool = False) -> Iterator[Context]:
+def opened(*, new: bool = False) -> "Iterator[Context]":
     """Open everything from the environment, and close it again.
 
     Args:
@@ -48,6 +49,10 @@ def opened(*, new: bool = False) -> Iterator[Context]:
         NotReadyError: there is no store.
 
     """
+    from relabel.cli.logs import configure_logging
+    from relabel.service.context import open_context
+    from relabel.settings import Settings
+
     settings = Settings.from_env()
     configure_logging(settings)
     if not new:

@@ -1,12 +1,11 @@
 """Commands that run processes: serve and worker."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relabel.cli.logs import configure_logging
-from relabel.service.context import policy_of
-from relabel.settings import Settings
+if TYPE_CHECKING:
+    from relabel.settings import Settings
 
 
 def serve(
@@ -16,7 +15,7 @@ def serve(
 
     Example: relabel serve
     """
-    from relabel.cli.processes import run_server  # noqa: PLC0415  only this command needs it
+    from relabel.cli.processes import run_server
 
     run_server(checked_settings(), with_worker=worker)
 
@@ -28,16 +27,20 @@ def worker(
 
     Example: relabel worker
     """
-    from relabel.service.worker import run_worker  # noqa: PLC0415  only this command needs it
+    from relabel.service.worker import run_worker
 
     run_worker(checked_settings(), parent=parent)
 
 
-def checked_settings(**told: str) -> Settings:
+def checked_settings(**told: str) -> "Settings":
     """Return the settings once everything that is wrong without any project has been refused.
 
     told: settings that are not to be read from the environment.
     """
+    from relabel.cli.logs import configure_logging
+    from relabel.service.context import policy_of
+    from relabel.settings import Settings
+
     settings = Settings.from_env(**told)
     configure_logging(settings)
     settings.api_key()

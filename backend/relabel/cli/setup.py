@@ -1,23 +1,15 @@
 """Commands that set a project up or give it back."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relabel.cli.options import ProjectOption, YesOption, console, opened
-from relabel.cli.progress import shown_progress
 from relabel.errors import NotReadyError
-from relabel.service.context import Context
-from relabel.service.doctor.weights import examine_weights
-from relabel.service.export.archive import REPORT, archives, what_was_not_exported
-from relabel.service.insight.status import project_status
-from relabel.service.setup.connect import ConnectPlan, plan_connect
-from relabel.service.setup.connect import connect as connect_project
-from relabel.service.setup.detach import detach as detach_project
-from relabel.service.setup.forget import check_forgettable
-from relabel.service.setup.forget import forget as forget_project
-from relabel.service.setup.own_address import ask_own_address, is_loopback
-from relabel.service.setup.survey import check_minimum
+
+if TYPE_CHECKING:
+    from relabel.service.context import Context
+    from relabel.service.setup.connect import ConnectPlan
 
 
 def connect(
@@ -34,6 +26,12 @@ def connect(
 
     Example: relabel connect --project 3 --dry-run
     """
+    from relabel.cli.progress import shown_progress
+    from relabel.service.insight.status import project_status
+    from relabel.service.setup.connect import connect as connect_project
+    from relabel.service.setup.connect import plan_connect
+    from relabel.service.setup.survey import check_minimum
+
     with opened(new=True) as context:
         with shown_progress() as progress:
             progress("reading the project", 0, 1)
@@ -61,8 +59,11 @@ def connect(
     console.print(f"Connected. The first round starts by itself; see: relabel status -p {project}")
 
 
-def _look_ahead(context: Context, plan: ConnectPlan, *, dry_run: bool) -> str:
+def _look_ahead(context: "Context", plan: "ConnectPlan", *, dry_run: bool) -> str:
     """Say what would fail later, or where weights come from; return why not to connect, "" = do."""
+    from relabel.service.doctor.weights import examine_weights
+    from relabel.service.setup.own_address import ask_own_address, is_loopback
+
     weights = examine_weights(plan.policy, context.hub)
     unheard = ask_own_address(context.settings)
     remedy = "Start the backend there first (relabel serve), or set RELABEL_URL to its address."
@@ -86,7 +87,10 @@ def detach(project: ProjectOption, yes: YesOption = False) -> None:
 
     Example: relabel detach --project 3
     """
-    from relabel.web.pages.report import write_report  # noqa: PLC0415  only this command needs pages
+    from relabel.cli.progress import shown_progress
+    from relabel.service.export.archive import REPORT, archives, what_was_not_exported
+    from relabel.service.setup.detach import detach as detach_project
+    from relabel.web.pages.report import write_report
 
     with opened() as context:
         console.print(what_was_not_exported(context, project), highlight=False, markup=False)
@@ -116,6 +120,9 @@ def forget(
 
     Example: relabel forget --project 3
     """
+    from relabel.service.setup.forget import check_forgettable
+    from relabel.service.setup.forget import forget as forget_project
+
     with opened() as context:
         if not force:
             check_forgettable(context, project)

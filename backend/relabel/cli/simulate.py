@@ -27,7 +27,7 @@ def demo(
 
     Example: relabel demo --headless --votes 150 --json demo.json
     """
-    from relabel.demo.run import run_demo  # noqa: PLC0415  needs scikit-learn's images
+    from relabel.demo.run import run_demo
 
     code = run_demo(
         home=home,
@@ -67,7 +67,7 @@ def simulate(
 
     Example: relabel simulate --dataset digits --seeds 3 --out OUT
     """
-    from relabel.simulation.command import SimulationOptions, run_simulation  # noqa: PLC0415  torch
+    from relabel.simulation.command import SimulationOptions, run_simulation
 
     options = SimulationOptions(
         dataset=dataset,
@@ -98,7 +98,7 @@ def forecast(
 
     Example: relabel forecast --project 3 --target 0.95
     """
-    from relabel.service.insight.forecast import forecast_project  # noqa: PLC0415  loads the simulator
+    from relabel.service.insight.forecast import forecast_project
 
     with opened() as context:
         found = forecast_project(context, project, target=target)

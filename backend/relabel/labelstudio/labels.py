@@ -19,6 +19,7 @@ from relabel.labelstudio.controls import (
 from relabel.labelstudio.images import VARIABLE, ShownImage, first_field, shown_image
 from relabel.labelstudio.tags import Tag, read_tags
 
+IMAGE_TAG = "Image"
 SUPPORTED = "Supported: one <Image> and one single-choice <Choices> with at least two <Choice> tags"
 
 
@@ -150,11 +151,11 @@ def _controls(tags: Sequence[Tag]) -> list[Tag]:
 
 def _picture(tags: Sequence[Tag], wanted: str, controls: Sequence[Tag]) -> Tag:
     """Return the Image tag that is named, or the only one."""
-    pictures = [tag for tag in tags if tag.is_a("Image")]
+    pictures = [tag for tag in tags if tag.is_a(IMAGE_TAG)]
     fit = [tag for tag in pictures if any(not problems_of(c, tag) for c in controls)]
     if len(pictures) > 1 and not wanted and not fit:
         raise _none_fits(controls, pictures)
-    picture = _named(pictures, wanted, "Image", "image", fit)
+    picture = _named(pictures, wanted, IMAGE_TAG, "image", fit)
     attribute = _attribute(picture)
     value = picture.get(attribute)
     if picture.within("Repeater"):

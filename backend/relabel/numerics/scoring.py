@@ -229,6 +229,9 @@ SCORES: dict[str, Score] = {
     "activelab": activelab,
 }
 
+OF_MEMBERS = ("bald",)
+"""Scores that compare several networks, or several passes through one."""
+
 
 def _rows(
     formula: Formula,

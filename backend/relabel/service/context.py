@@ -1,7 +1,7 @@
 """The composition root: everything that a process needs, opened once from the settings."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,19 @@ from urllib.request import urlopen
 from sqlalchemy import Engine
 
 from relabel.accounts import nearest
-from relabel.catalogue import (
-    DIVERSITY_OPTIONS,
-    ENCODER_NAMES,
-    SELECTOR_OPTIONS,
+from relabel.catalogue.options import (
+    OWN,
     check_options,
     check_score,
     check_selector,
     meant,
+    names_of,
+    options_of,
     shown,
 )
 from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_label_config
-from relabel.numerics.ranking import DIVERSITY
-from relabel.numerics.scoring import SCORES
 from relabel.policy import PRESETS, Policy, build_policy, parse_extra_params, read_policy_file
 from relabel.service.device import try_in_process
 from relabel.settings import Settings
@@ -91,29 +89,21 @@ def policy_of(settings: Settings, extra_params: object) -> Policy:
 
     """
     deployed = read_policy_file(settings.policy_file)
-    try:
-        _check_names(build_policy(deployed))
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"RELABEL_POLICY_FILE = {settings.policy_file}: {error}"
-        ) from error
+    if settings.policy_file is not None:
+        try:
+            _check_names(build_policy(deployed))
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"RELABEL_POLICY_FILE = {settings.policy_file}: {error}"
+            ) from error
     policy = build_policy(deployed, parse_extra_params(extra_params))
     _check_names(policy)
     return policy
 
 
-NAMES: dict[str, Collection[str]] = {
-    "score": SCORES,
-    "diversity": DIVERSITY,
-    "selector": SELECTOR_OPTIONS,
-    "encoder": ENCODER_NAMES,
-}
-"""Policy keys whose value is a name, and the names that there are."""
-
-
 def _check_names(policy: Policy) -> None:
-    for key, known in NAMES.items():
-        name = getattr(policy, key)
+    for key in OWN:
+        name, known = getattr(policy, key), names_of(key)
         if name not in known:
             raise ConfigurationError(
                 f"Policy key {key} = {shown(name)}: choose one of {', '.join(sorted(known))}."
@@ -122,7 +112,10 @@ def _check_names(policy: Policy) -> None:
     selector, diversity = policy.selector, policy.diversity
     check_selector(selector, policy.selector_options)
     check_score(policy.score, selector, policy.selector_options)
-    check_options("Diversity", diversity, policy.diversity_options, DIVERSITY_OPTIONS[diversity])
+    known_options = options_of("diversity", diversity)
+    check_options("Diversity", diversity, policy.diversity_options, known_options)
+    for key in ("score", "encoder"):
+        options_of(key, getattr(policy, key))  # a plug-in that cannot be used is told here
 
 
 def schema_of(project: Project, policy: Policy) -> LabelSchema:

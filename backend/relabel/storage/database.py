@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import (
     ColumnCollection,
     ColumnElement,
@@ -16,16 +15,19 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    inspect,
     make_url,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.errors import ConfigurationError
 from relabel.files import reason, told
 
 Row = ColumnCollection[str, ColumnElement[Any]]
 """The columns of one row within a statement."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""One file a step of the schema, below `versions/`."""
 
 LOCK_WAIT_SECONDS = 30.0
 """How long a writer waits for another one before SQLite gives up."""
@@ -86,13 +88,35 @@ def clock(connection: Connection) -> float:
 
 def migrate(engine: Engine, version: str = "head") -> None:
     """Bring the schema to the newest or another later version; a second process waits."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7235401)")
-        config.attributes["connection"] = connection
-        command.upgrade(config, version)
+        if version != "head" or schema_version(connection) != newest_version():
+            _upgrade(connection, version)
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the name of the last step that this store's schema has made, None = it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return found.scalar_one_or_none()
+
+
+def newest_version() -> str:
+    """Return the name of the newest step of the schema: the number that its file begins with."""
+    return max(path.stem.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+
+
+def _upgrade(connection: Connection, version: str) -> None:
+    # Alembic costs a start as much as SQLAlchemy does, and hardly any start has a step to make.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
 
 
 def upsert(
@@ -112,8 +136,9 @@ def upsert(
     """
     if not rows:
         return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table)
+    # The dialect that the engine has loaded; the other one costs every start its import.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    statement = dialect.insert(table)
     condition = None
     if newer_by is not None:
         condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (

@@ -1,62 +1,69 @@
 """What a policy may choose from, told without importing torch."""
 
-import inspect
+import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from relabel.catalogue import (
-    COMPOSED,
-    DIVERSITY_OPTIONS,
-    ENCODER_NAMES,
-    ENCODER_WEIGHTS,
-    SELECTOR_OPTIONS,
-    WEIGHTS_ADDRESS,
-    WITHOUT_WEIGHTS,
-    check_options,
-)
+from relabel.catalogue import built_in
+from relabel.catalogue.built_in import ENCODERS as ENCODER_NAMES
+from relabel.catalogue.built_in import FETCHED, SELECTORS, UNWEIGHTED
+from relabel.catalogue.options import check_options, is_composed, options_of
+from relabel.catalogue.signatures import Option, read_entry
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders.registry import ENCODERS
-from relabel.learning.selectors.registry import SELECTORS, options_of
-from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
-from relabel.numerics.ranking import DIVERSITY
 from relabel.service.context import policy_of
 from relabel.settings import Settings
 from relabel.simulation.campaign.rankings import Method
 
 
-def test_names_are_those_that_learning_knows():
-    assert set(SELECTOR_OPTIONS) == set(SELECTORS)
-    assert set(ENCODER_NAMES) == set(ENCODERS)
-    assert set(DIVERSITY_OPTIONS) == set(DIVERSITY)
+def test_the_table_says_what_the_functions_say():
+    path = Path(__file__).parents[3] / "docs" / "make_catalogue.py"
+    script = importlib.util.spec_from_file_location("make_catalogue", path)
+    made = importlib.util.module_from_spec(script)
+    script.loader.exec_module(made)
+    here = ast.parse(Path(built_in.__file__).read_text())
+    assert ast.dump(here) == ast.dump(ast.parse(made.module())), (
+        "run .venv/bin/python docs/make_catalogue.py, then make format"
+    )
+
+
+def described(data, *, often: int = 3, names: tuple[str, ...] | None = ("a",), rng=None, **_run):
+    """Say something.
+
+    More.
+    """
+
+
+def test_options_are_read_off_a_function():
+    entry = read_entry(described, given=("rng",))
+    assert entry.what == "Say something."
+    assert entry.options == {
+        "often": Option(int, 3),
+        "names": Option(tuple[str, ...] | None, ("a",)),
+    }
+
+
+def test_an_option_without_a_type_is_refused():
+    with pytest.raises(ConfigurationError, match="option 'rng' has no type"):
+        read_entry(described)
 
 
 @pytest.mark.parametrize("name", SELECTORS)
-def test_options_are_those_of_the_selector(name):
-    assert SELECTOR_OPTIONS[name] == options_of(name)
+def test_options_are_named_without_what_every_run_has(name):
+    assert not {"seed", "device", "checkpoint", "data"} & set(options_of("selector", name))
 
 
-@pytest.mark.parametrize("name", DIVERSITY)
-def test_options_of_a_way_to_spread_are_what_the_data_does_not_give(name):
-    given = diversity_inputs(
-        name,
-        surroundings=Surroundings(np.eye(12, dtype=np.float32), 0),
-        labels=np.arange(12),
-        pool=np.ones(12, dtype=bool),
-        contribution=np.ones(12),
-    )
-    parameters = inspect.signature(DIVERSITY[name]).parameters.values()
-    keywords = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
-    own = {key: kind for key, kind in keywords.items() if key not in given}
-    assert DIVERSITY_OPTIONS[name] == own
+def test_options_shared_by_all_networks_are_options_of_each():
+    assert {"forget_rate", "epochs", "network"} <= set(options_of("selector", "co_teaching"))
 
 
 @pytest.mark.parametrize("value", ["five", 2.5, True, None])
 def test_an_option_of_another_type_is_refused(value):
     with pytest.raises(ConfigurationError, match=f"'folds' of selector 'linear' is {value!r}"):
-        check_options("Selector", "linear", {"folds": value}, SELECTOR_OPTIONS["linear"])
+        check_options("Selector", "linear", {"folds": value}, options_of("selector", "linear"))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,7 @@ def test_a_simulation_refuses_the_same_pair():
         Method("linear", "bald")
 
 
-@pytest.mark.parametrize("name", COMPOSED)
+@pytest.mark.parametrize("name", [n for n in SELECTORS if is_composed(n)])
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
@@ -148,22 +155,16 @@ def test_a_policy_is_checked_without_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_weights_are_those_that_torchvision_would_fetch():
+def test_torch_keeps_weights_where_the_doctor_looks():
     from relabel.settings import weights_folder
     from torch import hub
-    from torchvision import models
 
-    assert set(WITHOUT_WEIGHTS) | set(ENCODER_WEIGHTS) <= set(ENCODERS)
-    for name, (file, megabytes) in ENCODER_WEIGHTS.items():
-        weights = models.get_model_weights(name).DEFAULT
-        assert weights.url == WEIGHTS_ADDRESS + file
-        assert megabytes == pytest.approx(weights.meta["_file_size"] * 2**20 / 1e6, abs=0.1)
     assert weights_folder() == Path(hub.get_dir()) / "checkpoints"
 
 
-@pytest.mark.parametrize("name", sorted(set(ENCODER_NAMES) - set(ENCODER_WEIGHTS)))
+@pytest.mark.parametrize("name", sorted(set(ENCODER_NAMES) - set(FETCHED)))
 def test_other_encoders_need_no_weights_or_a_file(name):
-    if name in WITHOUT_WEIGHTS:
+    if name in UNWEIGHTED:
         assert ENCODERS[name](None).weights == ""
         return
     with pytest.raises(ConfigurationError, match="name its weights file"):

@@ -25,7 +25,7 @@ def relabel(context, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     # Its handler would outlive the test.
-    monkeypatch.setattr("relabel.cli.options.configure_logging", lambda _settings: None)
+    monkeypatch.setattr("relabel.cli.logs.configure_logging", lambda _settings: None)
 
     def run(*arguments):
         done = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)

@@ -19,8 +19,7 @@ def refused(monkeypatch, tmp_path, capsys):
     for name in [name for name in os.environ if name.startswith(("RELABEL_", "LABEL_STUDIO_"))]:
         monkeypatch.delenv(name)
     # Its handler would outlive the test.
-    monkeypatch.setattr("relabel.cli.options.configure_logging", lambda _settings: None)
-    monkeypatch.setattr("relabel.cli.run.configure_logging", lambda _settings: None)
+    monkeypatch.setattr("relabel.cli.logs.configure_logging", lambda _settings: None)
 
     def run(*arguments, **variables):
         before = sorted(tmp_path.rglob("*"))

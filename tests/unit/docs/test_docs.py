@@ -198,7 +198,7 @@ def test_the_readme_shows_its_two_commands_as_blocks():
 
 def test_every_check_of_the_doctor_has_an_entry_of_its_own():
     there = anchors(ROOT / "docs" / "troubleshooting.md")
-    for name in ("label studio", "token", "device", *CHECKS):
+    for name in ("label studio", "token", "device", "plug-ins", *CHECKS):
         assert name.replace(" ", "-") in there
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from relabel.catalogue.options import options_of
 from relabel.learning.encoders.embed import embed
-from relabel.learning.selectors.registry import options_of, select
+from relabel.learning.selectors.registry import select
 from relabel.learning.selectors.single import SINGLE
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -61,7 +62,7 @@ def test_the_stand_in_refuses(make):
 )
 @pytest.mark.usefixtures("noisy_digits", "without_float64")
 def test_every_selector_learns_without_float64(noisy_digits, name, options):
-    few = {key: value for key, value in FEW.items() if key in options_of(name)}
+    few = {key: value for key, value in FEW.items() if key in options_of("selector", name)}
     data = noisy_digits(0, size=60).data
     selection = select(name, data, few | options, seed=0)
     assert np.isfinite(selection.posteriors.probs).all()

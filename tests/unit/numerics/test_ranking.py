@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.ranking import QualityMap, prioritise, reorder, select_batch
+from relabel.numerics.diversity.registry import select_batch
+from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.types import State
 
 OPEN, SETTLED, TIED, AMBIGUOUS = State.OPEN, State.SETTLED, State.TIED, State.AMBIGUOUS

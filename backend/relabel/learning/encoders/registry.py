@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from relabel.catalogue.plugins import find
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders.encoder import Encoder, Load, squeezed
 from relabel.learning.encoders.tiny import SIDE, Tiny
@@ -36,9 +37,7 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     """Return the encoder `name` with the weights of a local file, or with its own.
 
     Raises:
-        ConfigurationError: no such encoder, or its weights cannot be had; the message names the
-            file to fetch and where to put it.
+        ConfigurationError: no such encoder, a plug-in that cannot be used, or weights that cannot
+            be had; the message names the file to fetch and where to put it.
     """
-    if name not in ENCODERS:
-        raise ConfigurationError(f"Unknown encoder '{name}'; known: {', '.join(ENCODERS)}.")
-    return ENCODERS[name](weights)
+    return find("encoder", name, ENCODERS)(weights)

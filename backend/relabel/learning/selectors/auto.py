@@ -10,7 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
-from relabel.catalogue import CANDIDATES, FALLBACK, Parts
+from relabel.catalogue.signatures import Parts
 from relabel.learning.data import (
     Record,
     Run,
@@ -31,8 +31,8 @@ LEAST_WRONG = 10
 def auto(
     data: TrainingData,
     *,
-    candidates: tuple[str, ...] = CANDIDATES,
-    fallback: str = FALLBACK,
+    candidates: tuple[str, ...] = ("linear", "co_teaching", "simifeat"),
+    fallback: str = "linear",
     options: Parts | None = None,
     **arguments: Unpack[RunArguments],
 ) -> Selection:

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
-from relabel.catalogue import CROSS_FITTED, Parts
+from relabel.catalogue.signatures import Parts
 from relabel.errors import ConfigurationError
 from relabel.learning.data import Run, RunArguments, Selection, TrainingData
 from relabel.learning.folds import out_of_fold, stratified_folds
@@ -21,7 +21,7 @@ from relabel.types import Float32Array, IntArray, Posteriors
 def cross_fit(
     data: TrainingData,
     *,
-    of: str = CROSS_FITTED,
+    of: str = "vanilla",
     folds: int = 5,
     options: Parts | None = None,
     **arguments: Unpack[RunArguments],

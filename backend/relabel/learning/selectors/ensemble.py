@@ -9,7 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
-from relabel.catalogue import ENSEMBLE, Parts
+from relabel.catalogue.signatures import Parts
 from relabel.errors import ConfigurationError
 from relabel.learning.data import Record, Run, RunArguments, Selection, TrainingData
 from relabel.learning.selectors.single import with_options
@@ -19,7 +19,7 @@ from relabel.types import Float32Array, Posteriors
 def ensemble(
     data: TrainingData,
     *,
-    of: tuple[str, ...] = ENSEMBLE,
+    of: tuple[str, ...] = ("linear", "co_teaching"),
     repeats: int = 1,
     options: Parts | None = None,
     **arguments: Unpack[RunArguments],

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from relabel.catalogue import Parts
-from relabel.errors import ConfigurationError
+from relabel.catalogue.plugins import find
+from relabel.catalogue.signatures import Parts
 from relabel.learning.data import Selector
 from relabel.learning.selectors.co_teaching import co_teaching
 from relabel.learning.selectors.co_teaching_vog import co_teaching_vog
@@ -31,12 +31,13 @@ SINGLE: dict[str, Selector] = {
     "ssl_co_teaching": ssl_co_teaching,
 }
 
+PAIRS = ("co_teaching", "co_teaching_vog", "ssl_co_teaching")
+"""Those that train two networks."""
+
 
 def single(name: str) -> Selector:
-    """Return the selector `name`, which is not itself made of others."""
-    if name not in SINGLE:
-        raise ConfigurationError(f"Unknown selector '{name}'; known here: {', '.join(SINGLE)}.")
-    return SINGLE[name]
+    """Return the selector `name`, which is not itself made of others; a plug-in's, too."""
+    return find("selector", name, SINGLE)
 
 
 def with_options(name: str, options: Parts | None) -> Selector:

@@ -32,6 +32,10 @@ class Thumbnails:
         self._guard = threading.Lock()
         self._digests: dict[int, tuple[float, dict[str, str]]] = {}
 
+    def close(self) -> None:
+        """Close the image cache."""
+        self._images.close()
+
     def digest(self, project_id: int, reference: str) -> str:
         """Return the digest of a task's image, "" = it is not here (yet)."""
         key = key_of(reference)

@@ -94,7 +94,7 @@ def _inputs(votes: VoteTable, probs: FloatArray) -> tuple[FloatArray, BoolArray,
 
 def _cleanlab() -> Any:
     try:
-        from cleanlab import multiannotator  # noqa: PLC0415 - optional, and slow to import
+        from cleanlab import multiannotator
     except ImportError as error:
         raise ConfigurationError(
             "The consensus rule 'crowdlab' needs cleanlab: "

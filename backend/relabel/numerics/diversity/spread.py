@@ -8,14 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from relabel.errors import ConfigurationError
-from relabel.numerics.neighbours.knn import (
-    Neighbours,
-    affinity,
-    build_index,
-    find_neighbours,
-    kernel_width,
-    near_duplicates,
-)
+from relabel.numerics.neighbours.graph import Neighbours, affinity, kernel_width, near_duplicates
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 from relabel.types import BoolArray, Float32Array, FloatArray, IntArray
 
 NEIGHBOURS = 10

@@ -7,8 +7,6 @@ people mean nothing without it. Fit it on out-of-fold posteriors: in-sample ones
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from relabel.errors import NotReadyError
 from relabel.numerics.labels import EQUAL
@@ -48,6 +46,9 @@ def fit_temperature(probs: FloatArray, counts: IntArray) -> float:
         NotReadyError: No task has votes.
         InvalidValuesError: See `marginalise`.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
     voted = counts.any(axis=1)
     if not voted.any():
         raise NotReadyError("No task has a vote yet: label some before calibrating.")
@@ -65,6 +66,8 @@ def fit_temperature(probs: FloatArray, counts: IntArray) -> float:
 
 def apply_temperature(probs: FloatArray, temperature: float) -> FloatArray:
     """Return (N, K) probabilities raised to 1 / temperature and normalised."""
+    from scipy.special import logsumexp
+
     logs = logarithm(marginalise(probs)) / temperature
     return np.asarray(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
 
 from relabel.errors import NotReadyError
 from relabel.numerics.labels import among_likeliest
@@ -82,6 +81,8 @@ def audited_noise_rate(wrong: BoolArray, *, level: float = 0.95) -> Estimate:
     Raises:
         NotReadyError: Nothing was audited.
     """
+    from scipy.special import betaincinv
+
     m, found = len(wrong), int(wrong.sum())
     if m == 0:
         raise NotReadyError("No task was audited yet: set a random audit share above 0.")

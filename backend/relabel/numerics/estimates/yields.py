@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 
 from relabel.errors import InvalidValuesError
 from relabel.types import BoolArray, FloatArray
@@ -25,6 +24,8 @@ class DoubtModel:
 
     def probability(self, doubts: FloatArray) -> FloatArray:
         """Return (n,) P(wrong) in (0, 1) of tasks with these doubts in [0, 1]."""
+        from scipy.special import expit
+
         return np.asarray(expit(_design(doubts) @ self.coefficients))
 
 
@@ -42,6 +43,8 @@ def fit_doubt(doubts: FloatArray, wrong: BoolArray) -> DoubtModel:
     Raises:
         InvalidValuesError: Lengths differ, or a doubt is outside [0, 1].
     """
+    from scipy.special import expit
+
     if doubts.shape != wrong.shape or not ((doubts >= 0) & (doubts <= 1)).all():
         raise InvalidValuesError(
             f"doubts {doubts.shape} and wrong {wrong.shape} must be as long as each other, and "
@@ -82,5 +85,7 @@ def predicted_yield(
 
 def _design(doubts: FloatArray) -> FloatArray:
     """(n, 2) a constant, and the log-odds of doubts kept off 0 and 1."""
+    from scipy.special import logit
+
     odds = logit(np.clip(doubts, 1e-6, 1 - 1e-6))
     return np.column_stack([np.ones(len(doubts)), odds])

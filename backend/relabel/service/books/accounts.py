@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from relabel.accounts import EXAMPLES, Accounts, Book, Example, Part, part_of
-from relabel.media.image.reasons import kind_of
+from relabel.media.registry import MEDIUM
 from relabel.service.queue.state import ProjectState
 from relabel.storage.answers import Answer, Outcome
 from relabel.storage.rounds import Round, RoundState
@@ -90,7 +90,7 @@ def _images(state: ProjectState, newest: int) -> Book:
         (
             Part("read", len(state.tasks) - len(problems) - unread, "read"),
             Part("unread", unread, "not read yet"),
-            part_of("failed", "cannot be used", map(kind_of, problems), used=False),
+            part_of("failed", "cannot be used", map(MEDIUM.kind_of, problems), used=False),
         ),
     )
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from relabel.media.image.reasons import kind_of
+from relabel.media.registry import MEDIUM
 
 SHOWN_TASKS = 5
 SHOWN_REASONS = 5
@@ -18,7 +18,7 @@ def told_problems(problems: Mapping[int, str]) -> str:
     """
     tasks: dict[str, list[int]] = defaultdict(list)
     for task_id, reason in sorted(problems.items()):
-        tasks[kind_of(reason)].append(task_id)
+        tasks[MEDIUM.kind_of(reason)].append(task_id)
     ordered = sorted(tasks.items(), key=lambda item: (-len(item[1]), item[0]))
     told = [f"{len(ids):,} ({_numbers(ids)}): {reason}" for reason, ids in ordered]
     more = len(told) - SHOWN_REASONS

@@ -17,6 +17,7 @@ from relabel.service.doctor.connection import (
 from relabel.service.doctor.findings import Check, Finding
 from relabel.service.doctor.images import check_images
 from relabel.service.doctor.labels import check_books, check_config, check_labels, check_policy
+from relabel.service.doctor.plugins import check_plugins
 from relabel.service.doctor.queue import check_order, check_round, check_scores, check_tab
 from relabel.service.doctor.weights import examine_weights
 from relabel.service.traces import is_same
@@ -27,11 +28,12 @@ TESTED_VERSIONS = ("1.21.", "1.22.", "1.23.")
 
 
 def examine_server(context: Context) -> list[Finding]:
-    """Check the way to Label Studio and the device of the rounds, without any project."""
+    """Check Label Studio, the device of the rounds and plug-ins, without any project."""
     return [
         _caught("label studio", lambda: _server(context)),
         _caught("token", lambda: _token(context)),
         _caught("device", lambda: _device(context)),
+        check_plugins(),
     ]
 
 

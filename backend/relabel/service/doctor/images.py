@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from relabel.errors import BadImageError
-from relabel.media.image.decode import decode
-from relabel.media.image.fetch import ImageFetcher
+from relabel.media.registry import MEDIUM
 from relabel.service.books.problems import told_problems
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
@@ -47,18 +45,9 @@ def sample(count: int, size: int = SAMPLE) -> list[int]:
 
 def _try(context: Context, tasks: Sequence[Task]) -> dict[int, str]:
     """Return the reason of each image that cannot be used, by task."""
-    fetcher = ImageFetcher(context.settings, context.label_studio)
-
-    def one(task: Task) -> str:
-        try:
-            content = fetcher.fetch(task.task_id, task.image)
-            decode(content, max_pixels=context.settings.max_image_pixels)
-        except BadImageError as error:
-            return str(error)
-        return ""
-
+    one = MEDIUM.examine(context.settings, context.label_studio)
     pool = ThreadPoolExecutor(CONCURRENT, thread_name_prefix="images")
-    asked = {pool.submit(one, task): task.task_id for task in tasks}
+    asked = {pool.submit(one, task.task_id, task.image): task.task_id for task in tasks}
     done, late = wait(asked, timeout=SECONDS)
     pool.shutdown(wait=False, cancel_futures=True)
     found = {asked[future]: future.result() for future in done}

@@ -1,6 +1,6 @@
 """The doctor's checks of what is read: labelling config, policy, labels."""
 
-from relabel.catalogue import SELECTOR_OPTIONS
+from relabel.catalogue.options import options_of
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.books.unmatched import missing_source, told_unknown
@@ -67,7 +67,7 @@ def check_books(context: Context, project: Project) -> Finding:
 
 def _without_effect(policy: Policy) -> dict[str, str]:
     """Return the keys that do nothing beside what the others say, each with the reason."""
-    options = SELECTOR_OPTIONS[policy.selector]
+    options = options_of("selector", policy.selector)
     has_network = any(name in options for name in ("network", "of", "candidates"))
     reasons = {
         "warm_start": "" if has_network else f"selector {policy.selector!r} trains no network",

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
-from relabel.catalogue import ENCODER_WEIGHTS, WEIGHTS_ADDRESS, WITHOUT_WEIGHTS
+from relabel.catalogue.built_in import ENCODERS, FETCHED, UNWEIGHTED
 from relabel.files import reason, told
 from relabel.policy import Policy
 from relabel.service.doctor.findings import Finding
@@ -37,21 +37,21 @@ def examine_weights(policy: Policy, hub: Hub) -> Finding:
     name, file = policy.encoder, policy.encoder_weights
     if file is not None:
         return _local(name, Path(file))
-    if name in WITHOUT_WEIGHTS:
-        return Finding("encoder", ok=True, text=f"{name!r} needs no weights")
-    if name not in ENCODER_WEIGHTS:
+    if name in UNWEIGHTED or name not in ENCODERS:
+        needs = "needs no weights" if name in UNWEIGHTED else "of a plug-in sees to its own weights"
+        return Finding("encoder", ok=True, text=f"{name!r} {needs}")
+    if name not in FETCHED:
         return Finding(
             "encoder",
             ok=False,
             text=f"Encoder '{name}' has no weights in torchvision's registry: "
             f"set encoder_weights to its weights file",
         )
-    weights, megabytes = ENCODER_WEIGHTS[name]
-    here = weights_folder() / weights
+    address, megabytes = FETCHED[name]
+    here = weights_folder() / address.rpartition("/")[2]
     size = f"{megabytes:,.0f} MB"
     if here.exists():
         return Finding("encoder", ok=True, text=f"the weights of {name!r} are here: {told(here)}")
-    address = WEIGHTS_ADDRESS + weights
     wrong = _ask(hub, address, megabytes)
     if not wrong:
         text = f"the first round downloads the weights of {name!r}: {size} from {address}"

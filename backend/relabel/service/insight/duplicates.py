@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relabel.numerics.neighbours.knn import Neighbours, near_duplicates
+from relabel.numerics.neighbours.graph import Neighbours, near_duplicates
 from relabel.service.queue.state import ProjectState
 from relabel.service.rounds.neighbours import Nearest
 from relabel.types import match_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relabel.numerics.neighbours.knn import NEAR_DUPLICATE
+from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
 from relabel.service.queue.scores import LAST, RoundResult
 from relabel.service.queue.state import ProjectState

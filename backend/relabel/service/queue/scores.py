@@ -8,11 +8,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from relabel.catalogue import OF_MEMBERS
+from relabel.catalogue.plugins import find
 from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap, prioritise
-from relabel.numerics.scoring import SCORES
+from relabel.numerics.scoring import OF_MEMBERS, SCORES
 from relabel.service.queue.state import ProjectState
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
@@ -165,7 +165,7 @@ def _scores_of(
     name = result.score or state.policy.score
     if name in WITHOUT_VOTES:
         return result.scores[rows]
-    return SCORES[name](
+    return find("score", name, SCORES)(
         state.counts.votes[changed],
         result.posteriors.probs[rows].astype(np.float64),
         labels=state.consensus.labels[changed],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relabel.numerics.neighbours.knn import Neighbours
+from relabel.numerics.neighbours.graph import Neighbours
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import Float32Array, IntArray
 

@@ -8,14 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from relabel.errors import NotReadyError, RoundStoppedError
 from relabel.http.deadlines import ending
-from relabel.media.image.cache import ImageCache
-from relabel.media.image.collect import collect_images
-from relabel.media.image.decode import open_picture
-from relabel.media.image.fetch import ImageFetcher
+from relabel.media.registry import MEDIUM
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.books.unmatched import missing_source
 from relabel.service.context import Context, policy_of
@@ -98,15 +94,9 @@ def _run(context: Context, project: Project, current: Round) -> None:
     reconcile_recent(context, project)
     state = _snapshot(context, project, current)
     settings = context.settings
-    cache = ImageCache(settings.data_dir / "images")
-    digests, missing = collect_images(
-        project.id,
-        state.counts.task_ids.tolist(),
-        [task.image for task in state.tasks.values()],
-        fetcher=ImageFetcher(settings, context.label_studio),
-        cache=cache,
-        progress=progress,
-    )
+    store = MEDIUM.open(settings, context.label_studio)
+    shown = {task.task_id: task.image for task in state.tasks.values()}
+    digests, missing = store.collect(project.id, shown, progress)
     with context.engine.begin() as connection:
         set_round(connection, current.id)
         if published_round(connection, project.id) is None:
@@ -119,7 +109,7 @@ def _run(context: Context, project: Project, current: Round) -> None:
     trained = train_round(
         state,
         digests,
-        partial(_picture, cache, settings.max_image_pixels),
+        store.load,
         left_out=missing,
         cache=settings.data_dir / "embeddings",
         device=settings.device,
@@ -128,9 +118,9 @@ def _run(context: Context, project: Project, current: Round) -> None:
         warm_start=folder / WEIGHTS if state.policy.warm_start else None,
         pretrained=folder / "pretrained",
     )
-    cache.close()
-    shown = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
-    problems = missing | trained.problems | shown
+    store.close()
+    empty = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
+    problems = missing | trained.problems | empty
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
     _tell_identical(project, trained.identical, len(state.tasks))
@@ -183,7 +173,3 @@ def _snapshot(context: Context, project: Project, current: Round) -> ProjectStat
     if not state.tasks:
         raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
     return state
-
-
-def _picture(cache: ImageCache, max_pixels: int, digest: str) -> Image.Image:
-    return open_picture(cache.read(digest), max_pixels=max_pixels)

@@ -1,17 +1,17 @@
 """One round's computation: images to posteriors to priorities. No store, no network, no clock."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from relabel.learning.data import ImageArray, Selection, TrainingData
+from relabel.learning.data import Selection, TrainingData
 from relabel.learning.encoders.embed import embed
 from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
 from relabel.learning.selectors.registry import select
-from relabel.media.image.decode import as_rgb
+from relabel.media.medium import Load
+from relabel.media.registry import MEDIUM
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.ranking import QualityMap
 from relabel.policy import Policy
@@ -40,7 +40,7 @@ class Trained:
 def train_round(
     state: ProjectState,
     digests: Sequence[str],
-    load: Callable[[str], Image.Image],
+    load: Load,
     *,
     left_out: Mapping[int, str],
     cache: Path,
@@ -55,7 +55,7 @@ def train_round(
     Args:
         state: the project as it is now.
         digests: one per task of the state, "" = there is no image.
-        load: returns the image of a digest, or raises BadImageError.
+        load: returns the content of a digest, or raises BadImageError.
         left_out: by task id, why there is no image.
         cache: folder of the embeddings.
         device: torch device.
@@ -116,7 +116,7 @@ class _Seen:
 def _see(
     state: ProjectState,
     digests: Sequence[str],
-    load: Callable[[str], Image.Image],
+    load: Load,
     *,
     cache: Path,
     device: str,
@@ -147,16 +147,17 @@ def _see(
 
 
 def _to_learn_from(
-    state: ProjectState, seen: _Seen, load: Callable[[str], Image.Image]
+    state: ProjectState, seen: _Seen, load: Load
 ) -> tuple[Votes, Surroundings, TrainingData]:
     rows = seen.rows
+    side = state.policy.image_size  # 0 = the selector needs no pixels
     votes = Votes(state.counts.votes[rows], state.initial[rows], state.consensus.at(rows))
     surroundings = Surroundings(seen.vectors, state.policy.seed)
     data = TrainingData(
         task_ids=state.counts.task_ids[rows],
         counts=votes.counts,
         vectors=surroundings.vectors,
-        images=_pixels(seen.digests, load, state.policy.image_size),
+        images=MEDIUM.arrays(load, seen.digests, side) if side else None,
         given=state.given[rows],
         shown=votes.consensus.labels,
         groups=surroundings.groups,
@@ -232,15 +233,3 @@ def interleave(front: IntArray, audit: IntArray, share: float) -> IntArray:
 def _front_size(policy: Policy) -> int:
     """Tasks that are likely to be served before the next round."""
     return policy.window + policy.retrain_after
-
-
-def _pixels(
-    digests: Sequence[str], load: Callable[[str], Image.Image], side: int
-) -> ImageArray | None:
-    """Return (N, side, side, 3) uint8 for selectors that train on pixels; side 0 = none needed."""
-    if not side:
-        return None
-    images = np.empty((len(digests), side, side, 3), dtype=np.uint8)
-    for row, digest in enumerate(digests):
-        images[row] = np.asarray(as_rgb(load(digest), enough=side).resize((side, side)))
-    return images

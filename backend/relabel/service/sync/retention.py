@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from relabel.errors import LabelStudioError
-from relabel.media.image.cache import ImageCache, drop_files
+from relabel.media.registry import MEDIUM
 from relabel.service.context import Context
 from relabel.service.export.record import EXPORT
 from relabel.service.traces import own_versions
@@ -103,16 +103,10 @@ def _prune_rounds(context: Context, project: Project) -> int:
 
 
 def _prune_images(context: Context) -> None:
-    folder = context.settings.data_dir
     before = time.time() - DAY
     with reading(context.engine) as connection:
         wanted = {
             project.id: {task.image for task in list_tasks(connection, project.id).values()}
             for project in list_projects(connection)
         }
-    cache = ImageCache(folder / "images")
-    try:
-        kept = cache.keep(wanted, before=before)
-    finally:
-        cache.close()
-    drop_files(folder / "thumbnails", kept, before=before)
+    MEDIUM.keep(context.settings.data_dir, wanted, before)

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relabel.catalogue import check_score, meant
+from relabel.catalogue.options import check_score, meant, names_of
 from relabel.errors import ConfigurationError
 from relabel.learning.data import Run, Selection, TrainingData
 from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
-from relabel.learning.selectors.registry import SELECTORS, select
+from relabel.learning.selectors.registry import select
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.labels import leading
-from relabel.numerics.ranking import DIVERSITY
-from relabel.numerics.scoring import SCORES
 from relabel.simulation.campaign.cleanlab_scores import PEERS
 from relabel.simulation.campaign.loop import Prioritise, Queue
 from relabel.simulation.campaign.orders import OrderedQueue
@@ -46,9 +44,9 @@ class Method:
 
     def __post_init__(self) -> None:
         known = {
-            "selector": [*SELECTORS, TRUTH, TWO_PHASE],
-            "score": [*QUERIES] if self.selector == TWO_PHASE else [*SCORES, *PEERS],
-            "diversity": ["none"] if self.selector == TWO_PHASE else [*DIVERSITY],
+            "selector": [*names_of("selector"), TRUTH, TWO_PHASE],
+            "score": [*QUERIES] if self.selector == TWO_PHASE else [*names_of("score"), *PEERS],
+            "diversity": ["none"] if self.selector == TWO_PHASE else names_of("diversity"),
         }
         for name, allowed in known.items():
             value = getattr(self, name)

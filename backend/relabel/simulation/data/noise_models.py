@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import truncnorm
 
-from relabel.catalogue import meant
+from relabel.catalogue.options import meant
 from relabel.errors import ConfigurationError
 from relabel.simulation.data.dataset import Dataset
 from relabel.types import FloatArray, IntArray

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from relabel.catalogue import meant
+from relabel.catalogue.options import meant
 from relabel.errors import ConfigurationError
 from relabel.files import write_file
 from relabel.simulation.experiment.summary import summarise

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from relabel.media.image.references import brief
+from relabel.media.registry import MEDIUM
 from relabel.service.insight.annotators import LEAST_VOTES, people
 from relabel.service.insight.duplicates import find_duplicates
 from relabel.service.insight.overview import Overview, class_figures, sentence
@@ -64,7 +64,7 @@ def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
 def images_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     """Tasks whose image cannot be used."""
     failed = [task for task in overview.state.tasks.values() if task.problem]
-    rows = [(t.task_id, brief(t.image), t.problem) for t in failed[:LONGEST_LIST]]
+    rows = [(t.task_id, MEDIUM.brief(t.image), t.problem) for t in failed[:LONGEST_LIST]]
     return {"failed": rows, "more": len(failed) - len(rows)}
 
 

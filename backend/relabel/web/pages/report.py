@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from relabel import __version__
 from relabel.files import write_file
-from relabel.media.image.cache import ImageCache
-from relabel.media.image.thumbnails import MIMETYPE, Thumbnails
+from relabel.media.registry import MEDIUM
 from relabel.service.context import Context
 from relabel.service.insight.overview import Overview, class_figures, read_overview, sentence
 from relabel.service.insight.preview import Explained, corrected_rows, explain, undecided_rows
@@ -81,16 +80,13 @@ def _most_telling(overview: Overview) -> IntArray:
 
 def _pictures(overview: Overview, settings: Settings, tasks: list[Explained]) -> dict[int, str]:
     """Return thumbnails as data addresses, by task; those not in the cache are missing."""
-    cache = ImageCache(settings.data_dir / "images")
-    thumbnails = Thumbnails(
-        settings.data_dir / "thumbnails", cache, max_pixels=settings.max_image_pixels
-    )
+    thumbnails = MEDIUM.previews(settings)
     pictures = {}
     for task in tasks:
         digest = thumbnails.digest(overview.state.project.id, task.image)
         content = thumbnails.read(digest) if digest else None
         if content is not None:
             coded = base64.b64encode(content).decode()
-            pictures[task.task_id] = f"data:{MIMETYPE};base64,{coded}"
-    cache.close()
+            pictures[task.task_id] = f"data:{MEDIUM.mimetype};base64,{coded}"
+    thumbnails.close()
     return pictures

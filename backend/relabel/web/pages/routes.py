@@ -12,8 +12,7 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import NotFound
 
 from relabel.errors import RelabelError
-from relabel.media.image.cache import ImageCache
-from relabel.media.image.thumbnails import MIMETYPE, Thumbnails
+from relabel.media.registry import MEDIUM
 from relabel.service.insight.names import Names, called
 from relabel.service.insight.overview import Overview, sentence
 from relabel.settings import Settings
@@ -77,11 +76,7 @@ class Dashboard:
         self._health = health
         self._overviews = overviews
         self._names = Names(settings)
-        self._thumbnails = Thumbnails(
-            settings.data_dir / "thumbnails",
-            ImageCache(settings.data_dir / "images"),
-            max_pixels=settings.max_image_pixels,
-        )
+        self._thumbnails = MEDIUM.previews(settings)
 
     def home(self) -> Any:
         """List the projects."""
@@ -152,7 +147,7 @@ class Dashboard:
         content = self._thumbnails.read(digest) if digest else None
         if content is None:
             raise NotFound("There is no picture of this task in the cache (yet).")
-        response = Response(content, mimetype=MIMETYPE)
+        response = Response(content, mimetype=MEDIUM.mimetype)
         response.headers["Cache-Control"] = f"private, max-age={THUMBNAIL_SECONDS}"
         response.set_etag(digest)
         response.make_conditional(request)

@@ -9,8 +9,8 @@ from relabel.learning.data import Selection
 from relabel.learning.selectors.registry import select
 from relabel.learning.selectors.robust_update import LossTrajectory
 from relabel.learning.training.weighting import Step
+from relabel.numerics.diversity.registry import select_batch
 from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
-from relabel.numerics.ranking import select_batch
 from relabel.numerics.scoring import SCORES
 
 CONTRIBUTING = ("robust_update", "co_teaching", "co_teaching_vog", "o2u", "simifeat")

@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from relabel.catalogue import has_members
+from relabel.catalogue.options import has_members
 from relabel.errors import ConfigurationError
 from relabel.learning.data import TrainingData
-from relabel.learning.selectors.registry import SELECTORS, options_of, select
+from relabel.learning.selectors.registry import SELECTORS, select
 from relabel.learning.selectors.single import SINGLE
 from relabel.numerics.scoring import phi
 
@@ -20,15 +20,6 @@ def test_an_unknown_selector_is_answered_with_the_known_ones(noisy_digits):
 def test_an_unknown_option_is_answered_with_the_known_ones(noisy_digits):
     with pytest.raises(ConfigurationError, match=r"'fold'.*folds"):
         select("linear", noisy_digits(0, size=50).data, {"fold": 3}, seed=0)
-
-
-@pytest.mark.parametrize("name", SELECTORS)
-def test_options_are_named_without_what_every_run_has(name):
-    assert not {"seed", "device", "checkpoint", "data"} & set(options_of(name))
-
-
-def test_options_shared_by_all_networks_are_options_of_each():
-    assert {"forget_rate", "epochs", "network"} <= set(options_of("co_teaching"))
 
 
 def test_the_record_names_the_selector_and_its_seconds(noisy_digits):

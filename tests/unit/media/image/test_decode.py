@@ -5,7 +5,6 @@ import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,13 @@ import pytest
 import relabel
 from PIL import Image
 from relabel.errors import BadImageError
+from relabel.labelstudio.client import LabelStudio
 from relabel.learning.encoders.encoder import squeezed
 from relabel.media.image.cache import ImageCache
 from relabel.media.image.decode import as_rgb, decode, open_picture, pixels
 from relabel.media.image.thumbnails import make_thumbnail
-from relabel.service.rounds.run import _picture
-from relabel.service.rounds.train import _pixels
+from relabel.media.registry import MEDIUM
+from relabel.settings import Settings
 from relabel.simulation.data.dataset import Dataset
 
 LIMIT = 10_000
@@ -127,9 +127,12 @@ def test_the_same_picture_reaches_rounds_pages_and_simulations(tmp_path):
 
     cache = ImageCache(tmp_path / "images")
     digest = cache.add(1, "/a.png", content)
-    load = partial(_picture, cache, LIMIT)
-    np.testing.assert_array_equal(squeezed(load(digest), 20)[0], shrunk(shown))
-    np.testing.assert_array_equal(_pixels([digest], load, 20)[0][:, 0], shown[:, 0][:, :])
+    settings = Settings(data_dir=tmp_path, max_image_pixels=LIMIT)
+    store = MEDIUM.open(settings, LabelStudio("http://labelstudio.test", "t" * 40))
+    np.testing.assert_array_equal(squeezed(store.load(digest), 20)[0], shrunk(shown))
+    squares = MEDIUM.arrays(store.load, [digest], 20)
+    np.testing.assert_array_equal(squares[0][:, 0], shown[:, 0][:, :])
+    store.close()
     cache.close()
 
 

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 from relabel.errors import InvalidValuesError
-from relabel.numerics.consensus import RULES
 from relabel.numerics.consensus.dawid_skene import DawidSkene, dawid_skene, fit_dawid_skene
 from relabel.numerics.consensus.majority import majority
+from relabel.numerics.consensus.registry import RULES
 from relabel.numerics.consensus.table import VoteTable
 from relabel.types import State
 

@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
-from relabel.numerics.consensus import RULES
 from relabel.numerics.consensus.majority import TIE_RULES, majority
+from relabel.numerics.consensus.registry import RULES
 from relabel.types import State
 
 OPEN, SETTLED, TIED, AMBIGUOUS = State.OPEN, State.SETTLED, State.TIED, State.AMBIGUOUS

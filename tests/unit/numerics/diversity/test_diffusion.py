@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.numerics.diversity.diffusion import diffuse, transition
 from relabel.numerics.diversity.diffusion_modes import MODES, by_diffusion
-from relabel.numerics.neighbours.knn import affinity, build_index, find_neighbours, kernel_width
+from relabel.numerics.neighbours.graph import affinity, kernel_width
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 
 LINE = np.array([[0.0], [1], [3], [7]], dtype=np.float32)
 FIELD = np.array([1, 0.8, 0.2, 0.6])

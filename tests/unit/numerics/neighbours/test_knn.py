@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 from relabel.errors import InvalidValuesError
-from relabel.numerics.neighbours.knn import (
-    affinity,
-    build_index,
-    find_neighbours,
-    kernel_width,
-    near_duplicates,
-)
+from relabel.numerics.neighbours.graph import affinity, kernel_width, near_duplicates
+from relabel.numerics.neighbours.knn import build_index, find_neighbours
 
 LINE = np.array([[0.0], [1], [3], [7]], dtype=np.float32)
 

@@ -13,6 +13,7 @@ from relabel.errors import NotReadyError
 from relabel.service.context import policy_of
 from relabel.service.doctor.checkup import examine_project
 from relabel.service.doctor.weights import examine_weights
+from relabel.service.setup import own_address
 from relabel.service.setup.connect import plan_connect
 from typer.testing import CliRunner
 
@@ -109,7 +110,7 @@ def connect(context, number, hub, *arguments, monkeypatch, url="http://localhost
     settings = context.settings.model_copy(update={"url": url})
     here = replace(context, settings=settings, hub=hub)
     monkeypatch.setattr(setup, "opened", lambda **_: contextlib.nullcontext(here))
-    monkeypatch.setattr(setup, "ask_own_address", lambda _: "")
+    monkeypatch.setattr(own_address, "ask_own_address", lambda _: "")
     import typer
 
     app = typer.Typer()

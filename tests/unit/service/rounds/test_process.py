@@ -13,14 +13,15 @@ NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")
 
 SHOW = """
 import os, sys
-import relabel.cli.control as working
+import relabel.service.rounds.due
+import relabel.service.rounds.run
 from relabel.cli.app import main
 def show(context, number, **_):
     import torch
     print("THREADS", torch.get_num_threads(), os.environ["OMP_WAIT_POLICY"])
     sys.exit(0)
-working.run_round = show
-working.round_due_now = lambda *_: "asked for"
+relabel.service.rounds.run.run_round = show
+relabel.service.rounds.due.round_due_now = lambda *_: "asked for"
 sys.argv = ["relabel", "round", "--project", "1"]
 main()
 """

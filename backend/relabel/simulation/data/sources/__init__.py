@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from relabel.catalogue import meant
+from relabel.catalogue.options import meant
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.files import reason, told
 from relabel.simulation.data.dataset import Dataset
