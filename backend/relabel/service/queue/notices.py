@@ -5,12 +5,13 @@ title of the tab, as its first word, and in the first line of the project's desc
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import open_connected
+from relabel.service.context import Context
 from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.queue.stop_rule import explained, headline, stop_reason
 from relabel.service.traces import several
@@ -28,13 +29,23 @@ def tell_reason(context: Context, state: ProjectState) -> None:
         repair_notices(context, state)
 
 
-def repair_notices(context: Context, state: ProjectState) -> None:
-    """Compare tab and description with what they should be, and set right what differs."""
+def repair_notices(
+    context: Context, state: ProjectState, body: Mapping[str, Any] | None = None
+) -> None:
+    """Compare tab and description with what they should be, and set right what differs.
+
+    Args:
+        context: settings, store and Label Studio.
+        state: what the votes say.
+        body: the project as it was read a moment ago; it is read again before anything is written.
+
+    """
     if state.project.view_id is None:
         return
     _repair_tab(context, state)
-    _repair_description(context, state)
     reason = stop_reason(state)
+    if body is None or _described(reason, body.get("description")) is not None:
+        _repair_description(context, state, reason)
     if reason != state.project.note:
         with context.engine.begin() as connection:
             set_project(connection, state.project.id, note=reason)
@@ -44,7 +55,7 @@ def queue_sentence(context: Context, number: int) -> str:
     """Say whether people are given tasks now, and if not, why."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        state = read_state(connection, open_connected(context.settings, project))
         last = published_round(connection, number)
     reason = stop_reason(state)
     count = sum(not task.is_labeled for task in state.tasks.values())
@@ -95,11 +106,17 @@ def _wanted_tab(state: ProjectState, columns: Sequence[dict[str, Any]] = ()) -> 
     )
 
 
-def _repair_description(context: Context, state: ProjectState) -> None:
-    reason, number = stop_reason(state), state.project.id
-    before = context.label_studio.project(number).get("description")
+def _described(reason: str, before: Any) -> str | None:
+    """Return the description with the reason, None = it says so already."""
     after = with_notice(before, headline(reason), explained(reason))
-    if after == (before or ""):
+    return None if after == (before or "") else after
+
+
+def _repair_description(context: Context, state: ProjectState, reason: str) -> None:
+    number = state.project.id
+    before = context.label_studio.project(number).get("description")
+    after = _described(reason, before)
+    if after is None:
         return
     context.label_studio.update_project(number, description=after)
     with context.engine.begin() as connection:

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from relabel.errors import LabelStudioError, NotReadyError
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected, open_connected
+from relabel.service.context import Context
 from relabel.service.queue.refresh import (
     change_task,
     open_ids,
@@ -70,7 +71,7 @@ def publish(
     if not any(task.touched for task in state.tasks.values()):
         # Nothing is open yet: the order comes into force before the first task opens.
         _hold(context, current)
-        switch_queue(context, state.project, version, run=current.run)
+        switch_queue(context, state.connected, version, run=current.run)
     opened, left = 0, 1
     while left:
         with queue_lock(context.engine, context.settings.data_dir, number):
@@ -78,8 +79,8 @@ def publish(
             now, left = _open_some(context, current, result)
             if not left:
                 _finish(context, current, by_task, record | {"classes": list(result.classes)})
-                switch_queue(context, state.project, version, run=current.run)
-                refresh_queue(context, state.project)
+                switch_queue(context, state.connected, version, run=current.run)
+                refresh_queue(context, state.connected)
         opened += now
         if left:
             progress("opening tasks", opened, opened + left)
@@ -121,11 +122,10 @@ def _finish(
 def _state_now(context: Context, number: int) -> ProjectState:
     with reading(context.engine) as connection:
         project = get_whole_project(connection, number)
-        policy = policy_of(context.settings, project.extra_params)
-        return read_state(connection, project, policy)
+        return read_state(connection, open_connected(context.settings, project))
 
 
-def restore_predictions(context: Context, project: Project, *, look: bool = False) -> int:
+def restore_predictions(context: Context, connected: Connected, *, look: bool = False) -> int:
     """Write the scores in force where Label Studio has none; return how many.
 
     That is so for tasks that came after the round, which are to be served last, and where somebody
@@ -134,10 +134,11 @@ def restore_predictions(context: Context, project: Project, *, look: bool = Fals
 
     Args:
         context: settings, store and Label Studio.
-        project: whose scores.
+        connected: whose scores.
         look: read them all, as is done anyway where their number differs.
 
     """
+    project = connected.project
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
         tasks = list_tasks(connection, project.id)
@@ -153,7 +154,8 @@ def restore_predictions(context: Context, project: Project, *, look: bool = Fals
         with context.engine.begin() as connection:
             set_scores(connection, project.id, shown)
     if missing:
-        state = _state_now(context, project.id)
+        with reading(context.engine) as connection:
+            state = read_state(connection, connected)
         result = RoundResult.load(context.folder(project.id), last.artifact)
         now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
         _write_missing(context, project, version, {i: float(now[i]) for i in missing})

@@ -9,7 +9,8 @@ import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected
+from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices, tell_reason
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
@@ -17,7 +18,6 @@ from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
-from relabel.storage.projects import Project
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
@@ -41,10 +41,10 @@ class ScoreChange:
 
 def refresh_queue(
     context: Context,
-    project: Project,
+    connected: Connected,
     known: Mapping[int, Predictions] = NONE_KNOWN,
     *,
-    look: bool = False,
+    look: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> int:
     """Rewrite scores that votes or others have changed, open and close tasks; return the writes.
@@ -55,15 +55,16 @@ def refresh_queue(
 
     Args:
         context: settings, store and Label Studio.
-        project: whose queue.
+        connected: whose queue.
         known: predictions of tasks that were read just now and need not be asked for again.
-        look: also compare tab and description with what they should be, whoever changed them.
+        look: the project as it was read a moment ago: also compare tab and description with what
+            they should be, whoever changed them.
         progress: told how many tasks are opened and closed.
 
     """
-    policy = policy_of(context.settings, project.extra_params)
+    project = connected.project
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy)
+        state = read_state(connection, connected)
         last = published_round(connection, project.id)
     written = 0
     if last is not None:
@@ -74,7 +75,10 @@ def refresh_queue(
         written = rewrite_scores(context, state, last, scores, changed[first], known)
         written += apply_changes(context, state, wanted, progress=progress)
         written += rewrite_scores(context, state, last, scores, changed[~first], known)
-    (repair_notices if look else tell_reason)(context, state)
+    if look is None:
+        tell_reason(context, state)
+    else:
+        repair_notices(context, state, look)
     return written
 
 
@@ -187,27 +191,46 @@ def change_task(
         )
 
 
-def assert_settings(context: Context, project: Project) -> dict[str, object]:
+def assert_settings(
+    context: Context, connected: Connected, body: Mapping[str, Any] | None = None
+) -> dict[str, object]:
     """Set the project's settings back to what the queue needs; return what had to change."""
+    project = connected.project
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
     version = "" if last is None else last.model_version
-    changes = switch_queue(context, project, version)
+    changes = switch_queue(context, connected, version, body=body)
     if changes:
         log.warning("project %s: set back %s", project.id, sorted(changes))
     return changes
 
 
 def switch_queue(
-    context: Context, project: Project, version: str, *, run: str = LIVE
+    context: Context,
+    connected: Connected,
+    version: str,
+    *,
+    run: str = LIVE,
+    body: Mapping[str, Any] | None = None,
 ) -> dict[str, object]:
-    """Put the order of one model version in force, "" = none yet; return what had to change."""
-    queue = policy_of(context.settings, project.extra_params).queue
-    body = context.label_studio.project(project.id)
-    changes = settings_to_change(body, version, queue)
+    """Put the order of one model version in force; return what had to change.
+
+    Args:
+        context: settings, store and Label Studio.
+        connected: whose queue.
+        version: the model version, "" = none yet.
+        run: in whose name it is noted.
+        body: the project as it was read a moment ago; it is read again before anything is written.
+
+    """
+    project, queue = connected.project, connected.policy.queue
+    if body is not None and not settings_to_change(dict(body), version, queue):
+        return {}
+    now = context.label_studio.project(project.id)
+    changes = settings_to_change(now, version, queue)
     if changes:
         context.label_studio.update_project(project.id, **changes)
-        before = {key: body.get(key) for key in changes}
+        before = {key: now.get(key) for key in changes}
         with context.engine.begin() as connection:
             log_write(
                 connection,

@@ -10,7 +10,7 @@ from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
-from relabel.service.context import schema_of
+from relabel.service.connected import Connected
 from relabel.service.queue.eligibility import Serving, serving_of
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.answers import (
@@ -44,9 +44,7 @@ class ProjectState:
     what they say.
     """
 
-    project: Project
-    policy: Policy
-    schema: LabelSchema
+    connected: Connected
     tasks: dict[int, Task]
     answers: list[Answer]
     votes: list[Answer]
@@ -60,6 +58,21 @@ class ProjectState:
     serving: Serving
     consensus: Consensus
     overwritten: tuple[int, ...]
+
+    @property
+    def project(self) -> Project:
+        """Return the project that this is a view of."""
+        return self.connected.project
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy by which it was counted."""
+        return self.connected.policy
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Return the classes that count."""
+        return self.connected.schema
 
     @property
     def spent(self) -> int:
@@ -115,17 +128,19 @@ class ProjectState:
         return waiting
 
 
-def read_state(connection: Connection, project: Project, policy: Policy) -> ProjectState:
+def read_state(connection: Connection, connected: Connected) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
-    tasks = list_tasks(connection, project.id)
-    return count_state(project, policy, tasks, list_annotations(connection, project.id))
+    number = connected.project.id
+    return count_state(
+        connected, list_tasks(connection, number), list_annotations(connection, number)
+    )
 
 
 def count_state(
-    project: Project, policy: Policy, tasks: dict[int, Task], annotations: Iterable[Annotation]
+    connected: Connected, tasks: dict[int, Task], annotations: Iterable[Annotation]
 ) -> ProjectState:
     """Return what these tasks, ids increasing, and these live annotations say."""
-    schema = schema_of(project, policy)
+    project, policy, schema = connected.project, connected.policy, connected.schema
     found = [a for a in annotations if a.task_id in tasks]
     means = meanings(schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
     answers = given_answers(tasks, means, policy.initial) + answers_of(
@@ -148,9 +163,7 @@ def count_state(
     if policy.solo:
         consensus = one_opinion(consensus, tally.counts - tally.before)
     return ProjectState(
-        project=project,
-        policy=policy,
-        schema=schema,
+        connected=connected,
         tasks=tasks,
         answers=answers,
         votes=votes,

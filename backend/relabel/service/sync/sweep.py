@@ -3,13 +3,16 @@
 import logging
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from relabel.errors import NotFoundError, QueueBusyError, RelabelError
+from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
-from relabel.service.sync.catch_up import carry_out, read_project
+from relabel.service.sync.catch_up import carry_out, take_over
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
 from relabel.storage.database import reading
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
@@ -38,11 +41,14 @@ def sweep(context: Context) -> list[Project]:
         try:
             # First what people wait for: the jobs of a killed worker are lost, and its successor
             # begins with a sweep, in which Label Studio is asked for much more than votes.
-            known = read_project(context, project)
-            carry_out(context, project.id, patience=PATIENCE_SECONDS)
-            lately = _swept_lately(context, project)
-            done = known if lately else sweep_project(context, known, patience=PATIENCE_SECONDS)
-            swept.append(done)
+            body = context.label_studio.project(project.id)
+            known = take_over(context, project, body)
+            wrote = carry_out(context, project.id, patience=PATIENCE_SECONDS)
+            if not _swept_lately(context, project):
+                known = sweep_project(
+                    context, known, patience=PATIENCE_SECONDS, body=None if wrote else body
+                )
+            swept.append(known)
         except QueueBusyError as error:
             log.info("%s It is compared with Label Studio next time.", error)
         except NotFoundError as error:
@@ -61,9 +67,22 @@ def sweep(context: Context) -> list[Project]:
 
 
 def sweep_project(
-    context: Context, project: Project, *, full: bool = False, patience: float = math.inf
+    context: Context,
+    project: Project,
+    *,
+    full: bool = False,
+    patience: float = math.inf,
+    body: Mapping[str, Any] | None = None,
 ) -> Project:
     """Repair one project; return it as it is now.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: as the store has it.
+        full: read the whole of it, whenever that was done last.
+        patience: seconds to wait for whoever changes its queue now.
+        body: the project as Label Studio had it a moment ago; it is read again before anything
+            is written by it.
 
     Raises:
         QueueBusyError: somebody else changed its queue for longer than `patience` seconds.
@@ -72,20 +91,24 @@ def sweep_project(
     """
     with queue_lock(context.engine, context.settings.data_dir, project.id, patience=patience):
         with reading(context.engine) as connection:
-            get_whole_project(connection, project.id)  # also if it was whole a moment ago
-        project = read_project(context, project)
+            # Whole now, and not only a moment ago.
+            project = get_whole_project(connection, project.id)
+        if body is None:
+            body = context.label_studio.project(project.id)
+            project = take_over(context, project, body)
+        connected = open_connected(context.settings, project)
         full = full or _whole_reading_due(context, project)
         if not full:
-            reconcile_recent(context, project)
+            reconcile_recent(context, connected)
         # Compared afterwards: as many tasks may be new as were deleted.
-        if full or _count_differs(context, project):
-            reconcile_all(context, project)
+        if full or _count_differs(context, project, body):
+            reconcile_all(context, connected)
             _read_stamp(context, project).touch()
-        restore_predictions(context, project, look=full)
-        if assert_settings(context, project).get("maximum_annotations"):
+        restore_predictions(context, connected, look=full)
+        if assert_settings(context, connected, body).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
-            reconcile_all(context, project)
-        refresh_queue(context, project, look=True)
+            reconcile_all(context, connected)
+        refresh_queue(context, connected, look=body)
     _stamp(context, project).touch()
     carry_out(context, project.id, patience=patience)
     return project
@@ -136,8 +159,11 @@ def _locks(context: Context) -> Path:
     return folder
 
 
-def _count_differs(context: Context, project: Project) -> bool:
+def _count_differs(context: Context, project: Project, body: Mapping[str, Any]) -> bool:
     """Return whether the store has more or fewer tasks than Label Studio: some were deleted."""
     with reading(context.engine) as connection:
         known = len(list_tasks(connection, project.id))
+    if known == int(body.get("task_number", -1)):
+        return False
+    # Some may only have come since.
     return known != int(context.label_studio.project(project.id).get("task_number", -1))
