@@ -15,7 +15,6 @@ from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import check_cannot_tell, policy_of
 from relabel.service.jobs import Jobs
-from relabel.service.queue.answers import UNTRAINED, stored_predictions
 from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings
@@ -24,6 +23,7 @@ from relabel.storage.events import journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.web.access import NOT_OURS, Access, refused
+from relabel.web.predictions import UNTRAINED, stored_predictions
 
 log = logging.getLogger("relabel.web")
 

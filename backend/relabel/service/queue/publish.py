@@ -15,7 +15,8 @@ from relabel.service.queue.refresh import (
     switch_queue,
 )
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import QueueState
+from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.events import journal
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
@@ -119,10 +120,10 @@ def _finish(
         finish_round(connection, current.id, RoundState.PUBLISHED, record=record, stage="published")
 
 
-def _state_now(context: Context, number: int) -> ProjectState:
+def _state_now(context: Context, number: int) -> QueueState:
     with reading(context.engine) as connection:
         project = get_whole_project(connection, number)
-        return read_state(connection, open_connected(context.settings, project))
+        return read_queue_state(connection, open_connected(context.settings, project))
 
 
 def restore_predictions(context: Context, connected: Connected, *, look: bool = False) -> int:
@@ -155,7 +156,7 @@ def restore_predictions(context: Context, connected: Connected, *, look: bool = 
             set_scores(connection, project.id, shown)
     if missing:
         with reading(context.engine) as connection:
-            state = read_state(connection, connected)
+            state = read_queue_state(connection, connected)
         result = RoundResult.load(context.folder(project.id), last.artifact)
         now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
         _write_missing(context, project, version, {i: float(now[i]) for i in missing})

@@ -14,8 +14,9 @@ from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices, tell_reason
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import QueueState
 from relabel.service.queue.stop_rule import stop_reason
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.queue.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
@@ -64,7 +65,7 @@ def refresh_queue(
     """
     project = connected.project
     with reading(context.engine) as connection:
-        state = read_state(connection, connected)
+        state = read_queue_state(connection, connected)
         last = published_round(connection, project.id)
     written = 0
     if last is not None:
@@ -84,7 +85,7 @@ def refresh_queue(
 
 def rewrite_scores(
     context: Context,
-    state: ProjectState,
+    state: QueueState,
     last: Round,
     scores: FloatArray,
     rows: IntArray,
@@ -103,14 +104,14 @@ def rewrite_scores(
     return written
 
 
-def shown_scores(state: ProjectState, scores: FloatArray, changed: IntArray) -> FloatArray:
+def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> FloatArray:
     """Return (N,) the scores that Label Studio shows after `changed` rows were rewritten."""
     shown = np.array([LAST if t.score is None else t.score for t in state.tasks.values()])
     shown[changed] = scores[changed]
     return shown
 
 
-def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
+def open_ids(state: QueueState, shown: FloatArray) -> IntArray:
     """Return the tasks that should stand open, most urgent first; none once work should stop."""
     policy = state.policy
     usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
@@ -130,7 +131,7 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
 
 def apply_changes(
     context: Context,
-    state: ProjectState,
+    state: QueueState,
     wanted: IntArray,
     *,
     run: str = LIVE,
@@ -144,7 +145,7 @@ def apply_changes(
     return len(changes)
 
 
-def pending_changes(state: ProjectState, wanted: IntArray) -> list[Change]:
+def pending_changes(state: QueueState, wanted: IntArray) -> list[Change]:
     """Return what must change so that exactly the wanted tasks stand open."""
     if state.policy.queue == "view":
         return []

@@ -13,7 +13,7 @@ from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import QueueState
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
 
@@ -121,7 +121,7 @@ def shown_score(predictions: Sequence[Mapping[str, Any]], version: str) -> float
     return SEVERAL if len(mine) > 1 or mine[0] is None else float(mine[0])
 
 
-def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
+def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntArray]:
     """Return (N,) prediction scores, low = relabel first, and the rows to be written anew.
 
     These are rows that votes have changed, and those that show another score than they should.
@@ -159,7 +159,7 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
 
 
 def _scores_of(
-    state: ProjectState, result: RoundResult, changed: BoolArray, rows: IntArray
+    state: QueueState, result: RoundResult, changed: BoolArray, rows: IntArray
 ) -> FloatArray:
     """Return (n,) scores of changed tasks, which stand in these rows of the round."""
     name = result.score or state.policy.score

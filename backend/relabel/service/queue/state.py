@@ -11,7 +11,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
 from relabel.service.connected import Connected
-from relabel.service.queue.eligibility import Serving, serving_of
+from relabel.service.queue.eligibility import Presence, Serving, presence_of, serving_of
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.answers import (
     BEGINNING,
@@ -24,30 +24,27 @@ from relabel.storage.answers import (
 )
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task, list_tasks
-from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State
+from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
 MIN_PER_CLASS = 2
 """Labelled tasks that each of at least two classes needs before anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectState:
-    """One consistent view of a project.
+class QueueState:
+    """One consistent view of a project, as far as decisions need it.
 
-    All arrays have one row per task, task ids increasing. answers: everything that was said, with
-    what became of it; votes: those of them that count, abstentions included; counts: of all votes;
-    initial: (N,) votes given before relabelling began; new: (N,) votes and abstentions since;
-    abstains: (N,) votes that could not tell; silent: (N,) people who have answered since without
-    any vote; voters: (N,) votes of different people, those of unknown authors together one; given:
-    (N,) initial label, -1 = none, of several the one given first; serving: whom Label Studio can
-    still give which task; overwritten: annotations of which somebody else than their author changed
-    what they say.
+    All arrays have one row per task, task ids increasing. counts: of all votes; initial: (N,) votes
+    given before relabelling began; new: (N,) votes and abstentions since; abstains: (N,) votes that
+    could not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes
+    of different people, those of unknown authors together one; given: (N,) initial label, -1 =
+    none, of several the one given first; voted_at: (N,) when the newest vote was given, Unix
+    seconds, 0 = there is none; presence: who has been at each task; serving: whom Label Studio can
+    still give which task.
     """
 
     connected: Connected
     tasks: dict[int, Task]
-    answers: list[Answer]
-    votes: list[Answer]
     counts: LabelCounts
     initial: IntArray
     new: IntArray
@@ -55,9 +52,10 @@ class ProjectState:
     silent: IntArray
     voters: IntArray
     given: IntArray
+    voted_at: FloatArray
+    presence: Presence
     serving: Serving
     consensus: Consensus
-    overwritten: tuple[int, ...]
 
     @property
     def project(self) -> Project:
@@ -83,11 +81,6 @@ class ProjectState:
     def occupied(self) -> IntArray:
         """(N,) annotations that Label Studio counts towards each task's overlap."""
         return self.serving.occupied
-
-    @property
-    def unknown_choices(self) -> tuple[str, ...]:
-        """Choices and labels of data or predictions that are no class, by name."""
-        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
 
     def begun(self) -> BoolArray:
         """(N,) tasks with new votes and no end yet."""
@@ -128,6 +121,25 @@ class ProjectState:
         return waiting
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectState(QueueState):
+    """One consistent view of a project, with everything that was said.
+
+    answers: what was said, with what became of it; votes: those of it that count, abstentions
+    included; overwritten: annotations of which somebody else than their author changed what they
+    say.
+    """
+
+    answers: list[Answer]
+    votes: list[Answer]
+    overwritten: tuple[int, ...]
+
+    @property
+    def unknown_choices(self) -> tuple[str, ...]:
+        """Choices and labels of data or predictions that are no class, by name."""
+        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
+
+
 def read_state(connection: Connection, connected: Connected) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
     number = connected.project.id
@@ -162,6 +174,7 @@ def count_state(
     )
     if policy.solo:
         consensus = one_opinion(consensus, tally.counts - tally.before)
+    presence = presence_of(tally.task_ids, found, answers, project.skip_queue)
     return ProjectState(
         connected=connected,
         tasks=tasks,
@@ -174,7 +187,9 @@ def count_state(
         silent=silent,
         voters=voters,
         given=tally.given,
-        serving=serving_of(tally.task_ids, found, answers, project.skip_queue),
+        voted_at=tally.voted_at,
+        presence=presence,
+        serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
         overwritten=tuple(a.annotation_id for a in found if a.editor),
     )
@@ -230,6 +245,7 @@ class _Tally:
     new_abstains: IntArray
     given: IntArray
     so_far: IntArray
+    voted_at: FloatArray
 
 
 def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
@@ -253,7 +269,9 @@ def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
         return list(zip(rows[places].tolist(), labels[places].tolist(), strict=True))
 
     given, so_far = labels_so_far(before, in_order), labels_so_far(counts, in_order)
-    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far)
+    voted_at = np.zeros(len(tasks))
+    np.maximum.at(voted_at, rows, [vote.at.timestamp() for vote in votes])
+    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far, voted_at)
 
 
 def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:

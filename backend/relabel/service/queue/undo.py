@@ -19,7 +19,7 @@ from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.events import UNDO, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
@@ -169,7 +169,7 @@ def _bring_back(context: Context, connected: Connected, previous: Round) -> dict
     """Write those scores of an earlier round that are gone; return what is shown then, by task."""
     project = connected.project
     with reading(context.engine) as connection:
-        state = read_state(connection, connected)
+        state = read_queue_state(connection, connected)
     result = RoundResult.load(context.folder(project.id), previous.artifact)
     scores, _ = scores_now(state, result)
     there = context.label_studio.predictions_by_task(project.id)
@@ -193,7 +193,7 @@ def _switch(context: Context, connected: Connected, previous: Round | None, *, r
     switch_queue(context, connected, "", run=run)
     context.label_studio.update_project(project.id, model_version="", show_collab_predictions=True)
     with reading(context.engine) as connection:
-        state = read_state(connection, connected)
+        state = read_queue_state(connection, connected)
     apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
 
 

@@ -15,7 +15,7 @@ from relabel.service.context import Context, check_cannot_tell
 from relabel.service.queue.cleanup import remove_version
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.refresh import switch_queue
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.setup.refusals import why_refused
 from relabel.service.setup.rollback import Rollback
 from relabel.service.setup.survey import Survey, survey_project
@@ -314,7 +314,7 @@ def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) 
         for webhook_id in (own | set(earlier.webhooks)) - hooks:
             context.label_studio.delete_webhook(webhook_id)
         with reading(context.engine) as connection:
-            state = read_state(connection, open_connected(context.settings, project))
+            state = read_queue_state(connection, open_connected(context.settings, project))
         repair_notices(context, state)
     except LabelStudioError as error:
         log.warning("project %s: %s What is left does no harm.", project.id, error)

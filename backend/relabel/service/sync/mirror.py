@@ -19,6 +19,7 @@ from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import repair_counters
 from relabel.service.queue.scores import shown_score
+from relabel.service.queue.task_states import count_tasks
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
@@ -171,6 +172,7 @@ def store(
     found = [a for one in readings for a in annotations_of(connected, one)]
     task_ids = [one.task_id for one in readings]
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
+    count_tasks(connection, connected, task_ids)
     last = published_round(connection, project.id)
     if last is not None:
         shown = {

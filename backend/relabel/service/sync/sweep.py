@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from relabel.errors import NotFoundError, QueueBusyError, RelabelError
-from relabel.service.connected import open_connected
+from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
+from relabel.service.queue.task_states import count_missing, differing_tasks
 from relabel.service.sync.catch_up import carry_out, take_over
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
 from relabel.storage.database import reading
@@ -100,6 +101,8 @@ def sweep_project(
         full = full or _whole_reading_due(context, project)
         if not full:
             reconcile_recent(context, connected)
+        if full:
+            _tell_differing(context, connected)
         # Compared afterwards: as many tasks may be new as were deleted.
         if full or _count_differs(context, project, body):
             reconcile_all(context, connected)
@@ -108,10 +111,27 @@ def sweep_project(
         if assert_settings(context, connected, body).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, connected)
+        count_missing(context.engine, connected)
         refresh_queue(context, connected, look=body)
     _stamp(context, project).touch()
     carry_out(context, project.id, patience=patience)
     return project
+
+
+def _tell_differing(context: Context, connected: Connected) -> None:
+    """Say which tasks are kept otherwise than their annotations say: a defect, if there are any.
+
+    The whole reading that follows counts all of them anew.
+    """
+    with reading(context.engine) as connection:
+        differing = differing_tasks(connection, connected)
+    if differing:
+        log.error(
+            "project %s: %d tasks were kept otherwise than their annotations say, first: %s",
+            connected.project.id,
+            len(differing),
+            dict(list(differing.items())[:5]),
+        )
 
 
 def _whole_reading_due(context: Context, project: Project) -> bool:
