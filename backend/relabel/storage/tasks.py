@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -21,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.storage.database import Row, upsert
 from relabel.storage.tables import annotations, task_states, tasks
+from relabel.types import BoolArray, FloatArray, IntArray
 
 DECISION = 0
 """What is decided of a task; so far there is one decision, its label."""
@@ -64,6 +66,38 @@ class Task:
         return self.overlap_before == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How one task stands in Label Studio's queue; see `Task`."""
+
+    overlap: int
+    is_labeled: bool
+    touched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How tasks stand in Label Studio's queue, a row each: what decisions need of all tasks.
+
+    task_ids: (N,) increasing; overlap, is_labeled, touched, audit: (N,) as of `Task`; usable: (N,)
+    whether the image can be used; score: (N,) the score shown, not a number = none.
+    """
+
+    task_ids: IntArray
+    overlap: IntArray
+    is_labeled: BoolArray
+    touched: BoolArray
+    audit: BoolArray
+    usable: BoolArray
+    score: FloatArray
+
+    def at(self, task_id: int) -> Place:
+        """Return how one task stands."""
+        row = int(np.searchsorted(self.task_ids, task_id))
+        flags = bool(self.is_labeled[row]), bool(self.touched[row])
+        return Place(int(self.overlap[row]), *flags)
+
+
 _COLUMNS = tuple(Task.__dataclass_fields__)
 
 
@@ -103,6 +137,38 @@ def list_tasks(
         for row in connection.execute(query.where(tasks.c.task_id.in_(part))):
             result[row.task_id] = Task(*row)
     return dict(sorted(result.items()))
+
+
+def list_places(connection: Connection, project_id: int) -> Places:
+    """Return how all tasks of a project stand, without reading the whole of each."""
+    c = tasks.c
+    flags = (c.is_labeled, c.touched, c.audit, c.problem == "")
+    query = (
+        select(c.task_id, c.overlap, *flags, c.score)
+        .where(c.project_id == project_id)
+        .order_by(c.task_id)
+    )
+    return _places(connection.execute(query).all())
+
+
+def places_of(some: Mapping[int, Task]) -> Places:
+    """Return how tasks stand that were read already, ids increasing."""
+    return _places(
+        [
+            (t.task_id, t.overlap, t.is_labeled, t.touched, t.audit, not t.problem, t.score)
+            for t in some.values()
+        ]
+    )
+
+
+def _places(rows: Sequence[Any]) -> Places:
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    ids, overlap = (np.array(column, dtype=np.int64) for column in columns[:2])
+    is_labeled, touched, audit, usable = (
+        np.array(column, dtype=np.bool_) for column in columns[2:6]
+    )
+    score = np.array(columns[6], dtype=np.float64)
+    return Places(ids, overlap, is_labeled, touched, audit, usable, score)
 
 
 def extent(connection: Connection, project_id: int) -> tuple[object, ...]:

@@ -59,7 +59,7 @@ def queue_sentence(context: Context, number: int) -> str:
         state = read_queue_state(connection, open_connected(context.settings, project))
         last = published_round(connection, number)
     reason = stop_reason(state)
-    count = sum(not task.is_labeled for task in state.tasks.values())
+    count = int((~state.places.is_labeled).sum())
     if reason:
         told = "the project's description and the tab in Label Studio say so"
         others = f" {several(count, 'task')} that it did not open stay open." if count else ""

@@ -69,7 +69,7 @@ def publish(
         by_task = {task: score for task, score in by_task.items() if task not in gone}
     if not by_task:
         raise NotReadyError(f"Project {number} has no tasks any more: import images first.")
-    if not any(task.touched for task in state.tasks.values()):
+    if not state.places.touched.any():
         # Nothing is open yet: the order comes into force before the first task opens.
         _hold(context, current)
         switch_queue(context, state.connected, version, run=current.run)
@@ -106,7 +106,8 @@ def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[i
     scores, _ = scores_now(state, result)
     changes = pending_changes(state, open_ids(state, scores))
     for change in changes[:CHUNK]:
-        change_task(context, state.project.id, state.tasks[change.task_id], change, current.run)
+        place = state.places.at(change.task_id)
+        change_task(context, state.project.id, place, change, current.run)
     return len(changes[:CHUNK]), len(changes[CHUNK:])
 
 

@@ -20,7 +20,7 @@ from relabel.service.queue.task_states import read_queue_state
 from relabel.service.queue.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
-from relabel.storage.tasks import Task, drop_tasks, set_task
+from relabel.storage.tasks import Place, Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
 
@@ -95,7 +95,7 @@ def rewrite_scores(
     written = 0
     for row in rows.tolist():
         task_id = int(state.counts.task_ids[row])
-        shown = state.tasks[task_id].score
+        shown = None if np.isnan(state.places.score[row]) else float(state.places.score[row])
         if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
             continue
         change = ScoreChange(task_id, last.model_version, shown, float(scores[row]))
@@ -106,7 +106,7 @@ def rewrite_scores(
 
 def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> FloatArray:
     """Return (N,) the scores that Label Studio shows after `changed` rows were rewritten."""
-    shown = np.array([LAST if t.score is None else t.score for t in state.tasks.values()])
+    shown = np.where(np.isnan(state.places.score), LAST, state.places.score)
     shown[changed] = scores[changed]
     return shown
 
@@ -114,15 +114,14 @@ def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> Fl
 def open_ids(state: QueueState, shown: FloatArray) -> IntArray:
     """Return the tasks that should stand open, most urgent first; none once work should stop."""
     policy = state.policy
-    usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
     if stop_reason(state):
         return np.zeros(0, dtype=np.int64)
     return choose_open(
         state.counts.task_ids,
         -shown,
-        candidates=state.waiting() & usable,
+        candidates=state.waiting() & state.places.usable,
         begun=state.begun(),
-        is_open=np.array([not t.is_labeled for t in state.tasks.values()], dtype=np.bool_),
+        is_open=~state.places.is_labeled,
         window=policy.window,
         taken=state.serving.taken,
         held=state.serving.held,
@@ -141,7 +140,8 @@ def apply_changes(
     changes = pending_changes(state, wanted)
     for done, change in enumerate(changes):
         progress("opening and closing tasks", done, len(changes))
-        change_task(context, state.project.id, state.tasks[change.task_id], change, run)
+        place = state.places.at(change.task_id)
+        change_task(context, state.project.id, place, change, run)
     return len(changes)
 
 
@@ -149,12 +149,16 @@ def pending_changes(state: QueueState, wanted: IntArray) -> list[Change]:
     """Return what must change so that exactly the wanted tasks stand open."""
     if state.policy.queue == "view":
         return []
-    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
-    return plan_changes(state.tasks, occupied, wanted)
+    places = state.places
+    open_by_us = places.touched & ~places.is_labeled
+    rows = np.flatnonzero(open_by_us | np.isin(places.task_ids, wanted))
+    ids = places.task_ids[rows].tolist()
+    occupied = dict(zip(ids, state.occupied[rows].tolist(), strict=True))
+    return plan_changes({i: places.at(i) for i in ids}, occupied, wanted)
 
 
 def change_task(
-    context: Context, project_id: int, task: Task, change: Change, run: str = LIVE
+    context: Context, project_id: int, task: Task | Place, change: Change, run: str = LIVE
 ) -> None:
     """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
     try:

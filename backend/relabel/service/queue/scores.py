@@ -128,7 +128,7 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
     Tasks without new votes keep the place that the round gave them; those whose votes were taken
     back have it again. Tasks that the round could not judge get `LAST`.
     """
-    scores = np.full(len(state.tasks), LAST)
+    scores = np.full(len(state.counts.task_ids), LAST)
     arranged = result.arranged(state.schema.classes)
     if arranged is None:
         # Other classes since the round: it says nothing of the votes as they are now.
@@ -153,8 +153,7 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
             consensus.states[changed],
         )
     scores[judged] = result.quality.score(priority[judged])
-    shown = np.array([np.nan if t.score is None else t.score for t in state.tasks.values()])
-    changed |= np.abs(shown - scores) > SCORE_TOLERANCE
+    changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)
 
 

@@ -23,7 +23,7 @@ from relabel.storage.answers import (
     outcome_of,
 )
 from relabel.storage.projects import Project
-from relabel.storage.tasks import Task, list_tasks
+from relabel.storage.tasks import Places, Task, list_tasks, places_of
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
 MIN_PER_CLASS = 2
@@ -34,7 +34,8 @@ MIN_PER_CLASS = 2
 class QueueState:
     """One consistent view of a project, as far as decisions need it.
 
-    All arrays have one row per task, task ids increasing. counts: of all votes; initial: (N,) votes
+    All arrays have one row per task, task ids increasing. places: how each stands in Label Studio;
+    counts: of all votes; initial: (N,) votes
     given before relabelling began; new: (N,) votes and abstentions since; abstains: (N,) votes that
     could not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes
     of different people, those of unknown authors together one; given: (N,) initial label, -1 =
@@ -44,7 +45,7 @@ class QueueState:
     """
 
     connected: Connected
-    tasks: dict[int, Task]
+    places: Places
     counts: LabelCounts
     initial: IntArray
     new: IntArray
@@ -125,11 +126,12 @@ class QueueState:
 class ProjectState(QueueState):
     """One consistent view of a project, with everything that was said.
 
-    answers: what was said, with what became of it; votes: those of it that count, abstentions
-    included; overwritten: annotations of which somebody else than their author changed what they
-    say.
+    tasks: by id; answers: what was said, with what became of it; votes: those of it that count,
+    abstentions included; overwritten: annotations of which somebody else than their author changed
+    what they say.
     """
 
+    tasks: dict[int, Task]
     answers: list[Answer]
     votes: list[Answer]
     overwritten: tuple[int, ...]
@@ -177,6 +179,7 @@ def count_state(
     presence = presence_of(tally.task_ids, found, answers, project.skip_queue)
     return ProjectState(
         connected=connected,
+        places=places_of(tasks),
         tasks=tasks,
         answers=answers,
         votes=votes,

@@ -26,8 +26,7 @@ def stop_reason(state: QueueState) -> str:
     found = recent_yield(state)
     if policy.stop_yield and found is not None and found < policy.stop_yield:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
-    unusable = np.array([bool(task.problem) for task in state.tasks.values()], dtype=np.bool_)
-    waiting = state.waiting()
+    waiting, unusable = state.waiting(), ~state.places.usable
     if state.counts.votes.any() and not (waiting & ~unusable).any():
         return SETTLED + _but_for(
             {
@@ -59,8 +58,7 @@ def recent_yield(state: QueueState) -> float | None:
 
     Tasks of the random audit are left out: they say what is left, not what the ranking finds.
     """
-    audited = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
-    done = state.touched() & (state.consensus.states == State.SETTLED) & ~audited
+    done = state.touched() & (state.consensus.states == State.SETTLED) & ~state.places.audit
     rows = np.flatnonzero(done)
     if len(rows) < RECENT:
         return None

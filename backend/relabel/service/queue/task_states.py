@@ -23,8 +23,9 @@ from relabel.storage.database import reading
 from relabel.storage.tasks import (
     CHUNK,
     COUNTED,
-    Task,
+    Places,
     list_counted,
+    list_places,
     list_tasks,
     revisions,
     save_counted,
@@ -55,15 +56,19 @@ def basis_of(connected: Connected) -> str:
 def read_queue_state(connection: Connection, connected: Connected) -> QueueState:
     """Read what a project's votes say: of counted tasks from their rows, else by counting."""
     number = connected.project.id
-    tasks = list_tasks(connection, number)
-    rows = [r for r in list_counted(connection, number, basis_of(connected)) if r[0] in tasks]
-    if len(rows) == len(tasks):
-        return _of_rows(connected, tasks, rows)
-    counted = {row[0] for row in rows}
-    left = {i: task for i, task in tasks.items() if i not in counted}
-    found = _annotations(connection, number, left)
-    rows += _rows(count_state(connected, left, found))
-    return _of_rows(connected, tasks, sorted(rows, key=lambda row: int(row[0])))
+    places = list_places(connection, number)
+    known = set(places.task_ids.tolist())
+    rows = [r for r in list_counted(connection, number, basis_of(connected)) if r[0] in known]
+    missing = sorted(known.difference(row[0] for row in rows))
+    if missing:
+        tasks = list_tasks(connection, number, missing)
+        found = _annotations(connection, number, missing)
+        rows += _rows(count_state(connected, tasks, found))
+        rows.sort(key=lambda row: int(row[0]))
+    if len(rows) < len(known):
+        # On PostgreSQL a task may be deleted between two statements.
+        return read_queue_state(connection, connected)
+    return _of_rows(connected, places, rows)
 
 
 def _annotations(connection: Connection, number: int, tasks: Collection[int]) -> list[Any]:
@@ -105,7 +110,8 @@ def uncounted_tasks(connection: Connection, connected: Connected) -> list[int]:
     """Return the tasks of which no row is valid, ids increasing."""
     number = connected.project.id
     counted = {row[0] for row in list_counted(connection, number, basis_of(connected))}
-    return [task_id for task_id in list_tasks(connection, number) if task_id not in counted]
+    known = list_places(connection, number).task_ids.tolist()
+    return [task_id for task_id in known if task_id not in counted]
 
 
 def differing_tasks(connection: Connection, connected: Connected) -> dict[int, list[str]]:
@@ -147,9 +153,7 @@ def _rows(state: QueueState) -> Iterator[tuple[Any, ...]]:
     return zip(*columns, strict=True)
 
 
-def _of_rows(
-    connected: Connected, tasks: dict[int, Task], rows: Sequence[Sequence[Any]]
-) -> QueueState:
+def _of_rows(connected: Connected, places: Places, rows: Sequence[Sequence[Any]]) -> QueueState:
     """Put rows of `COUNTED`, one for each task in its order, together again."""
     columns = list(zip(*rows, strict=True)) or [()] * len(COUNTED)
     by_name = dict(zip(COUNTED, columns, strict=True))
@@ -169,7 +173,7 @@ def _of_rows(
     )
     return QueueState(
         connected=connected,
-        tasks=tasks,
+        places=places,
         counts=LabelCounts(numbers("task_id"), votes.astype(np.int64)),
         initial=numbers("initial"),
         new=numbers("new"),
