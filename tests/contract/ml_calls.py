@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fake_label_studio import CONFIG
-from relabel.service.queue.answers import UNTRAINED
 from relabel.service.queue.scores import LAST
+from relabel.web.predictions import UNTRAINED
 
 P = 31
 PROJECT = f"{P}.1772409600"

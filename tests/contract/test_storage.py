@@ -56,9 +56,15 @@ from relabel.storage.rounds import (
 )
 from relabel.storage.tables import annotations, events, metadata, rounds
 from relabel.storage.tasks import (
+    COUNTED,
     Task,
     drop_tasks,
+    list_counted,
     list_tasks,
+    mark_all_stale,
+    mark_stale,
+    revisions,
+    save_counted,
     save_tasks,
     set_audit,
     set_problems,
@@ -901,6 +907,68 @@ def test_the_journal_of_a_store_of_0_1_0_is_carried_on_with(store_of_0_1_0):
         ]
         assert published_round(connection, 1).number == 2
     store_of_0_1_0.dispose()
+
+
+def test_a_store_of_an_earlier_version_has_a_stale_row_for_every_task(new_address):
+    """The next sweep counts them."""
+    if new_address.startswith("sqlite"):
+        Path(new_address.removeprefix("sqlite:///")).parent.mkdir(parents=True)
+    engine = connect(new_address)
+    migrate(engine, "0006")
+    columns = "overlap, is_labeled, updated_at, overlap_before, is_labeled_before, touched, given"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO tasks (project_id, task_id, image, {columns}, audit, problem) "
+                "VALUES (:project, :task, '', 1, :no, '', 1, :no, :no, '', :no, '')"
+            ),
+            [{"project": 4, "task": 7, "no": False}, {"project": 4, "task": 9, "no": False}],
+        )
+    migrate(engine)
+    with engine.begin() as connection:
+        assert revisions(connection, 4, [7, 8, 9]) == {7: 0, 9: 0}
+        assert list_counted(connection, 4, "a basis") == []
+        mark_stale(connection, 4, [9])
+        assert revisions(connection, 4, [7, 9]) == {7: 0, 9: 1}
+    engine.dispose()
+
+
+def counted(task_id, revision, label=1):
+    numbers = dict.fromkeys(COUNTED, 1) | {"counts": b"\1\0\0\0", "voted_at": 2.5}
+    said = {"skipped": False, "held": True, "people": '["1"]', "answered": ""}
+    return numbers | said | {"task_id": task_id, "revision": revision, "label": label}
+
+
+def test_what_was_counted_is_kept_unless_the_task_has_changed_since(engine):
+    with engine.begin() as connection:
+        save_tasks(connection, P, [Task(i, "", 1, False, "", 1, False) for i in (7, 9)])
+        was = revisions(connection, P, [7, 9])
+    with engine.begin() as connection:
+        mark_stale(connection, P, [9])
+    with engine.begin() as connection:
+        save_counted(connection, P, "a basis", [counted(i, was[i]) for i in (7, 9)])
+    with reading(engine) as connection:
+        (kept,) = list_counted(connection, P, "a basis")
+        assert dict(zip(COUNTED, kept, strict=True)) == {
+            name: value for name, value in counted(7, 0).items() if name != "revision"
+        }
+        assert list_counted(connection, P, "another") == []
+    with engine.begin() as connection:
+        mark_all_stale(connection, P)
+        assert list_counted(connection, P, "a basis") == []
+        drop_tasks(connection, P, [7])
+        assert list(revisions(connection, P, [7, 9])) == [9]
+
+
+def test_an_annotation_that_moves_marks_the_task_that_it_leaves(engine):
+    """Numbers of deleted annotations are given again, on other tasks too."""
+    with engine.begin() as connection:
+        save_tasks(connection, P, [Task(i, "", 1, False, "", 1, False) for i in (7, 9)])
+        record(connection, P, [Annotation(1, 7, "1", Kind.LABEL, "cat", moment(1), moment(1))])
+        was = revisions(connection, P, [7, 9])
+        record(connection, P, [Annotation(1, 9, "1", Kind.LABEL, "cat", moment(2), moment(2))])
+        now = revisions(connection, P, [7, 9])
+    assert {task: now[task] - was[task] for task in now} == {7: 1, 9: 1}
 
 
 def test_opening_a_store_again_changes_nothing(new_address):

@@ -5,6 +5,8 @@ from relabel.demo.annotators import poll
 from relabel.demo.digits import CLASSES
 from relabel.errors import NotFoundError
 from relabel.policy import build_policy
+from relabel.service.connected import Connected
+from relabel.service.context import schema_of
 from relabel.service.queue.state import read_state
 from relabel.storage.database import connect, reading
 from relabel.storage.projects import get_project
@@ -59,7 +61,9 @@ class Work:
         engine = connect(self.backend.backend.database())
         with reading(engine) as connection:
             project = get_project(connection, self.project.id)
-            state = read_state(connection, project, self.policy)
+            state = read_state(
+                connection, Connected(project, self.policy, schema_of(project, self.policy))
+            )
         engine.dispose()
         return state
 

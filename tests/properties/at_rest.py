@@ -3,8 +3,10 @@
 import numpy as np
 from acts import votes
 from relabel.labelstudio.contract import settings_to_change
+from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids, shown_scores
 from relabel.service.queue.scores import RoundResult, scores_now
+from relabel.service.queue.task_states import differing_tasks, uncounted_tasks
 from relabel.service.setup.detach import detach
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import sweep_project
@@ -27,6 +29,7 @@ def settle(world):
             break
     assert world.fake.writes() == [], "a repair must end"
     check_mirror(world, context)
+    check_counted(world, context)
     check_queue(world, context)
 
 
@@ -43,6 +46,14 @@ def check_mirror(world, context):
     check_counters(fake)
     with reading(context.engine) as connection:
         assert count_events(connection, number)[1] == 0
+
+
+def check_counted(world, context, *, rest=True):
+    """What is kept of each task is what its annotations say; at rest it is kept of every task."""
+    connected = open_connected(context.settings, world.project())
+    with reading(context.engine) as connection:
+        assert differing_tasks(connection, connected) == {}
+        assert not rest or uncounted_tasks(connection, connected) == []
 
 
 def check_counters(fake):

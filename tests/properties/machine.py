@@ -6,9 +6,9 @@ rest, the store must say what Label Studio says, and the queue must be what the 
 """
 
 from acts import ANNOTATE, CHANGE, DELETE, DELETE_TASK, IMPORT, ON_BEHALF, SKIP, do
-from at_rest import check_detached, check_mirror, check_queue, opened, settle
+from at_rest import check_counted, check_detached, check_mirror, check_queue, opened, settle
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from relabel.service.commands import ask_for_round, ask_for_undo, go_on, pause
 from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out
@@ -62,6 +62,12 @@ class RelabelMachine(RuleBasedStateMachine):
             check_detached(self.world)
         finally:
             self.world.close()
+
+    @invariant()
+    def what_is_kept_of_a_task_is_what_its_annotations_say(self):
+        """At every moment: what is stale is not looked at, and all else is right."""
+        if hasattr(self, "world"):
+            check_counted(self.world, self.context(0), rest=False)
 
     def context(self, worker):
         return self.world.workers[worker].context

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relabel.policy import Policy
 from relabel.service.books.accounts import project_accounts
+from relabel.service.connected import Connected
+from relabel.service.context import schema_of
 from relabel.service.queue.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
@@ -71,7 +73,8 @@ def projects(draw):
     }
     skip_queue = draw(st.sampled_from(["REQUEUE_FOR_OTHERS", "REQUEUE_FOR_ME", "IGNORE_SKIPPED"]))
     project = Project(1, "", "Odd", CONFIG, "", "2026", {}, skip_queue=skip_queue)
-    return count_state(project, policy, known, draw(annotations(len(known))))
+    connected = Connected(project, policy, schema_of(project, policy))
+    return count_state(connected, known, draw(annotations(len(known))))
 
 
 @given(projects(), st.integers(0, 9))
@@ -115,7 +118,8 @@ def test_a_defect_in_the_counting_would_be_seen():
     task = Task(1, "/1.png", 1, False, "", 1, False)
     project = Project(1, "", "Odd", CONFIG, "", "2026", {})
     skip = Annotation(1, 1, "1", Kind.CANCELLED, "", MOMENTS[0], MOMENTS[0])
-    state = count_state(project, Policy(), {1: task}, [skip])
+    connected = Connected(project, Policy(), schema_of(project, Policy()))
+    state = count_state(connected, {1: task}, [skip])
     parts = dict(accounts.LEFT_OUT)
     with pytest.MonkeyPatch.context() as patch:
         parts.pop(next(outcome for outcome in parts if outcome == "skipped"))

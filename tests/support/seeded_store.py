@@ -16,7 +16,7 @@ from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.numerics.scoring import SCORES
 from relabel.service.books.accounts import NEWEST_TASK
-from relabel.service.context import policy_of
+from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import RoundResult, scores_now
 from relabel.service.queue.state import ProjectState, read_state
@@ -79,7 +79,7 @@ def read_seeded(engine: Engine, settings: Settings, number: int) -> ProjectState
     """Return the project's state as the service reads it."""
     with reading(engine) as connection:
         project = get_project(connection, number)
-        return read_state(connection, project, policy_of(settings, project.extra_params))
+        return read_state(connection, open_connected(settings, project))
 
 
 def reference(row: int) -> str:

@@ -13,7 +13,8 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import HINTS
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import open_connected
+from relabel.service.context import Context
 from relabel.service.queue.publish import publish
 from relabel.service.queue.scores import RoundResult
 from relabel.service.queue.state import ProjectState, read_state
@@ -77,7 +78,7 @@ def connect_project(context: Context, number: int, params: str | None = None) ->
 def state_of(context: Context, number: int) -> ProjectState:
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        return read_state(connection, project, policy_of(context.settings, project.extra_params))
+        return read_state(connection, open_connected(context.settings, project))
 
 
 def votes_of_store(context: Context, number: int) -> set[Any]:

@@ -36,6 +36,9 @@ APART = ("project", "title", "round_running", "accounts", "unknown_choices")
 
 def doctor(
     project: Annotated[int | None, typer.Option("--project", "-p", help="Id of a project.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also count the votes of every task anew.")
+    ] = False,
 ) -> None:
     """Check everything between Label Studio and this backend, and say what to do.
 
@@ -51,7 +54,7 @@ def doctor(
             numbers = [p.id for p in list_projects(connection)] if project is None else [project]
         _print_findings("server", findings)
         for number in numbers:
-            found = examine_project(context, number)
+            found = examine_project(context, number, deep=deep)
             findings += found
             _print_findings(f"project {number}", found)
     if not all(finding.ok for finding in findings):

@@ -9,14 +9,16 @@ relabelling began, who made it once that user is deleted, and who changed what i
 somebody else has saved it without a change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from relabel.storage.database import Row, clock, upsert
 from relabel.storage.tables import annotations
+from relabel.storage.tasks import mark_all_stale, mark_stale
 
 CHUNK = 10_000
 """Ids per statement; databases limit the number of bound parameters."""
@@ -103,7 +105,9 @@ def record(connection: Connection, project_id: int, seen: Iterable[Annotation]) 
     """Take annotations from events: older news than what is stored changes nothing."""
     now = clock(connection)
     rows = [_row(project_id, annotation, now) for annotation in seen]
+    concerned = _tasks_of(connection, project_id, rows)
     upsert(connection, annotations, rows, update=_UPDATED, newer_by="updated_at", kept=_kept)
+    mark_stale(connection, project_id, concerned)
 
 
 def record_deleted(connection: Connection, project_id: int, ids: Iterable[int]) -> list[int]:
@@ -112,6 +116,7 @@ def record_deleted(connection: Connection, project_id: int, ids: Iterable[int]) 
     tasks: set[int] = set()
     for start in range(0, len(wanted), CHUNK):
         tasks |= _mark_deleted(connection, project_id, wanted[start : start + CHUNK])
+    mark_stale(connection, project_id, tasks - {0})
     return sorted(tasks - {0})
 
 
@@ -161,7 +166,9 @@ def record_truth(
     # What seems to come from the future arrived before the clock was set back.
     newer = {row.annotation_id for row in arrived if read_at < row.received_at <= now}
     rows = [_row(project_id, a, read_at) for i, a in true.items() if i not in newer]
+    concerned = _tasks_of(connection, project_id, rows) | set(task_ids)
     upsert(connection, annotations, rows, update=_UPDATED, kept=_kept)
+    mark_stale(connection, project_id, concerned)
     gone = [i for i, row in stored.items() if i not in true and i not in newer and not row.deleted]
     if gone:
         record_deleted(connection, project_id, gone)
@@ -182,6 +189,7 @@ def forget_beginnings(connection: Connection, project_id: int) -> None:
         )
         .values(initial_kind="")
     )
+    mark_all_stale(connection, project_id)
 
 
 def list_annotations(
@@ -222,6 +230,22 @@ def count_new_votes(connection: Connection, project_id: int) -> int:
         .subquery()
     )
     return int(connection.execute(select(func.count()).select_from(pairs)).scalar_one())
+
+
+def _tasks_of(
+    connection: Connection, project_id: int, rows: Sequence[Mapping[str, Any]]
+) -> set[int]:
+    """Return the tasks that these rows belong to, and those to which they belonged so far."""
+    tasks = {row["task_id"] for row in rows}
+    ids = [row["annotation_id"] for row in rows]
+    for start in range(0, len(ids), CHUNK):
+        query = select(annotations.c.task_id).where(
+            annotations.c.project_id == project_id,
+            annotations.c.annotation_id.in_(ids[start : start + CHUNK]),
+            annotations.c.task_id > 0,
+        )
+        tasks |= set(connection.execute(query.distinct()).scalars())
+    return tasks
 
 
 def _among(task_ids: Sequence[int]) -> ColumnElement[bool]:

@@ -126,24 +126,28 @@ def upsert(
     *,
     update: tuple[str, ...],
     newer_by: str | None = None,
+    unchanged: str | None = None,
     kept: Callable[[Row, Row], dict[str, ColumnElement[Any]]] | None = None,
 ) -> None:
     """Insert rows, or update the columns `update` of those that exist.
 
     With `newer_by`, an existing row is only overwritten by one whose value there is not smaller
     and only while it is not marked deleted: late and repeated events change nothing. `kept(stored,
-    seen)` gives columns that become something else than what was seen.
+    seen)` gives columns that become something else than what was seen. With `unchanged`, only a row
+    is overwritten whose value there is still the one that was seen.
     """
     if not rows:
         return
     # The dialect that the engine has loaded; the other one costs every start its import.
     dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     statement = dialect.insert(table)
-    condition = None
+    condition: ColumnElement[bool] | None = None
     if newer_by is not None:
         condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (
             table.c.deleted.is_(False) | (statement.excluded.created_at > table.c.created_at)
         )
+    if unchanged is not None:
+        condition = table.c[unchanged] == statement.excluded[unchanged]
     values: dict[str, Any] = {name: statement.excluded[name] for name in update}
     values |= kept(table.c, statement.excluded) if kept else {}
     statement = statement.on_conflict_do_update(

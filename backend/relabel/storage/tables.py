@@ -1,6 +1,7 @@
 """The tables of the store. Label Studio's times are ISO strings in UTC, own times Unix seconds.
 
-Annotations are a mirror of Label Studio's; votes are derived from them and never stored.
+Annotations are a mirror of Label Studio's; votes are derived from them and never stored. What the
+votes of a task say stands in task_states, which can be made anew of the annotations at any time.
 """
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -80,6 +82,31 @@ annotations = Table(
     Column("deleted", Boolean, nullable=False, default=False),
     Column("received_at", Float, nullable=False),
     Index("annotations_by_task", "project_id", "task_id"),
+)
+
+task_states = Table(
+    "task_states",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("decision", Integer, primary_key=True, default=0),
+    Column("basis", String, nullable=False, default=""),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("state", Integer, nullable=False, default=0),
+    Column("label", Integer, nullable=False, default=-1),
+    Column("given", Integer, nullable=False, default=-1),
+    Column("counts", LargeBinary, nullable=False, default=b""),
+    Column("initial", Integer, nullable=False, default=0),
+    Column("new", Integer, nullable=False, default=0),
+    Column("abstains", Integer, nullable=False, default=0),
+    Column("silent", Integer, nullable=False, default=0),
+    Column("voters", Integer, nullable=False, default=0),
+    Column("voted_at", Float, nullable=False, default=0.0),
+    Column("occupied", Integer, nullable=False, default=0),
+    Column("skipped", Boolean, nullable=False, default=False),
+    Column("held", Boolean, nullable=False, default=False),
+    Column("people", Text, nullable=False, default=""),
+    Column("answered", Text, nullable=False, default=""),
 )
 
 events = Table(

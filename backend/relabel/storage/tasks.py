@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -13,13 +14,26 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from relabel.storage.database import Row, upsert
-from relabel.storage.tables import annotations, tasks
+from relabel.storage.tables import annotations, task_states, tasks
+from relabel.types import BoolArray, FloatArray, IntArray
 
+DECISION = 0
+"""What is decided of a task; so far there is one decision, its label."""
+STALE = ""
+"""Basis of what has to be counted anew."""
+COUNTED = (
+    *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
+    *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
+)
+"""Columns of what was counted of a task."""
+_STALE = {"basis": STALE, "revision": task_states.c.revision + 1}
 CHUNK = 10_000
 """Ids per statement; SQLite limits the number of bound parameters."""
 
@@ -52,6 +66,38 @@ class Task:
         return self.overlap_before == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How one task stands in Label Studio's queue; see `Task`."""
+
+    overlap: int
+    is_labeled: bool
+    touched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How tasks stand in Label Studio's queue, a row each: what decisions need of all tasks.
+
+    task_ids: (N,) increasing; overlap, is_labeled, touched, audit: (N,) as of `Task`; usable: (N,)
+    whether the image can be used; score: (N,) the score shown, not a number = none.
+    """
+
+    task_ids: IntArray
+    overlap: IntArray
+    is_labeled: BoolArray
+    touched: BoolArray
+    audit: BoolArray
+    usable: BoolArray
+    score: FloatArray
+
+    def at(self, task_id: int) -> Place:
+        """Return how one task stands."""
+        row = int(np.searchsorted(self.task_ids, task_id))
+        flags = bool(self.is_labeled[row]), bool(self.touched[row])
+        return Place(int(self.overlap[row]), *flags)
+
+
 _COLUMNS = tuple(Task.__dataclass_fields__)
 
 
@@ -69,6 +115,7 @@ def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) ->
         update=("image", "overlap", "is_labeled", "updated_at", "given"),
         kept=_kept,
     )
+    mark_stale(connection, project_id, [task.task_id for task in seen])
 
 
 def _kept(stored: Row, seen: Row) -> dict[str, ColumnElement[str]]:
@@ -90,6 +137,38 @@ def list_tasks(
         for row in connection.execute(query.where(tasks.c.task_id.in_(part))):
             result[row.task_id] = Task(*row)
     return dict(sorted(result.items()))
+
+
+def list_places(connection: Connection, project_id: int) -> Places:
+    """Return how all tasks of a project stand, without reading the whole of each."""
+    c = tasks.c
+    flags = (c.is_labeled, c.touched, c.audit, c.problem == "")
+    query = (
+        select(c.task_id, c.overlap, *flags, c.score)
+        .where(c.project_id == project_id)
+        .order_by(c.task_id)
+    )
+    return _places(connection.execute(query).all())
+
+
+def places_of(some: Mapping[int, Task]) -> Places:
+    """Return how tasks stand that were read already, ids increasing."""
+    return _places(
+        [
+            (t.task_id, t.overlap, t.is_labeled, t.touched, t.audit, not t.problem, t.score)
+            for t in some.values()
+        ]
+    )
+
+
+def _places(rows: Sequence[Any]) -> Places:
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    ids, overlap = (np.array(column, dtype=np.int64) for column in columns[:2])
+    is_labeled, touched, audit, usable = (
+        np.array(column, dtype=np.bool_) for column in columns[2:6]
+    )
+    score = np.array(columns[6], dtype=np.float64)
+    return Places(ids, overlap, is_labeled, touched, audit, usable, score)
 
 
 def extent(connection: Connection, project_id: int) -> tuple[object, ...]:
@@ -147,9 +226,71 @@ def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int])
     """Forget tasks that no longer exist in Label Studio, with their annotations."""
     # A webhook may wait for this: a few statements, however many tasks are gone.
     ids = list(task_ids)
-    for table in (annotations, tasks):
+    for table in (annotations, tasks, task_states):
         for some in _chosen(project_id, ids, table):
             connection.execute(delete(table).where(some))
+
+
+def mark_stale(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
+    """Note that what these tasks' votes say has to be counted anew.
+
+    Whoever changes what a task's votes stand on calls it in the same transaction, once that is
+    written: a count that was begun before then finds another revision, and is not kept.
+    """
+    # A few statements, however many tasks there are; each known task has its row from then on.
+    ids = sorted(set(task_ids))
+    for some in _chosen(project_id, ids, task_states):
+        connection.execute(update(task_states).where(some).values(**_STALE))
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    for some in _chosen(project_id, ids):
+        known = select(tasks.c.project_id, tasks.c.task_id, literal(DECISION)).where(some)
+        key = ["project_id", "task_id", "decision"]
+        connection.execute(insert(task_states).from_select(key, known).on_conflict_do_nothing())
+
+
+def mark_all_stale(connection: Connection, project_id: int) -> None:
+    """Note that every task of a project has to be counted anew."""
+    connection.execute(
+        update(task_states).where(task_states.c.project_id == project_id).values(**_STALE)
+    )
+
+
+def list_counted(connection: Connection, project_id: int, basis: str) -> Sequence[Any]:
+    """Return the rows of `COUNTED` that were counted on this basis, task ids increasing."""
+    query = select(*(task_states.c[name] for name in COUNTED)).where(
+        task_states.c.project_id == project_id,
+        task_states.c.decision == DECISION,
+        task_states.c.basis == basis,
+    )
+    return connection.execute(query.order_by(task_states.c.task_id)).all()
+
+
+def revisions(connection: Connection, project_id: int, task_ids: Sequence[int]) -> dict[int, int]:
+    """Return how often each task was marked stale; to be read before what is counted."""
+    found: dict[int, int] = {}
+    for some in _chosen(project_id, task_ids, task_states):
+        query = select(task_states.c.task_id, task_states.c.revision).where(some)
+        found |= {row.task_id: row.revision for row in connection.execute(query)}
+    return found
+
+
+def save_counted(
+    connection: Connection, project_id: int, basis: str, counted: Iterable[Mapping[str, Any]]
+) -> None:
+    """Keep what was counted of tasks, unless they have changed since.
+
+    Args:
+        connection: the store.
+        project_id: the project.
+        basis: on which it was counted.
+        counted: `COUNTED` and the revision that was read before counting, by name.
+
+    """
+    rows = [
+        {"project_id": project_id, "decision": DECISION, "basis": basis} | dict(one)
+        for one in counted
+    ]
+    upsert(connection, task_states, rows, update=("basis", *COUNTED[1:]), unchanged="revision")
 
 
 def _chosen(

@@ -14,7 +14,6 @@ from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
 from relabel.service.context import check_cannot_tell, policy_of
-from relabel.service.queue.answers import UNTRAINED, stored_predictions
 from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings
@@ -23,6 +22,7 @@ from relabel.storage.events import Action, journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.web.access import NOT_OURS, Access, refused
+from relabel.web.predictions import UNTRAINED, stored_predictions
 
 log = logging.getLogger("relabel.web")
 

@@ -14,6 +14,7 @@ from relabel.service.doctor.connection import (
     check_delivery,
     check_webhook,
 )
+from relabel.service.doctor.counts import check_counts
 from relabel.service.doctor.findings import Check, Finding
 from relabel.service.doctor.images import check_images
 from relabel.service.doctor.labels import check_books, check_config, check_labels, check_policy
@@ -37,8 +38,15 @@ def examine_server(context: Context) -> list[Finding]:
     ]
 
 
-def examine_project(context: Context, number: int) -> list[Finding]:
-    """Check one connected project from end to end; every check runs even if others fail."""
+def examine_project(context: Context, number: int, *, deep: bool = False) -> list[Finding]:
+    """Check one connected project from end to end; every check runs even if others fail.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        deep: also count the votes of every task anew, which takes a while in large projects.
+
+    """
     try:
         with reading(context.engine) as connection:
             project = get_project(connection, number)
@@ -55,7 +63,7 @@ def examine_project(context: Context, number: int) -> list[Finding]:
         return [Finding("connected", ok=False, text=gone)]
     return [
         _caught(name, lambda check=check: check(context, project))  # type: ignore[misc]
-        for name, check in CHECKS.items()
+        for name, check in (CHECKS | (DEEP if deep else {})).items()
     ]
 
 
@@ -139,3 +147,5 @@ CHECKS: dict[str, Check] = {
     "score column": check_scores,
     "tab": check_tab,
 }
+DEEP: dict[str, Check] = {"counts": check_counts}
+"""Checks that read and count everything."""

@@ -4,7 +4,8 @@ from relabel.catalogue.options import options_of
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.books.unmatched import missing_source, told_unknown
-from relabel.service.context import Context, check_cannot_tell, policy_of, schema_of
+from relabel.service.connected import open_connected
+from relabel.service.context import Context, check_cannot_tell, policy_of
 from relabel.service.doctor.findings import Finding
 from relabel.service.queue.state import read_state
 from relabel.storage.database import reading
@@ -14,9 +15,9 @@ from relabel.storage.rounds import list_rounds
 
 def check_config(context: Context, project: Project) -> Finding:
     """Say which classes and which image the labelling config is read as."""
-    policy = policy_of(context.settings, project.extra_params)
-    schema = schema_of(project, policy)
-    check_cannot_tell(policy, schema)
+    connected = open_connected(context.settings, project)
+    schema = connected.schema
+    check_cannot_tell(connected.policy, schema)
     found = (
         f"{len(schema.classes)} classes in {schema.from_name!r}, image in "
         f"{schema.image_attribute}={schema.image!r}"
@@ -43,9 +44,9 @@ def check_policy(context: Context, project: Project) -> Finding:
 
 def check_labels(context: Context, project: Project) -> Finding:
     """See where labels come from, and name those that are no class."""
-    policy = policy_of(context.settings, project.extra_params)
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy)
+        state = read_state(connection, open_connected(context.settings, project))
+    policy = state.policy
     labelled = int(state.counts.votes.any(1).sum())
     text = f"{labelled:,} of {len(state.tasks):,} tasks have one (initial = {policy.initial!r})"
     missing = missing_source(context, project, policy)
@@ -57,9 +58,8 @@ def check_labels(context: Context, project: Project) -> Finding:
 
 def check_books(context: Context, project: Project) -> Finding:
     """Show what was read and what became of it; what is left out the other checks judge."""
-    policy = policy_of(context.settings, project.extra_params)
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy)
+        state = read_state(connection, open_connected(context.settings, project))
         rounds = list_rounds(connection, project.id)
     accounts = project_accounts(state, newest_read(rounds))
     return Finding("books", ok=True, text="\n".join(accounts.lines()))

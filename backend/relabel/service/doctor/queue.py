@@ -1,10 +1,11 @@
 """The doctor's checks of rounds, order and tab."""
 
 from relabel.labelstudio.contract import settings_to_change
+from relabel.service.connected import open_connected
 from relabel.service.context import Context, policy_of
 from relabel.service.doctor.findings import Finding
 from relabel.service.queue.notices import tab_now
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.rounds.attempts import last_error
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
@@ -45,8 +46,7 @@ def check_order(context: Context, project: Project) -> Finding:
 def check_tab(context: Context, project: Project) -> Finding:
     """Compare the tab that people label from with what was written."""
     with reading(context.engine) as connection:
-        policy = policy_of(context.settings, project.extra_params)
-        state = read_state(connection, project, policy)
+        state = read_queue_state(connection, open_connected(context.settings, project))
     found, wrong = tab_now(context, state)
     if wrong:
         said = "; ".join(f"{what}: {how}" for what, how in wrong.items())

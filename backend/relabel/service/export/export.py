@@ -12,7 +12,8 @@ from pathlib import Path
 from relabel.errors import NotFoundError
 from relabel.files import write_file
 from relabel.labelstudio.reimport import lost_by_importing
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import open_connected
+from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
 from relabel.service.queue.counters import write_task
@@ -56,7 +57,7 @@ def export_rows(context: Context, number: int) -> tuple[ProjectState, list[Expor
     """Return one row per task, ids increasing."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        state = read_state(connection, open_connected(context.settings, project))
     said: dict[int, list[Answer]] = defaultdict(list)
     for answer in state.answers:
         said[answer.task_id].append(answer)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from relabel.errors import NotReadyError
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import open_connected
+from relabel.service.context import Context
 from relabel.service.insight.audit import first_asked, not_known
 from relabel.service.insight.noise import audit_now
 from relabel.service.queue.scores import RoundResult, scores_now
@@ -32,8 +33,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
     """
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        policy = policy_of(context.settings, project.extra_params)
-        state = read_state(connection, project, policy)
+        state = read_state(connection, open_connected(context.settings, project))
         rounds = list_rounds(connection, number)
         last = published_round(connection, number)
     if last is None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from relabel.accounts import Accounts
 from relabel.policy import Policy
 from relabel.service.books.accounts import newest_read, project_accounts
-from relabel.service.context import policy_of
+from relabel.service.connected import open_connected
 from relabel.service.insight.audit import first_asked
 from relabel.service.insight.noise import Noise, noise_now
 from relabel.service.insight.status import status_of
@@ -90,12 +90,12 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
     """
     with reading(engine) as connection:
         project = get_project(connection, number)
-        policy = policy_of(settings, project.extra_params)
-        state = read_state(connection, project, policy)
+        connected = open_connected(settings, project)
+        state = read_state(connection, connected)
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
-        due = round_due(connection, project, policy)
-        following = next_round(connection, project, policy)
+        due = round_due(connection, connected)
+        following = next_round(connection, connected)
     accounts = project_accounts(state, newest_read(rounds))
     status = status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
     folder = folder_of(settings, number)

@@ -6,7 +6,7 @@ import numpy as np
 
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
-from relabel.service.context import policy_of
+from relabel.service.connected import open_connected
 from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
@@ -27,12 +27,12 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
     """
     with reading(engine) as connection:
         project = get_project(connection, number)
-        policy = policy_of(settings, project.extra_params)
-        state = read_state(connection, project, policy)
+        connected = open_connected(settings, project)
+        state = read_state(connection, connected)
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
-        due = round_due(connection, project, policy)
-        following = next_round(connection, project, policy)
+        due = round_due(connection, connected)
+        following = next_round(connection, connected)
     accounts = project_accounts(state, newest_read(rounds))
     return status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
 

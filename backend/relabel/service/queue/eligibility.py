@@ -41,10 +41,27 @@ class Serving:
     refused: BoolArray
 
 
-def serving_of(
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who has been at each task, which follows from that task's own annotations.
+
+    occupied: (N,) annotations that count towards the task's overlap; skipped: (N,) tasks skipped
+    since relabelling began; held: (N,) tasks that wait for whoever skipped them; people: N times
+    the authors of its annotations, as far as they are known; answered: N times who has answered
+    since relabelling began, without those of whom nobody knows who they are.
+    """
+
+    occupied: IntArray
+    skipped: BoolArray
+    held: BoolArray
+    people: list[tuple[str, ...]]
+    answered: list[tuple[str, ...]]
+
+
+def presence_of(
     task_ids: IntArray, found: Sequence[Annotation], answers: Sequence[Answer], skip_queue: str
-) -> Serving:
-    """Return what stands against giving tasks to people.
+) -> Presence:
+    """Return who has been at each task.
 
     Args:
         task_ids: (N,) increasing.
@@ -53,27 +70,57 @@ def serving_of(
         skip_queue: the project's, "" = Label Studio's default.
 
     """
-    at_work = tuple(sorted({a.source for a in answers if not a.initial and not a.authorless}))
-    number = {person: i for i, person in enumerate(at_work)}
+    size = len(task_ids)
     rows = np.searchsorted(task_ids, [a.task_id for a in found]).astype(np.int64)
-    people = [number.setdefault(a.annotator, len(number)) for a in found]
-    taken = np.column_stack([rows, np.array(people, dtype=np.int64)])
-    taken = taken[np.array([bool(a.annotator) for a in found], dtype=np.bool_)]
     cancelled = np.array([a.kind is Kind.CANCELLED for a in found], dtype=np.bool_)
-    everything = np.bincount(rows, minlength=len(task_ids))
-    labelled = np.bincount(rows[~cancelled], minlength=len(task_ids))
+    everything = np.bincount(rows, minlength=size)
+    labelled = np.bincount(rows[~cancelled], minlength=size)
     skipped = np.isin(task_ids, [a.task_id for a in answers if _is_new_skip(a)])
-    nobody = np.zeros(len(task_ids), dtype=np.bool_)
-    if skip_queue == IGNORE:
-        return Serving(everything, at_work, taken, held=nobody, ended=skipped, refused=nobody)
+    held = np.zeros(size, dtype=np.bool_)
     if skip_queue == FOR_ME:
         held = _held(task_ids, answers)
         # The skip that is to be made good leaves its place to whoever made it.
-        return Serving(everything - held, at_work, taken, held, ended=nobody, refused=nobody)
-    pairs = np.unique(taken[taken[:, 1] < len(at_work)], axis=0)
-    everybody = np.bincount(pairs[:, 0], minlength=len(task_ids)) == len(at_work)
-    refused = skipped & everybody
-    return Serving(labelled, at_work, taken, held=nobody, ended=nobody, refused=refused)
+        everything -= held
+    people: dict[int, list[str]] = {}
+    for a in found:
+        if a.annotator:
+            people.setdefault(a.task_id, []).append(a.annotator)
+    answered: dict[int, set[str]] = {}
+    for answer in answers:
+        if not answer.initial and not answer.authorless:
+            answered.setdefault(answer.task_id, set()).add(answer.source)
+    ids = task_ids.tolist()
+    return Presence(
+        occupied=everything if skip_queue in (IGNORE, FOR_ME) else labelled,
+        skipped=skipped,
+        held=held,
+        people=[tuple(people.get(i, ())) for i in ids],
+        answered=[tuple(sorted(answered.get(i, ()))) for i in ids],
+    )
+
+
+def serving_of(presence: Presence, skip_queue: str) -> Serving:
+    """Return what stands against giving tasks to people, of whom some are at work now.
+
+    Args:
+        presence: who has been at each task.
+        skip_queue: the project's, "" = Label Studio's default.
+
+    """
+    at_work = tuple(sorted({person for some in presence.answered for person in some}))
+    number = {person: i for i, person in enumerate(at_work)}
+    rows = np.repeat(np.arange(len(presence.people)), [len(some) for some in presence.people])
+    everybody = [number.setdefault(p, len(number)) for some in presence.people for p in some]
+    taken = np.column_stack([rows, np.array(everybody, dtype=np.int64)])
+    nobody = np.zeros(len(presence.people), dtype=np.bool_)
+    refused, ended = nobody, nobody
+    if skip_queue == IGNORE:
+        ended = presence.skipped
+    elif skip_queue != FOR_ME:
+        refused = nobody.copy()
+        for row in np.flatnonzero(presence.skipped).tolist():
+            refused[row] = set(at_work) <= set(presence.people[row])
+    return Serving(presence.occupied, at_work, taken, presence.held, ended, refused)
 
 
 def _is_new_skip(answer: Answer) -> bool:

@@ -5,14 +5,16 @@ title of the tab, as its first word, and in the first line of the project's desc
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
-from relabel.service.context import Context, policy_of
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.connected import open_connected
+from relabel.service.context import Context
+from relabel.service.queue.state import QueueState
 from relabel.service.queue.stop_rule import explained, headline, stop_reason
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.traces import several
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
@@ -22,19 +24,29 @@ from relabel.storage.writes import LIVE, log_write
 log = logging.getLogger("relabel.notices")
 
 
-def tell_reason(context: Context, state: ProjectState) -> None:
+def tell_reason(context: Context, state: QueueState) -> None:
     """Say why nothing is open, or take the reason away again; asks nothing while it is the same."""
     if stop_reason(state) != state.project.note:
         repair_notices(context, state)
 
 
-def repair_notices(context: Context, state: ProjectState) -> None:
-    """Compare tab and description with what they should be, and set right what differs."""
+def repair_notices(
+    context: Context, state: QueueState, body: Mapping[str, Any] | None = None
+) -> None:
+    """Compare tab and description with what they should be, and set right what differs.
+
+    Args:
+        context: settings, store and Label Studio.
+        state: what the votes say.
+        body: the project as it was read a moment ago; it is read again before anything is written.
+
+    """
     if state.project.view_id is None:
         return
     _repair_tab(context, state)
-    _repair_description(context, state)
     reason = stop_reason(state)
+    if body is None or _described(reason, body.get("description")) is not None:
+        _repair_description(context, state, reason)
     if reason != state.project.note:
         with context.engine.begin() as connection:
             set_project(connection, state.project.id, note=reason)
@@ -44,10 +56,10 @@ def queue_sentence(context: Context, number: int) -> str:
     """Say whether people are given tasks now, and if not, why."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        state = read_queue_state(connection, open_connected(context.settings, project))
         last = published_round(connection, number)
     reason = stop_reason(state)
-    count = sum(not task.is_labeled for task in state.tasks.values())
+    count = int((~state.places.is_labeled).sum())
     if reason:
         told = "the project's description and the tab in Label Studio say so"
         others = f" {several(count, 'task')} that it did not open stay open." if count else ""
@@ -57,7 +69,7 @@ def queue_sentence(context: Context, number: int) -> str:
     return f"The project goes on; open: {several(count, 'task')}."
 
 
-def tab_now(context: Context, state: ProjectState) -> tuple[dict[str, Any] | None, dict[str, str]]:
+def tab_now(context: Context, state: QueueState) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """Return the tab's data as Label Studio has it, None = deleted, and what is wrong with it."""
     views = {view["id"]: view for view in context.label_studio.views(state.project.id)}
     found = views.get(state.project.view_id)
@@ -67,7 +79,7 @@ def tab_now(context: Context, state: ProjectState) -> tuple[dict[str, Any] | Non
     return data, tab_to_change(data, _wanted_tab(state))
 
 
-def _repair_tab(context: Context, state: ProjectState) -> None:
+def _repair_tab(context: Context, state: QueueState) -> None:
     server, number, view_id = context.label_studio, state.project.id, state.project.view_id
     found, wrong = tab_now(context, state)
     if not wrong:
@@ -86,7 +98,7 @@ def _repair_tab(context: Context, state: ProjectState) -> None:
         log_write(connection, number, LIVE, "tab", view_id, before=wrong)
 
 
-def _wanted_tab(state: ProjectState, columns: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def _wanted_tab(state: QueueState, columns: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     return tab(
         columns,
         state.schema.image_key,
@@ -95,11 +107,17 @@ def _wanted_tab(state: ProjectState, columns: Sequence[dict[str, Any]] = ()) -> 
     )
 
 
-def _repair_description(context: Context, state: ProjectState) -> None:
-    reason, number = stop_reason(state), state.project.id
-    before = context.label_studio.project(number).get("description")
+def _described(reason: str, before: Any) -> str | None:
+    """Return the description with the reason, None = it says so already."""
     after = with_notice(before, headline(reason), explained(reason))
-    if after == (before or ""):
+    return None if after == (before or "") else after
+
+
+def _repair_description(context: Context, state: QueueState, reason: str) -> None:
+    number = state.project.id
+    before = context.label_studio.project(number).get("description")
+    after = _described(reason, before)
+    if after is None:
         return
     context.label_studio.update_project(number, description=after)
     with context.engine.begin() as connection:

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from relabel.errors import LabelStudioError, NotReadyError
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected, open_connected
+from relabel.service.context import Context
 from relabel.service.queue.refresh import (
     change_task,
     open_ids,
@@ -14,7 +15,8 @@ from relabel.service.queue.refresh import (
     switch_queue,
 )
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import QueueState
+from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.events import Action, journal
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
@@ -67,10 +69,10 @@ def publish(
         by_task = {task: score for task, score in by_task.items() if task not in gone}
     if not by_task:
         raise NotReadyError(f"Project {number} has no tasks any more: import images first.")
-    if not any(task.touched for task in state.tasks.values()):
+    if not state.places.touched.any():
         # Nothing is open yet: the order comes into force before the first task opens.
         _hold(context, current)
-        switch_queue(context, state.project, version, run=current.run)
+        switch_queue(context, state.connected, version, run=current.run)
     opened, left = 0, 1
     while left:
         with queue_lock(context.engine, context.settings.data_dir, number):
@@ -78,8 +80,8 @@ def publish(
             now, left = _open_some(context, current, result)
             if not left:
                 _finish(context, current, by_task, record | {"classes": list(result.classes)})
-                switch_queue(context, state.project, version, run=current.run)
-                refresh_queue(context, state.project)
+                switch_queue(context, state.connected, version, run=current.run)
+                refresh_queue(context, state.connected)
         opened += now
         if left:
             progress("opening tasks", opened, opened + left)
@@ -104,7 +106,8 @@ def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[i
     scores, _ = scores_now(state, result)
     changes = pending_changes(state, open_ids(state, scores))
     for change in changes[:CHUNK]:
-        change_task(context, state.project.id, state.tasks[change.task_id], change, current.run)
+        place = state.places.at(change.task_id)
+        change_task(context, state.project.id, place, change, current.run)
     return len(changes[:CHUNK]), len(changes[CHUNK:])
 
 
@@ -118,14 +121,13 @@ def _finish(
         finish_round(connection, current.id, RoundState.PUBLISHED, record=record, stage="published")
 
 
-def _state_now(context: Context, number: int) -> ProjectState:
+def _state_now(context: Context, number: int) -> QueueState:
     with reading(context.engine) as connection:
         project = get_whole_project(connection, number)
-        policy = policy_of(context.settings, project.extra_params)
-        return read_state(connection, project, policy)
+        return read_queue_state(connection, open_connected(context.settings, project))
 
 
-def restore_predictions(context: Context, project: Project, *, look: bool = False) -> int:
+def restore_predictions(context: Context, connected: Connected, *, look: bool = False) -> int:
     """Write the scores in force where Label Studio has none; return how many.
 
     That is so for tasks that came after the round, which are to be served last, and where somebody
@@ -134,10 +136,11 @@ def restore_predictions(context: Context, project: Project, *, look: bool = Fals
 
     Args:
         context: settings, store and Label Studio.
-        project: whose scores.
+        connected: whose scores.
         look: read them all, as is done anyway where their number differs.
 
     """
+    project = connected.project
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
         tasks = list_tasks(connection, project.id)
@@ -153,7 +156,8 @@ def restore_predictions(context: Context, project: Project, *, look: bool = Fals
         with context.engine.begin() as connection:
             set_scores(connection, project.id, shown)
     if missing:
-        state = _state_now(context, project.id)
+        with reading(context.engine) as connection:
+            state = read_queue_state(connection, connected)
         result = RoundResult.load(context.folder(project.id), last.artifact)
         now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
         _write_missing(context, project, version, {i: float(now[i]) for i in missing})

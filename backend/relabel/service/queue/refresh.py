@@ -9,17 +9,18 @@ import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected
+from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices, tell_reason
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import QueueState
 from relabel.service.queue.stop_rule import stop_reason
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.queue.window import Change, choose_open, plan_changes
 from relabel.storage.database import reading
-from relabel.storage.projects import Project
 from relabel.storage.rounds import Round, published_round
-from relabel.storage.tasks import Task, drop_tasks, set_task
+from relabel.storage.tasks import Place, Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
 
@@ -41,10 +42,10 @@ class ScoreChange:
 
 def refresh_queue(
     context: Context,
-    project: Project,
+    connected: Connected,
     known: Mapping[int, Predictions] = NONE_KNOWN,
     *,
-    look: bool = False,
+    look: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> int:
     """Rewrite scores that votes or others have changed, open and close tasks; return the writes.
@@ -55,15 +56,16 @@ def refresh_queue(
 
     Args:
         context: settings, store and Label Studio.
-        project: whose queue.
+        connected: whose queue.
         known: predictions of tasks that were read just now and need not be asked for again.
-        look: also compare tab and description with what they should be, whoever changed them.
+        look: the project as it was read a moment ago: also compare tab and description with what
+            they should be, whoever changed them.
         progress: told how many tasks are opened and closed.
 
     """
-    policy = policy_of(context.settings, project.extra_params)
+    project = connected.project
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy)
+        state = read_queue_state(connection, connected)
         last = published_round(connection, project.id)
     written = 0
     if last is not None:
@@ -74,13 +76,16 @@ def refresh_queue(
         written = rewrite_scores(context, state, last, scores, changed[first], known)
         written += apply_changes(context, state, wanted, progress=progress)
         written += rewrite_scores(context, state, last, scores, changed[~first], known)
-    (repair_notices if look else tell_reason)(context, state)
+    if look is None:
+        tell_reason(context, state)
+    else:
+        repair_notices(context, state, look)
     return written
 
 
 def rewrite_scores(
     context: Context,
-    state: ProjectState,
+    state: QueueState,
     last: Round,
     scores: FloatArray,
     rows: IntArray,
@@ -90,7 +95,7 @@ def rewrite_scores(
     written = 0
     for row in rows.tolist():
         task_id = int(state.counts.task_ids[row])
-        shown = state.tasks[task_id].score
+        shown = None if np.isnan(state.places.score[row]) else float(state.places.score[row])
         if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
             continue
         change = ScoreChange(task_id, last.model_version, shown, float(scores[row]))
@@ -99,25 +104,24 @@ def rewrite_scores(
     return written
 
 
-def shown_scores(state: ProjectState, scores: FloatArray, changed: IntArray) -> FloatArray:
+def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> FloatArray:
     """Return (N,) the scores that Label Studio shows after `changed` rows were rewritten."""
-    shown = np.array([LAST if t.score is None else t.score for t in state.tasks.values()])
+    shown = np.where(np.isnan(state.places.score), LAST, state.places.score)
     shown[changed] = scores[changed]
     return shown
 
 
-def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
+def open_ids(state: QueueState, shown: FloatArray) -> IntArray:
     """Return the tasks that should stand open, most urgent first; none once work should stop."""
     policy = state.policy
-    usable = np.array([not t.problem for t in state.tasks.values()], dtype=np.bool_)
     if stop_reason(state):
         return np.zeros(0, dtype=np.int64)
     return choose_open(
         state.counts.task_ids,
         -shown,
-        candidates=state.waiting() & usable,
+        candidates=state.waiting() & state.places.usable,
         begun=state.begun(),
-        is_open=np.array([not t.is_labeled for t in state.tasks.values()], dtype=np.bool_),
+        is_open=~state.places.is_labeled,
         window=policy.window,
         taken=state.serving.taken,
         held=state.serving.held,
@@ -126,7 +130,7 @@ def open_ids(state: ProjectState, shown: FloatArray) -> IntArray:
 
 def apply_changes(
     context: Context,
-    state: ProjectState,
+    state: QueueState,
     wanted: IntArray,
     *,
     run: str = LIVE,
@@ -136,20 +140,25 @@ def apply_changes(
     changes = pending_changes(state, wanted)
     for done, change in enumerate(changes):
         progress("opening and closing tasks", done, len(changes))
-        change_task(context, state.project.id, state.tasks[change.task_id], change, run)
+        place = state.places.at(change.task_id)
+        change_task(context, state.project.id, place, change, run)
     return len(changes)
 
 
-def pending_changes(state: ProjectState, wanted: IntArray) -> list[Change]:
+def pending_changes(state: QueueState, wanted: IntArray) -> list[Change]:
     """Return what must change so that exactly the wanted tasks stand open."""
     if state.policy.queue == "view":
         return []
-    occupied = dict(zip(state.counts.task_ids.tolist(), state.occupied.tolist(), strict=True))
-    return plan_changes(state.tasks, occupied, wanted)
+    places = state.places
+    open_by_us = places.touched & ~places.is_labeled
+    rows = np.flatnonzero(open_by_us | np.isin(places.task_ids, wanted))
+    ids = places.task_ids[rows].tolist()
+    occupied = dict(zip(ids, state.occupied[rows].tolist(), strict=True))
+    return plan_changes({i: places.at(i) for i in ids}, occupied, wanted)
 
 
 def change_task(
-    context: Context, project_id: int, task: Task, change: Change, run: str = LIVE
+    context: Context, project_id: int, task: Task | Place, change: Change, run: str = LIVE
 ) -> None:
     """Write one task's overlap and state; a task deleted meanwhile is forgotten."""
     try:
@@ -187,27 +196,46 @@ def change_task(
         )
 
 
-def assert_settings(context: Context, project: Project) -> dict[str, object]:
+def assert_settings(
+    context: Context, connected: Connected, body: Mapping[str, Any] | None = None
+) -> dict[str, object]:
     """Set the project's settings back to what the queue needs; return what had to change."""
+    project = connected.project
     with reading(context.engine) as connection:
         last = published_round(connection, project.id)
     version = "" if last is None else last.model_version
-    changes = switch_queue(context, project, version)
+    changes = switch_queue(context, connected, version, body=body)
     if changes:
         log.warning("project %s: set back %s", project.id, sorted(changes))
     return changes
 
 
 def switch_queue(
-    context: Context, project: Project, version: str, *, run: str = LIVE
+    context: Context,
+    connected: Connected,
+    version: str,
+    *,
+    run: str = LIVE,
+    body: Mapping[str, Any] | None = None,
 ) -> dict[str, object]:
-    """Put the order of one model version in force, "" = none yet; return what had to change."""
-    queue = policy_of(context.settings, project.extra_params).queue
-    body = context.label_studio.project(project.id)
-    changes = settings_to_change(body, version, queue)
+    """Put the order of one model version in force; return what had to change.
+
+    Args:
+        context: settings, store and Label Studio.
+        connected: whose queue.
+        version: the model version, "" = none yet.
+        run: in whose name it is noted.
+        body: the project as it was read a moment ago; it is read again before anything is written.
+
+    """
+    project, queue = connected.project, connected.policy.queue
+    if body is not None and not settings_to_change(dict(body), version, queue):
+        return {}
+    now = context.label_studio.project(project.id)
+    changes = settings_to_change(now, version, queue)
     if changes:
         context.label_studio.update_project(project.id, **changes)
-        before = {key: body.get(key) for key in changes}
+        before = {key: now.get(key) for key in changes}
         with context.engine.begin() as connection:
             log_write(
                 connection,

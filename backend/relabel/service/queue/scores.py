@@ -13,7 +13,7 @@ from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import QueueState
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
 
@@ -121,14 +121,14 @@ def shown_score(predictions: Sequence[Mapping[str, Any]], version: str) -> float
     return SEVERAL if len(mine) > 1 or mine[0] is None else float(mine[0])
 
 
-def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, IntArray]:
+def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntArray]:
     """Return (N,) prediction scores, low = relabel first, and the rows to be written anew.
 
     These are rows that votes have changed, and those that show another score than they should.
     Tasks without new votes keep the place that the round gave them; those whose votes were taken
     back have it again. Tasks that the round could not judge get `LAST`.
     """
-    scores = np.full(len(state.tasks), LAST)
+    scores = np.full(len(state.counts.task_ids), LAST)
     arranged = result.arranged(state.schema.classes)
     if arranged is None:
         # Other classes since the round: it says nothing of the votes as they are now.
@@ -153,13 +153,12 @@ def scores_now(state: ProjectState, result: RoundResult) -> tuple[FloatArray, In
             consensus.states[changed],
         )
     scores[judged] = result.quality.score(priority[judged])
-    shown = np.array([np.nan if t.score is None else t.score for t in state.tasks.values()])
-    changed |= np.abs(shown - scores) > SCORE_TOLERANCE
+    changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)
 
 
 def _scores_of(
-    state: ProjectState, result: RoundResult, changed: BoolArray, rows: IntArray
+    state: QueueState, result: RoundResult, changed: BoolArray, rows: IntArray
 ) -> FloatArray:
     """Return (n,) scores of changed tasks, which stand in these rows of the round."""
     name = result.score or state.policy.score

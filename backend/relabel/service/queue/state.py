@@ -10,8 +10,8 @@ from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
-from relabel.service.context import schema_of
-from relabel.service.queue.eligibility import Serving, serving_of
+from relabel.service.connected import Connected
+from relabel.service.queue.eligibility import Presence, Serving, presence_of, serving_of
 from relabel.storage.annotations import Annotation, Kind, list_annotations
 from relabel.storage.answers import (
     BEGINNING,
@@ -23,33 +23,29 @@ from relabel.storage.answers import (
     outcome_of,
 )
 from relabel.storage.projects import Project
-from relabel.storage.tasks import Task, list_tasks
-from relabel.types import BoolArray, Consensus, IntArray, LabelCounts, State
+from relabel.storage.tasks import Places, Task, list_tasks, places_of
+from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
 MIN_PER_CLASS = 2
 """Labelled tasks that each of at least two classes needs before anything can be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectState:
-    """One consistent view of a project.
+class QueueState:
+    """One consistent view of a project, as far as decisions need it.
 
-    All arrays have one row per task, task ids increasing. answers: everything that was said, with
-    what became of it; votes: those of them that count, abstentions included; counts: of all votes;
-    initial: (N,) votes given before relabelling began; new: (N,) votes and abstentions since;
-    abstains: (N,) votes that could not tell; silent: (N,) people who have answered since without
-    any vote; voters: (N,) votes of different people, those of unknown authors together one; given:
-    (N,) initial label, -1 = none, of several the one given first; serving: whom Label Studio can
-    still give which task; overwritten: annotations of which somebody else than their author changed
-    what they say.
+    All arrays have one row per task, task ids increasing. places: how each stands in Label Studio;
+    counts: of all votes; initial: (N,) votes
+    given before relabelling began; new: (N,) votes and abstentions since; abstains: (N,) votes that
+    could not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes
+    of different people, those of unknown authors together one; given: (N,) initial label, -1 =
+    none, of several the one given first; voted_at: (N,) when the newest vote was given, Unix
+    seconds, 0 = there is none; presence: who has been at each task; serving: whom Label Studio can
+    still give which task.
     """
 
-    project: Project
-    policy: Policy
-    schema: LabelSchema
-    tasks: dict[int, Task]
-    answers: list[Answer]
-    votes: list[Answer]
+    connected: Connected
+    places: Places
     counts: LabelCounts
     initial: IntArray
     new: IntArray
@@ -57,9 +53,25 @@ class ProjectState:
     silent: IntArray
     voters: IntArray
     given: IntArray
+    voted_at: FloatArray
+    presence: Presence
     serving: Serving
     consensus: Consensus
-    overwritten: tuple[int, ...]
+
+    @property
+    def project(self) -> Project:
+        """Return the project that this is a view of."""
+        return self.connected.project
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy by which it was counted."""
+        return self.connected.policy
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Return the classes that count."""
+        return self.connected.schema
 
     @property
     def spent(self) -> int:
@@ -70,11 +82,6 @@ class ProjectState:
     def occupied(self) -> IntArray:
         """(N,) annotations that Label Studio counts towards each task's overlap."""
         return self.serving.occupied
-
-    @property
-    def unknown_choices(self) -> tuple[str, ...]:
-        """Choices and labels of data or predictions that are no class, by name."""
-        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
 
     def begun(self) -> BoolArray:
         """(N,) tasks with new votes and no end yet."""
@@ -115,17 +122,39 @@ class ProjectState:
         return waiting
 
 
-def read_state(connection: Connection, project: Project, policy: Policy) -> ProjectState:
+@dataclass(frozen=True, slots=True)
+class ProjectState(QueueState):
+    """One consistent view of a project, with everything that was said.
+
+    tasks: by id; answers: what was said, with what became of it; votes: those of it that count,
+    abstentions included; overwritten: annotations of which somebody else than their author changed
+    what they say.
+    """
+
+    tasks: dict[int, Task]
+    answers: list[Answer]
+    votes: list[Answer]
+    overwritten: tuple[int, ...]
+
+    @property
+    def unknown_choices(self) -> tuple[str, ...]:
+        """Choices and labels of data or predictions that are no class, by name."""
+        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
+
+
+def read_state(connection: Connection, connected: Connected) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
-    tasks = list_tasks(connection, project.id)
-    return count_state(project, policy, tasks, list_annotations(connection, project.id))
+    number = connected.project.id
+    return count_state(
+        connected, list_tasks(connection, number), list_annotations(connection, number)
+    )
 
 
 def count_state(
-    project: Project, policy: Policy, tasks: dict[int, Task], annotations: Iterable[Annotation]
+    connected: Connected, tasks: dict[int, Task], annotations: Iterable[Annotation]
 ) -> ProjectState:
     """Return what these tasks, ids increasing, and these live annotations say."""
-    schema = schema_of(project, policy)
+    project, policy, schema = connected.project, connected.policy, connected.schema
     found = [a for a in annotations if a.task_id in tasks]
     means = meanings(schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
     answers = given_answers(tasks, means, policy.initial) + answers_of(
@@ -147,10 +176,10 @@ def count_state(
     )
     if policy.solo:
         consensus = one_opinion(consensus, tally.counts - tally.before)
+    presence = presence_of(tally.task_ids, found, answers, project.skip_queue)
     return ProjectState(
-        project=project,
-        policy=policy,
-        schema=schema,
+        connected=connected,
+        places=places_of(tasks),
         tasks=tasks,
         answers=answers,
         votes=votes,
@@ -161,7 +190,9 @@ def count_state(
         silent=silent,
         voters=voters,
         given=tally.given,
-        serving=serving_of(tally.task_ids, found, answers, project.skip_queue),
+        voted_at=tally.voted_at,
+        presence=presence,
+        serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
         overwritten=tuple(a.annotation_id for a in found if a.editor),
     )
@@ -217,6 +248,7 @@ class _Tally:
     new_abstains: IntArray
     given: IntArray
     so_far: IntArray
+    voted_at: FloatArray
 
 
 def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
@@ -240,7 +272,9 @@ def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
         return list(zip(rows[places].tolist(), labels[places].tolist(), strict=True))
 
     given, so_far = labels_so_far(before, in_order), labels_so_far(counts, in_order)
-    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far)
+    voted_at = np.zeros(len(tasks))
+    np.maximum.at(voted_at, rows, [vote.at.timestamp() for vote in votes])
+    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far, voted_at)
 
 
 def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import QueueState
 from relabel.types import State
 
 RECENT = 50
@@ -16,7 +16,7 @@ SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
 """What stands after the headline where the reason alone would say it twice."""
 
 
-def stop_reason(state: ProjectState) -> str:
+def stop_reason(state: QueueState) -> str:
     """Return why no task should be open now, "" = go on."""
     policy = state.policy
     if state.project.paused:
@@ -26,8 +26,7 @@ def stop_reason(state: ProjectState) -> str:
     found = recent_yield(state)
     if policy.stop_yield and found is not None and found < policy.stop_yield:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
-    unusable = np.array([bool(task.problem) for task in state.tasks.values()], dtype=np.bool_)
-    waiting = state.waiting()
+    waiting, unusable = state.waiting(), ~state.places.usable
     if state.counts.votes.any() and not (waiting & ~unusable).any():
         return SETTLED + _but_for(
             {
@@ -54,20 +53,14 @@ def _but_for(counts: dict[str, int]) -> str:
     return f" but {' and '.join(told)}" if told else ""
 
 
-def recent_yield(state: ProjectState) -> float | None:
+def recent_yield(state: QueueState) -> float | None:
     """Return the share of wrong labels among the tasks finished last, None below 50 of them.
 
     Tasks of the random audit are left out: they say what is left, not what the ranking finds.
     """
-    last_vote: dict[int, float] = {}
-    for vote in state.votes:
-        at = vote.at.timestamp()
-        last_vote[vote.task_id] = max(at, last_vote.get(vote.task_id, 0.0))
-    audited = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
-    done = state.touched() & (state.consensus.states == State.SETTLED) & ~audited
+    done = state.touched() & (state.consensus.states == State.SETTLED) & ~state.places.audit
     rows = np.flatnonzero(done)
     if len(rows) < RECENT:
         return None
-    when = np.array([last_vote[task_id] for task_id in state.counts.task_ids[rows].tolist()])
-    recent = rows[np.argsort(when, kind="stable")[-RECENT:]]
+    recent = rows[np.argsort(state.voted_at[rows], kind="stable")[-RECENT:]]
     return float((state.consensus.labels[recent] != state.given[recent]).mean())

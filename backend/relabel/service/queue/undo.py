@@ -13,16 +13,17 @@ import numpy as np
 from sqlalchemy import Connection
 
 from relabel.errors import NotFoundError, NotReadyError
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected, open_connected
+from relabel.service.context import Context
 from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.events import Action, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
-from relabel.storage.projects import Project, get_whole_project
+from relabel.storage.projects import get_whole_project
 from relabel.storage.rounds import (
     Round,
     RoundState,
@@ -143,9 +144,10 @@ def _undo_round(context: Context, number: int, run: str) -> Done:
     previous = published[-1] if published else None
     if previous is not None and previous.number > undone.number:
         return (f"round {undone.number} was undone before round {previous.number} was published",)
+    connected = open_connected(context.settings, project)
     if undone.state is not RoundState.UNDONE:
-        _take_back(context, project, undone, previous)
-    _switch(context, project, previous, run=f"undo-{undone.run}")
+        _take_back(context, connected, undone, previous)
+    _switch(context, connected, previous, run=f"undo-{undone.run}")
     to = f"round {previous.number}" if previous else "the state before the first round"
     return (
         f"the queue follows {to} again",
@@ -153,18 +155,21 @@ def _undo_round(context: Context, number: int, run: str) -> Done:
     )
 
 
-def _take_back(context: Context, project: Project, undone: Round, previous: Round | None) -> None:
+def _take_back(
+    context: Context, connected: Connected, undone: Round, previous: Round | None
+) -> None:
     """Make the store say what Label Studio shows of the order before, once all of it is there."""
-    scores = {} if previous is None else _bring_back(context, project, previous)
+    scores = {} if previous is None else _bring_back(context, connected, previous)
     with context.engine.begin() as connection:
         mark_undone(connection, undone.id)
-        set_scores(connection, project.id, scores)
+        set_scores(connection, connected.project.id, scores)
 
 
-def _bring_back(context: Context, project: Project, previous: Round) -> dict[int, float]:
+def _bring_back(context: Context, connected: Connected, previous: Round) -> dict[int, float]:
     """Write those scores of an earlier round that are gone; return what is shown then, by task."""
+    project = connected.project
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        state = read_queue_state(connection, connected)
     result = RoundResult.load(context.folder(project.id), previous.artifact)
     scores, _ = scores_now(state, result)
     there = context.label_studio.predictions_by_task(project.id)
@@ -177,17 +182,18 @@ def _bring_back(context: Context, project: Project, previous: Round) -> dict[int
     return shown | gone
 
 
-def _switch(context: Context, project: Project, previous: Round | None, *, run: str) -> None:
+def _switch(context: Context, connected: Connected, previous: Round | None, *, run: str) -> None:
     """Bring Label Studio to what the store says, which may be repeated."""
+    project = connected.project
     if previous is not None:
-        restore_predictions(context, project)  # an order without any is refused
-        switch_queue(context, project, previous.model_version, run=run)
-        refresh_queue(context, project, context.label_studio.predictions_by_task(project.id))
+        restore_predictions(context, connected)  # an order without any is refused
+        switch_queue(context, connected, previous.model_version, run=run)
+        refresh_queue(context, connected, context.label_studio.predictions_by_task(project.id))
         return
-    switch_queue(context, project, "", run=run)
+    switch_queue(context, connected, "", run=run)
     context.label_studio.update_project(project.id, model_version="", show_collab_predictions=True)
     with reading(context.engine) as connection:
-        state = read_state(connection, project, policy_of(context.settings, project.extra_params))
+        state = read_queue_state(connection, connected)
     apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
 
 

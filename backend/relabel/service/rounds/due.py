@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from relabel.policy import Policy
-from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.connected import Connected, open_connected
+from relabel.service.context import Context
 from relabel.service.rounds.attempts import how_ended, retry_at, waits
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
@@ -24,25 +25,27 @@ def what_is_there(connection: Connection, project: Project) -> str:
     return f"{zlib.crc32(known.encode()):08x}"
 
 
-def round_due(connection: Connection, project: Project, policy: Policy) -> str:
+def round_due(connection: Connection, connected: Connected) -> str:
     """Return why a new round should start now, "" if none should."""
+    project, policy = connected.project, connected.policy
     rounds = list_rounds(connection, project.id)
     if project.cut_off or project.paused or (rounds and rounds[-1].works()):
         return ""
     if not rounds or project.train_requested:
         return "asked for" if rounds else "no round yet"
     if not retry_at(rounds):
-        return _due_by_news(connection, project, policy, rounds[-1])
+        return _due_by_news(connection, connected, rounds[-1])
     if _may_try_again(connection, project, policy, rounds):
         return how_ended(rounds[-1])
     return ""
 
 
-def _due_by_news(connection: Connection, project: Project, policy: Policy, last: Round) -> str:
-    votes = count_new_votes(connection, project.id)
+def _due_by_news(connection: Connection, connected: Connected, last: Round) -> str:
+    policy = connected.policy
+    votes = count_new_votes(connection, connected.project.id)
     spent = policy.budget is not None and votes >= policy.budget
     new = votes - last.votes
-    classes = list(schema_of(project, policy).classes)
+    classes = list(connected.schema.classes)
     reasons = {
         "the classes have changed": last.record.get("classes", classes) != classes,
         f"{new} new votes": new >= policy.retrain_after and not spent,
@@ -62,11 +65,12 @@ def _may_try_again(
     return changed or last.policy != policy.model_dump(mode="json")
 
 
-def next_round(connection: Connection, project: Project, policy: Policy) -> str:
+def next_round(connection: Connection, connected: Connected) -> str:
     """Return when the next round starts, as a sentence for people."""
+    project, policy = connected.project, connected.policy
     if project.paused:
         return "Paused: no round starts, and no task is opened."
-    due = round_due(connection, project, policy)
+    due = round_due(connection, connected)
     if due:
         return f"A round is due ({due}) and starts when a worker is free."
     rounds = list_rounds(connection, project.id)
@@ -121,5 +125,4 @@ def round_due_now(context: Context, number: int) -> str:
         project = find_project(connection, number)
         if project is None:
             return ""
-        policy = policy_of(context.settings, project.extra_params)
-        return round_due(connection, project, policy)
+        return round_due(connection, open_connected(context.settings, project))

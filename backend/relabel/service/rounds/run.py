@@ -14,6 +14,7 @@ from relabel.http.deadlines import ending
 from relabel.media.registry import MEDIUM
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.books.unmatched import missing_source
+from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context, policy_of
 from relabel.service.queue.publish import publish
 from relabel.service.queue.state import ProjectState, read_state
@@ -72,7 +73,7 @@ def run_round(context: Context, number: int, *, leave: Callable[[], None] | None
     with RoundWatch(context, current, leave) as watch:
         try:
             with ending(check=watch.check):
-                _run(context, project, current)
+                _run(context, open_connected(context.settings, project), current)
         except BaseException as error:
             conclude(context, current, error)
             if isinstance(error, RoundStoppedError):
@@ -84,16 +85,16 @@ def run_round(context: Context, number: int, *, leave: Callable[[], None] | None
         return next(r for r in list_rounds(connection, number) if r.id == current.id)
 
 
-def _run(context: Context, project: Project, current: Round) -> None:
+def _run(context: Context, connected: Connected, current: Round) -> None:
     # Imported here: this is the only path in the package that needs torch.
     from relabel.service.rounds.train import train_round  # noqa: PLC0415
 
     started = time.monotonic()
     progress = RoundProgress(context, current)
     progress("reading", 0, 1)
-    reconcile_recent(context, project)
-    state = _snapshot(context, project, current)
-    settings = context.settings
+    reconcile_recent(context, connected)
+    state = _snapshot(context, connected, current)
+    settings, project = context.settings, state.project
     store = MEDIUM.open(settings, context.label_studio)
     shown = {task.task_id: task.image for task in state.tasks.values()}
     digests, missing = store.collect(project.id, shown, progress)
@@ -161,11 +162,11 @@ def _tell_identical(project: Project, groups: Sequence[tuple[int, ...]], tasks_i
         )
 
 
-def _snapshot(context: Context, project: Project, current: Round) -> ProjectState:
-    policy = policy_of(context.settings, project.extra_params)
+def _snapshot(context: Context, connected: Connected, current: Round) -> ProjectState:
     # Read without the write lock: webhooks must not wait while thousands of tasks are counted.
     with reading(context.engine) as connection:
-        state = read_state(connection, get_project(connection, project.id), policy)
+        project = get_project(connection, connected.project.id)
+        state = read_state(connection, connected.now(project))
         votes = count_new_votes(connection, project.id)
         seen = what_is_there(connection, project)
     with context.engine.begin() as connection:

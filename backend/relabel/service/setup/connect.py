@@ -10,11 +10,12 @@ from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, 
 from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
-from relabel.service.context import Context, check_cannot_tell, policy_of, schema_of
+from relabel.service.connected import Connected, open_connected
+from relabel.service.context import Context, check_cannot_tell
 from relabel.service.queue.cleanup import remove_version
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.refresh import switch_queue
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_queue_state
 from relabel.service.setup.refusals import why_refused
 from relabel.service.setup.rollback import Rollback
 from relabel.service.setup.survey import Survey, survey_project
@@ -84,11 +85,11 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
         known = find_project(connection, number)
     params = extra_params if extra_params is not None else (known.extra_params if known else "")
     project = _project_of(body, known, params)
-    policy = policy_of(context.settings, params)
-    schema = schema_of(project, policy)
+    connected = open_connected(context.settings, project)
+    policy, schema = connected.policy, connected.schema
     check_cannot_tell(policy, schema)
     # Of a connected project the books are known, and work goes on with what is of use.
-    survey = None if known else survey_project(context, project, policy)
+    survey = None if known else survey_project(context, connected)
     changes = settings_to_change(body, "", policy.queue)
     url = context.settings.public_url()
     tasks_text = (
@@ -212,16 +213,17 @@ def _connect(
         # Rounds are counted from 1 again: their names would meet those of the old ones.
         remove_version(context, number, version)
     progress("reading tasks", 0, 1)
-    reconcile_all(context, plan.project)
+    connected = Connected(plan.project, plan.policy, plan.schema)
+    reconcile_all(context, connected)
     if plan.project.connected_at == FAR_FUTURE:
         _fix_beginning(context, number)
     progress("setting the queue up", 0, 1)
     rollback.begin("the settings")
-    changes = switch_queue(context, plan.project, "", run="connect")
+    changes = switch_queue(context, connected, "", run="connect")
     with reading(context.engine) as connection:
         project = get_project(connection, number)
     if "maximum_annotations" in changes:
-        reconcile_all(context, project)
+        reconcile_all(context, connected.now(project))
     rollback.begin("the webhooks")
     token = secrets.token_urlsafe(32)
     hooks = add_webhooks(context, project, token)
@@ -314,8 +316,7 @@ def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) 
         for webhook_id in (own | set(earlier.webhooks)) - hooks:
             context.label_studio.delete_webhook(webhook_id)
         with reading(context.engine) as connection:
-            policy = policy_of(context.settings, project.extra_params)
-            state = read_state(connection, project, policy)
+            state = read_queue_state(connection, open_connected(context.settings, project))
         repair_notices(context, state)
     except LabelStudioError as error:
         log.warning("project %s: %s What is left does no harm.", project.id, error)

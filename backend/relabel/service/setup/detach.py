@@ -14,6 +14,7 @@ from relabel.files import told
 from relabel.labelstudio.client import LabelStudio
 from relabel.labelstudio.contract import RESTORED, required_settings, with_notice
 from relabel.labelstudio.payloads import counters_to_change, read_counters
+from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.export.archive import Archive, Writer, write_archive
 from relabel.service.queue.cleanup import remove_version_at_last
@@ -154,7 +155,7 @@ def _written(archive: Archive) -> tuple[str, ...]:
 def _read_last_votes(context: Context, project: Project) -> None:
     """Take over what no worker has read yet: it decides which tasks are done."""
     try:
-        reconcile_recent(context, project)
+        reconcile_recent(context, open_connected(context.settings, project))
     except (ConfigurationError, LabelConfigError) as error:
         log.warning("project %s: its last votes cannot be read: %s", project.id, error)
 

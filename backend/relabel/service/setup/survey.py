@@ -9,16 +9,15 @@ from relabel.errors import LabelConfigError, NotReadyError
 from relabel.labelstudio.given_labels import given_label
 from relabel.labelstudio.labels import SUPPORTED, LabelSchema
 from relabel.labelstudio.payloads import TaskReading
-from relabel.policy import Policy
 from relabel.service.books.accounts import project_accounts
 from relabel.service.books.label_sources import LabelSource, label_sources
 from relabel.service.books.unmatched import offered_mapping
-from relabel.service.context import Context, schema_of
+from relabel.service.connected import Connected
+from relabel.service.context import Context
 from relabel.service.queue.state import MIN_PER_CLASS, ProjectState, count_state
 from relabel.service.sync.mirror import annotations_of, read_everything, task_of
 from relabel.service.traces import several
 from relabel.storage.answers import Outcome
-from relabel.storage.projects import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Survey:
         )
 
 
-def survey_project(context: Context, project: Project, policy: Policy) -> Survey:
+def survey_project(context: Context, connected: Connected) -> Survey:
     """Read the whole project as connecting would, and say what that finds.
 
     Raises:
@@ -58,11 +57,12 @@ def survey_project(context: Context, project: Project, policy: Policy) -> Survey
         LabelConfigError: tasks show several images.
 
     """
-    readings = read_everything(context, project, policy)
-    _refuse_several_images(schema_of(project, policy), readings)
-    tasks = {r.task_id: task_of(project, policy, r) for r in readings}
-    found = [a for r in readings for a in annotations_of(project, policy, r)]
-    state = count_state(project, policy, dict(sorted(tasks.items())), found)
+    project, policy = connected.project, connected.policy
+    readings = read_everything(context, connected)
+    _refuse_several_images(connected.schema, readings)
+    tasks = {r.task_id: task_of(connected, r) for r in readings}
+    found = [a for r in readings for a in annotations_of(connected, r)]
+    state = count_state(connected, dict(sorted(tasks.items())), found)
     # Labels are counted as if annotations were cleaned, whatever the policy names.
     votes = [
         answer

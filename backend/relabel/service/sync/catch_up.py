@@ -6,9 +6,12 @@ carries out was journalled by `receive`.
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.payloads import TaskReading
+from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
@@ -54,33 +57,52 @@ def carry_out(
             ids, task_ids, actions = unhandled(connection, number)
         if project is None or project.cut_off or not ids:
             return undone
+        body = None
+        if Action.PROJECT_UPDATED in actions:
+            # First of all: the labelling config as the store has it may be one that cannot be read.
+            body = context.label_studio.project(number)
+            project = take_over(context, project, body)
+        connected = open_connected(context.settings, project)
         readings: list[TaskReading] = []
         if actions & {Action.TASKS_CREATED, Action.RECONCILE}:
-            reconcile_all(context, project)
-            restore_predictions(context, project)
+            reconcile_all(context, connected)
+            restore_predictions(context, connected)
         elif Action.CHANGED in actions:
-            readings = read_changes(context, project)
+            readings = read_changes(context, connected)
         for task_id in sorted(task_ids - {reading.task_id for reading in readings}):
-            readings += read_one_task(context, project, task_id)
-        if Action.PROJECT_UPDATED in actions:
-            project = read_project(context, project)
-            if not project.high_water:
-                reconcile_all(context, project)
-            restore_predictions(context, project)
-            if assert_settings(context, project).get("maximum_annotations"):
-                # Writing it has reset every task's overlap.
-                reconcile_all(context, project)
+            readings += read_one_task(context, connected, task_id)
+        if body is not None:
+            _set_back(context, connected, body)
         known = {r.task_id: r.predictions or () for r in readings}
-        refresh_queue(context, project, known, progress=progress)
+        refresh_queue(context, connected, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
     return undone + len(ids)
 
 
-def read_project(context: Context, project: Project) -> Project:
-    """Take over the project's title, labelling config and what becomes of skipped tasks."""
-    body = context.label_studio.project(project.id)
-    if not is_same(body, project):
+def _set_back(context: Context, connected: Connected, body: Mapping[str, Any]) -> None:
+    """Read what somebody's change of the project has changed, and set back what the queue needs."""
+    if not connected.project.high_water:
+        reconcile_all(context, connected)
+    restore_predictions(context, connected)
+    if assert_settings(context, connected, body).get("maximum_annotations"):
+        # Writing it has reset every task's overlap.
+        reconcile_all(context, connected)
+
+
+def take_over(context: Context, project: Project, body: Mapping[str, Any]) -> Project:
+    """Take over the project's title, labelling config and what becomes of skipped tasks.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: as the store has it.
+        body: as Label Studio has it now.
+
+    Raises:
+        NotFoundError: it is another project by now.
+
+    """
+    if not is_same(dict(body), project):
         raise NotFoundError(
             f"Project {project.id} was deleted and its number given to another project "
             f"({body.get('title')!r}). Run: relabel forget --project {project.id}"

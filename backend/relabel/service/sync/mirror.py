@@ -15,10 +15,11 @@ from relabel.labelstudio.payloads import (
     read_counters,
     read_task,
 )
-from relabel.policy import Policy
-from relabel.service.context import Context, policy_of, schema_of
+from relabel.service.connected import Connected
+from relabel.service.context import Context
 from relabel.service.queue.counters import repair_counters
 from relabel.service.queue.scores import shown_score
+from relabel.service.queue.task_states import count_tasks
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
@@ -40,36 +41,34 @@ BATCH = 500
 """Tasks per transaction: webhooks wait no longer than one of these takes."""
 
 
-def reconcile_all(context: Context, project: Project) -> int:
+def reconcile_all(context: Context, connected: Connected) -> int:
     """Read the whole project; return how many tasks it has.
 
     A task that the reading has left out is forgotten only after Label Studio has said of it alone
     that it is gone: with it goes what it was before connecting.
     """
-    read_at = context.now()
-    policy = policy_of(context.settings, project.extra_params)
-    readings = read_everything(context, project, policy)
-    _store_batches(context, project, policy, readings, read_at)
+    read_at, project = context.now(), connected.project
+    readings = read_everything(context, connected)
+    _store_batches(context, connected, readings, read_at)
     with context.engine.begin() as connection:
         _advance(connection, project, max((r.updated_at for r in readings), default=""))
     present = {one.task_id for one in readings}
     with reading(context.engine) as connection:
         absent = [i for i in list_tasks(connection, project.id) if i not in present]
-    alive = [one for i in absent for one in read_one_task(context, project, i)]
+    alive = [one for i in absent for one in read_one_task(context, connected, i)]
     return len(readings) + len(alive)
 
 
-def read_one_task(context: Context, project: Project, task_id: int) -> list[TaskReading]:
+def read_one_task(context: Context, connected: Connected, task_id: int) -> list[TaskReading]:
     """Take over one task as Label Studio has it now, and return it; nothing if it is gone."""
-    policy = policy_of(context.settings, project.extra_params)
-    read_at = context.now()
+    read_at, project = context.now(), connected.project
     body = _task_of(context, project, task_id)
     if body is None:
         with context.engine.begin() as connection:
             drop_tasks(connection, project.id, [task_id])
         return []
-    readings = [read_task(body, schema_of(project, policy))]
-    _store_batches(context, project, policy, readings, read_at)
+    readings = [read_task(body, connected.schema)]
+    _store_batches(context, connected, readings, read_at)
     return readings
 
 
@@ -82,10 +81,10 @@ def _task_of(context: Context, project: Project, task_id: int) -> dict[str, Any]
     return body if body.get("project", project.id) == project.id else None
 
 
-def read_everything(context: Context, project: Project, policy: Policy) -> list[TaskReading]:
+def read_everything(context: Context, connected: Connected) -> list[TaskReading]:
     """Return every task of a project as Label Studio has it now; nothing is stored."""
-    schema = schema_of(project, policy)
-    if policy.initial.startswith("predictions:"):
+    project, schema = connected.project, connected.schema
+    if connected.policy.initial.startswith("predictions:"):
         # Only this slower listing holds what predictions say.
         return [read_task(b, schema) for b in context.label_studio.all_tasks(project.id)]
     states = {body["id"]: body for body in context.label_studio.task_states(project.id)}
@@ -107,26 +106,26 @@ def read_everything(context: Context, project: Project, policy: Policy) -> list[
 
 def _store_batches(
     context: Context,
-    project: Project,
-    policy: Policy,
+    connected: Connected,
     readings: Sequence[TaskReading],
     read_at: float,
 ) -> None:
     for start in range(0, len(readings), BATCH):
         part = readings[start : start + BATCH]
         with context.engine.begin() as connection:
-            store(connection, project, policy, part, read_at=read_at)
-    if project.connected_at != FAR_FUTURE:
+            store(connection, connected, part, read_at=read_at)
+    if connected.project.connected_at != FAR_FUTURE:
         repair_counters(context.label_studio, readings)
 
 
-def reconcile_recent(context: Context, project: Project) -> None:
+def reconcile_recent(context: Context, connected: Connected) -> None:
     """Read the tasks that changed since the last sweep."""
+    project = connected.project
     if not project.high_water:
-        reconcile_all(context, project)
+        reconcile_all(context, connected)
         return
     clock = context.label_studio.clock()
-    readings = _read_since(context, project, project.high_water, OVERLAP_SECONDS)
+    readings = _read_since(context, connected, project.high_water, OVERLAP_SECONDS)
     reached = [one.updated_at for one in readings]
     if clock is not None:
         reached.append((clock - timedelta(seconds=CLOCK_SECONDS)).strftime(TIME_FORMAT))
@@ -134,46 +133,46 @@ def reconcile_recent(context: Context, project: Project) -> None:
         _advance(connection, project, max(reached, default=""))
 
 
-def read_changes(context: Context, project: Project) -> list[TaskReading]:
+def read_changes(context: Context, connected: Connected) -> list[TaskReading]:
     """Read the tasks that changed a moment ago, after a hint that some did; return them.
 
     What this misses the sweep finds, which therefore goes by a mark of its own.
     """
+    project = connected.project
     known = max(project.high_water, context.newest.get(project.id, ""))
     if not known:
-        reconcile_all(context, project)
+        reconcile_all(context, connected)
         return []
-    readings = _read_since(context, project, known, HINT_SECONDS)
+    readings = _read_since(context, connected, known, HINT_SECONDS)
     context.newest[project.id] = max([known, *(one.updated_at for one in readings)])
     return readings
 
 
 def _read_since(
-    context: Context, project: Project, known: str, overlap_seconds: float
+    context: Context, connected: Connected, known: str, overlap_seconds: float
 ) -> list[TaskReading]:
     read_at = context.now()
-    policy = policy_of(context.settings, project.extra_params)
-    schema = schema_of(project, policy)
     since = datetime.fromisoformat(known) - timedelta(seconds=overlap_seconds)
-    found = context.label_studio.tasks_since(project.id, since.strftime(TIME_FORMAT))
-    readings = [read_task(body, schema) for body in found]
-    _store_batches(context, project, policy, readings, read_at)
+    found = context.label_studio.tasks_since(connected.project.id, since.strftime(TIME_FORMAT))
+    readings = [read_task(body, connected.schema) for body in found]
+    _store_batches(context, connected, readings, read_at)
     return readings
 
 
 def store(
     connection: Connection,
-    project: Project,
-    policy: Policy,
+    connected: Connected,
     readings: Sequence[TaskReading],
     *,
     read_at: float,
 ) -> None:
     """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
-    save_tasks(connection, project.id, [task_of(project, policy, r) for r in readings])
-    found = [a for one in readings for a in annotations_of(project, policy, one)]
+    project = connected.project
+    save_tasks(connection, project.id, [task_of(connected, r) for r in readings])
+    found = [a for one in readings for a in annotations_of(connected, one)]
     task_ids = [one.task_id for one in readings]
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
+    count_tasks(connection, connected, task_ids)
     last = published_round(connection, project.id)
     if last is not None:
         shown = {
@@ -184,14 +183,13 @@ def store(
         set_scores(connection, project.id, shown)
 
 
-def annotations_of(project: Project, policy: Policy, reading: TaskReading) -> list[Annotation]:
+def annotations_of(connected: Connected, reading: TaskReading) -> list[Annotation]:
     """Return the annotations of a task that was read."""
-    schema = schema_of(project, policy)
     return [
         read_annotation(
             body,
-            schema,
-            connected_at=project.connected_at,
+            connected.schema,
+            connected_at=connected.project.connected_at,
             task_id=reading.task_id,
             task_created_at=reading.created_at,
         )
@@ -199,9 +197,9 @@ def annotations_of(project: Project, policy: Policy, reading: TaskReading) -> li
     ]
 
 
-def task_of(project: Project, policy: Policy, reading: TaskReading) -> Task:
+def task_of(connected: Connected, reading: TaskReading) -> Task:
     """Return a task that was read, as the store keeps it at first sight."""
-    schema = schema_of(project, policy)
+    project, policy = connected.project, connected.policy
     came_later = project.connected_at != FAR_FUTURE and policy.queue == "window"
     overlap = 1 if reading.overlap is None else reading.overlap
     is_labeled = bool(reading.is_labeled)
@@ -213,7 +211,7 @@ def task_of(project: Project, policy: Policy, reading: TaskReading) -> Task:
         updated_at=reading.updated_at,
         overlap_before=0 if came_later else overlap,
         is_labeled_before=is_labeled and not came_later,
-        given=given_label(reading, schema, policy.initial).choice,
+        given=given_label(reading, connected.schema, policy.initial).choice,
         problem=reading.image_problem,
     )
 

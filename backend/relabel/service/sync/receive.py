@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from relabel.errors import PayloadError, RelabelError
 from relabel.labelstudio.contract import DELETIONS
 from relabel.labelstudio.payloads import field, project_id, read_annotation
-from relabel.service.context import policy_of, schema_of
+from relabel.service.connected import open_connected
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
 from relabel.storage.events import LABELLING, Action, journal
@@ -96,7 +96,7 @@ def _take(
     }
     task_ids = [field(item, "task", int, where="annotation") for item in bodies]
     try:
-        schema = schema_of(project, policy_of(settings, project.extra_params))
+        schema = open_connected(settings, project).schema
     except PayloadError:
         raise
     except RelabelError:

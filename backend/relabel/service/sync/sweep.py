@@ -2,12 +2,16 @@
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from relabel.errors import NotFoundError, QueueBusyError, RelabelError
+from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
-from relabel.service.sync.catch_up import carry_out, read_project
+from relabel.service.queue.task_states import count_missing, differing_tasks
+from relabel.service.sync.catch_up import carry_out, take_over
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
 from relabel.storage.database import clock, reading
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
@@ -56,9 +60,12 @@ def _sweep_safely(context: Context, number: int) -> Project | None:
             )
             return None
         # First what people wait for: comparing asks Label Studio for much more than votes.
-        known = read_project(context, project)
-        carry_out(context, number, patience=PATIENCE_SECONDS)
-        return sweep_project(context, known, patience=PATIENCE_SECONDS)
+        body = context.label_studio.project(number)
+        known = take_over(context, project, body)
+        wrote = carry_out(context, number, patience=PATIENCE_SECONDS)
+        return sweep_project(
+            context, known, patience=PATIENCE_SECONDS, body=None if wrote else body
+        )
     except QueueBusyError as error:
         log.info("%s It is compared with Label Studio next time.", error)
     except NotFoundError as error:
@@ -75,9 +82,22 @@ def _sweep_safely(context: Context, number: int) -> Project | None:
 
 
 def sweep_project(
-    context: Context, project: Project, *, full: bool = False, patience: float = math.inf
+    context: Context,
+    project: Project,
+    *,
+    full: bool = False,
+    patience: float = math.inf,
+    body: Mapping[str, Any] | None = None,
 ) -> Project:
     """Repair one project; return it as it is now.
+
+    Args:
+        context: settings, store and Label Studio.
+        project: as the store has it.
+        full: read the whole of it, whenever that was done last.
+        patience: seconds to wait for whoever changes its queue now.
+        body: the project as Label Studio had it a moment ago; it is read again before anything
+            is written by it.
 
     Raises:
         QueueBusyError: somebody else changed its queue for longer than `patience` seconds.
@@ -86,23 +106,46 @@ def sweep_project(
     """
     with queue_lock(context.engine, context.settings.data_dir, project.id, patience=patience):
         with reading(context.engine) as connection:
-            get_whole_project(connection, project.id)  # also if it was whole a moment ago
-        project = read_project(context, project)
+            # Whole now, and not only a moment ago.
+            project = get_whole_project(connection, project.id)
+        if body is None:
+            body = context.label_studio.project(project.id)
+            project = take_over(context, project, body)
+        connected = open_connected(context.settings, project)
         full = full or _whole_reading_due(context, project)
         if not full:
-            reconcile_recent(context, project)
+            reconcile_recent(context, connected)
+        if full:
+            _tell_differing(context, connected)
         # Compared afterwards: as many tasks may be new as were deleted.
-        if full or _count_differs(context, project):
-            reconcile_all(context, project)
+        if full or _count_differs(context, project, body):
+            reconcile_all(context, connected)
             _note(context, project, "read_at")
-        restore_predictions(context, project, look=full)
-        if assert_settings(context, project).get("maximum_annotations"):
+        restore_predictions(context, connected, look=full)
+        if assert_settings(context, connected, body).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
-            reconcile_all(context, project)
-        refresh_queue(context, project, look=True)
+            reconcile_all(context, connected)
+        count_missing(context.engine, connected)
+        refresh_queue(context, connected, look=body)
     _note(context, project, "swept_at")  # the rest begins at the end, however long this took
     carry_out(context, project.id, patience=patience)
     return project
+
+
+def _tell_differing(context: Context, connected: Connected) -> None:
+    """Say which tasks are kept otherwise than their annotations say: a defect, if there are any.
+
+    The whole reading that follows counts all of them anew.
+    """
+    with reading(context.engine) as connection:
+        differing = differing_tasks(connection, connected)
+    if differing:
+        log.error(
+            "project %s: %d tasks were kept otherwise than their annotations say, first: %s",
+            connected.project.id,
+            len(differing),
+            dict(list(differing.items())[:5]),
+        )
 
 
 def _whole_reading_due(context: Context, project: Project) -> bool:
@@ -135,8 +178,11 @@ def forget_sweeps(context: Context, *, but_for: float = 0.0) -> None:
         make_sweeps_due(connection, but_for=but_for)
 
 
-def _count_differs(context: Context, project: Project) -> bool:
+def _count_differs(context: Context, project: Project, body: Mapping[str, Any]) -> bool:
     """Return whether the store has more or fewer tasks than Label Studio: some were deleted."""
     with reading(context.engine) as connection:
         known = len(list_tasks(connection, project.id))
+    if known == int(body.get("task_number", -1)):
+        return False
+    # Some may only have come since.
     return known != int(context.label_studio.project(project.id).get("task_number", -1))

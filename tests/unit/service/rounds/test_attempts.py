@@ -210,17 +210,17 @@ def test_an_error_of_one_project_never_keeps_the_sweep_from_the_others(
 
     first, second = connected(["cat", "dog"]), connected(["cat", "dog"])
     places = {
-        "reading": (sweep_module, "read_project", lambda _, p: p.id),
+        "reading": (sweep_module, "take_over", lambda _, p: p.id),
         "comparing": (sweep_module, "sweep_project", lambda _, p: p.id),
         "looking for a round": (worker_module, "round_due_now", lambda _, n: n),
     }
     module, name, number_of = places[where]
     real = getattr(module, name)
 
-    def fail(context, what, **options):
+    def fail(context, what, *more, **options):
         if number_of(context, what) == first:
             raise OverflowError("a mistake")
-        return real(context, what, **options)
+        return real(context, what, *more, **options)
 
     monkeypatch.setattr(module, name, fail)
     started = []

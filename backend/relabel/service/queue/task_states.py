@@ -1,0 +1,200 @@
+"""What the votes of each task say, kept in the store so that one vote costs what its task costs.
+
+A row is counted from its task's annotations alone, by the same `count_state` as everything else,
+and never added to. Whoever changes what it stands on marks it stale in the same transaction. It
+counts on the basis on which it was counted: classes, rules and the handling of skips. A row that is
+stale or of another basis is as good as missing: whoever reads counts that task in memory.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from relabel.service.connected import Connected
+from relabel.service.queue.eligibility import Presence, serving_of
+from relabel.service.queue.state import QueueState, count_state
+from relabel.storage.annotations import list_annotations
+from relabel.storage.database import reading
+from relabel.storage.tasks import (
+    CHUNK,
+    COUNTED,
+    Places,
+    list_counted,
+    list_places,
+    list_tasks,
+    revisions,
+    save_counted,
+)
+from relabel.types import Consensus, IntArray, LabelCounts
+
+log = logging.getLogger("relabel.counting")
+
+BATCH = 2000
+"""Tasks counted per transaction: webhooks wait no longer than one of these takes."""
+RULES = ("cannot_tell", "classes", "initial", "overwritten", "max_votes", "tie_rule", "solo")
+"""Policy keys by which votes are counted."""
+COUNT = np.dtype("<i4")
+"""How votes per class stand in the store."""
+
+
+def basis_of(connected: Connected) -> str:
+    """Return letters that are others as soon as the same annotations may say something else."""
+    policy = connected.policy.model_dump(mode="json")
+    known = [
+        connected.schema.classes,
+        [policy[key] for key in RULES],
+        connected.project.skip_queue,
+    ]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:8]
+
+
+def read_queue_state(connection: Connection, connected: Connected) -> QueueState:
+    """Read what a project's votes say: of counted tasks from their rows, else by counting."""
+    number = connected.project.id
+    places = list_places(connection, number)
+    known = set(places.task_ids.tolist())
+    rows = [r for r in list_counted(connection, number, basis_of(connected)) if r[0] in known]
+    missing = sorted(known.difference(row[0] for row in rows))
+    if missing:
+        tasks = list_tasks(connection, number, missing)
+        found = _annotations(connection, number, missing)
+        rows += _rows(count_state(connected, tasks, found))
+        rows.sort(key=lambda row: int(row[0]))
+    if len(rows) < len(known):
+        # On PostgreSQL a task may be deleted between two statements.
+        return read_queue_state(connection, connected)
+    return _of_rows(connected, places, rows)
+
+
+def _annotations(connection: Connection, number: int, tasks: Collection[int]) -> list[Any]:
+    some = sorted(tasks) if len(tasks) <= CHUNK else None
+    return list(list_annotations(connection, number, some))
+
+
+def count_tasks(connection: Connection, connected: Connected, task_ids: Sequence[int]) -> None:
+    """Count what the votes of these tasks say, and keep it unless they change meanwhile."""
+    number = connected.project.id
+    was = revisions(connection, number, task_ids)
+    tasks = list_tasks(connection, number, task_ids)
+    found = list_annotations(connection, number, list(tasks))
+    counted = (
+        dict(zip(COUNTED, row, strict=True)) | {"revision": was.get(row[0], 0)}
+        for row in _rows(count_state(connected, tasks, found))
+    )
+    save_counted(connection, number, basis_of(connected), counted)
+
+
+def count_missing(engine: Engine, connected: Connected) -> int:
+    """Count all tasks of which no row is valid; return how many.
+
+    For a store of an earlier version, another policy, other classes, and whatever a killed process
+    left stale.
+    """
+    number = connected.project.id
+    with reading(engine) as connection:
+        missing = uncounted_tasks(connection, connected)
+    for start in range(0, len(missing), BATCH):
+        if len(missing) > BATCH:
+            log.info("project %s: counted %s of %s tasks", number, start, len(missing))
+        with engine.begin() as connection:
+            count_tasks(connection, connected, missing[start : start + BATCH])
+    return len(missing)
+
+
+def uncounted_tasks(connection: Connection, connected: Connected) -> list[int]:
+    """Return the tasks of which no row is valid, ids increasing."""
+    number = connected.project.id
+    counted = {row[0] for row in list_counted(connection, number, basis_of(connected))}
+    known = list_places(connection, number).task_ids.tolist()
+    return [task_id for task_id in known if task_id not in counted]
+
+
+def differing_tasks(connection: Connection, connected: Connected) -> dict[int, list[str]]:
+    """Count everything anew; return the tasks whose row says otherwise, with the columns."""
+    number = connected.project.id
+    tasks = list_tasks(connection, number)
+    kept = {r[0]: tuple(r) for r in list_counted(connection, number, basis_of(connected))}
+    everything = count_state(connected, tasks, list_annotations(connection, number))
+    found = {
+        row[0]: [name for name, a, b in zip(COUNTED, kept[row[0]], row, strict=True) if a != b]
+        for row in _rows(everything)
+        if row[0] in kept
+    }
+    return {task_id: columns for task_id, columns in found.items() if columns}
+
+
+def _rows(state: QueueState) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns `COUNTED` of each task."""
+    people = [json.dumps(some) if some else "" for some in state.presence.people]
+    answered = [json.dumps(some) if some else "" for some in state.presence.answered]
+    columns: list[Sequence[Any]] = [
+        state.counts.task_ids.tolist(),
+        state.consensus.states.tolist(),
+        state.consensus.labels.tolist(),
+        state.given.tolist(),
+        [votes.tobytes() for votes in state.counts.votes.astype(COUNT)],
+        state.initial.tolist(),
+        state.new.tolist(),
+        state.abstains.tolist(),
+        state.silent.tolist(),
+        state.voters.tolist(),
+        state.voted_at.tolist(),
+        state.presence.occupied.tolist(),
+        state.presence.skipped.tolist(),
+        state.presence.held.tolist(),
+        people,
+        answered,
+    ]
+    return zip(*columns, strict=True)
+
+
+def _of_rows(connected: Connected, places: Places, rows: Sequence[Sequence[Any]]) -> QueueState:
+    """Put rows of `COUNTED`, one for each task in its order, together again."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(COUNTED)
+    by_name = dict(zip(COUNTED, columns, strict=True))
+
+    def numbers(name: str) -> IntArray:
+        return np.array(by_name[name], dtype=np.int64)
+
+    classes = len(connected.schema.classes)
+    votes = np.frombuffer(b"".join(by_name["counts"]), COUNT).reshape(len(rows), classes)
+    names = _names()
+    presence = Presence(
+        occupied=numbers("occupied"),
+        skipped=np.array(by_name["skipped"], dtype=np.bool_),
+        held=np.array(by_name["held"], dtype=np.bool_),
+        people=[names(text) for text in by_name["people"]],
+        answered=[names(text) for text in by_name["answered"]],
+    )
+    return QueueState(
+        connected=connected,
+        places=places,
+        counts=LabelCounts(numbers("task_id"), votes.astype(np.int64)),
+        initial=numbers("initial"),
+        new=numbers("new"),
+        abstains=numbers("abstains"),
+        silent=numbers("silent"),
+        voters=numbers("voters"),
+        given=numbers("given"),
+        voted_at=np.array(by_name["voted_at"], dtype=np.float64),
+        presence=presence,
+        serving=serving_of(presence, connected.project.skip_queue),
+        consensus=Consensus(numbers("label"), numbers("state")),
+    )
+
+
+def _names() -> Callable[[str], tuple[str, ...]]:
+    """Return what reads lists of people: many tasks have the same."""
+    known: dict[str, tuple[str, ...]] = {"": ()}
+
+    def read(text: str) -> tuple[str, ...]:
+        if text not in known:
+            known[text] = tuple(json.loads(text))
+        return known[text]
+
+    return read
