@@ -12,6 +12,8 @@ LABEL_STUDIO_FLAGS := fflag_feat_fit_568_finite_state_management \
   fflag_fix_fit_1082_overlap_use_distinct_annotators
 CACHE := .cache
 ARGS ?=
+# Two files of tests at a time, on two cores: threads of one would only wait for those of the other.
+ONE_THREAD := OMP_NUM_THREADS=1
 
 # A stamp is newer than what it was made from exactly when the installation is up to date.
 INSTALLED := $(VENV)/.installed
@@ -20,7 +22,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean check test test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -31,14 +33,20 @@ demo: $(INSTALLED) $(INSTALLED_LS) ## Label Studio with wrong labels, and the qu
 demo-clean: ## Remove what the demo keeps between runs
 	rm -rf $(DEMO_HOME)
 
+check: lint ## What every change passes: style, types, and the tests that need no server or browser
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m "not live and not browser and not postgresql and not slow" $(ARGS)
+
 test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(INSTALLED_TEST) $(INSTALLED_LS) ## The proofs of which `make test` runs a short form
+	RELABEL_TEST_LONG=1 $(BIN)/pytest -m long $(ARGS)
 
 test-tutorial: $(INSTALLED_TEST) $(INSTALLED_LS) ## Follow the tutorial to the letter
 	RELABEL_TEST_TUTORIAL=1 $(BIN)/pytest tests/browser/test_tutorial.py $(ARGS)
 
 test-soak: $(INSTALLED_TEST) $(INSTALLED_LS) ## A small soak on one machine and on several
-	RELABEL_TEST_SOAK=1 $(BIN)/pytest tests/live/test_soak.py $(ARGS)
+	RELABEL_TEST_LONG=1 $(BIN)/pytest tests/live/test_soak.py -m long $(ARGS)
 
 test-postgresql: $(INSTALLED_TEST) ## The tests of store and service, with PostgreSQL instead of SQLite
 	RELABEL_TEST_STORE=postgresql $(BIN)/pytest tests/unit/service tests/contract tests/properties/test_events.py $(ARGS)
