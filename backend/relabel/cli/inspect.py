@@ -24,8 +24,9 @@ from relabel.cli.options import (
 )
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.files import check_file
-from relabel.service.doctor.checkup import examine_project, examine_server
+from relabel.service.doctor.checkup import examine_project
 from relabel.service.doctor.findings import Finding
+from relabel.service.doctor.health import examine_server
 from relabel.service.export.archive import NAMES, REPORT, Archive, find_archive, take_out
 from relabel.service.export.export import FORMATS, Export, write_back, write_export
 from relabel.service.insight.status import project_status

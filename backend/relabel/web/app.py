@@ -22,6 +22,7 @@ from relabel.service.jobs import Jobs, open_queue, register_jobs
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.access import Access
+from relabel.web.health import Health
 from relabel.web.metrics import metrics_text
 from relabel.web.overviews import Overviews
 from relabel.web.pages.routes import add_dashboard
@@ -40,11 +41,12 @@ def create_app(settings: Settings) -> Flask:
     access = Access(engine, settings)
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
-    protocol = Protocol(engine, settings, jobs, access)
+    health = Health(engine)
+    protocol = Protocol(engine, settings, jobs, access, health)
     overviews = Overviews(engine, settings)
     _add_protocol(app, protocol)
-    _add_status(app, engine, overviews, jobs)
-    add_dashboard(app, engine, settings, jobs, overviews, health=protocol.health)
+    _add_status(app, engine, overviews, jobs, health)
+    add_dashboard(app, engine, settings, jobs, overviews, health, answer=protocol.health)
     return app
 
 
@@ -61,12 +63,14 @@ def _add_protocol(app: Flask, protocol: Protocol) -> None:
         app.add_url_rule(path, f"{view.__name__}{path}", view, methods=methods)
 
 
-def _add_status(app: Flask, engine: Engine, overviews: Overviews, jobs: Jobs) -> None:
+def _add_status(
+    app: Flask, engine: Engine, overviews: Overviews, jobs: Jobs, health: Health
+) -> None:
     def status(number: int) -> Response:
         return jsonify(overviews.newest(number).status)
 
     def metrics() -> Response:
-        text = metrics_text(engine, overviews, waiting=jobs.waiting())
+        text = metrics_text(engine, overviews, health.findings(), waiting=jobs.waiting())
         return Response(text, mimetype="text/plain; version=0.0.4")
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])

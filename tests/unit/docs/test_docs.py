@@ -11,6 +11,7 @@ import typer
 from relabel.cli.app import build_app
 from relabel.policy import Policy
 from relabel.service.doctor.checkup import CHECKS
+from relabel.service.doctor.health import BEYOND, IN_STORE
 from relabel.service.export.export import ExportRow
 from relabel.settings import Settings
 from relabel.web.pages.actions import CONFIRMED
@@ -195,7 +196,7 @@ def test_the_readme_shows_its_two_commands_as_blocks():
 
 def test_every_check_of_the_doctor_has_an_entry_of_its_own():
     there = anchors(ROOT / "docs" / "troubleshooting.md")
-    for name in ("label studio", "token", "device", *CHECKS):
+    for name in (*IN_STORE, *BEYOND, *CHECKS):
         assert name.replace(" ", "-") in there
 
 

@@ -15,7 +15,7 @@ from relabel.errors import (
     NotReadyError,
 )
 from relabel.labelstudio.contract import TAB_TITLE, settings_to_change
-from relabel.service.doctor.checkup import examine_project, examine_server
+from relabel.service.doctor.checkup import examine_project
 from relabel.service.insight.status import project_status
 from relabel.service.queue.publish import publish
 from relabel.service.queue.scores import LAST, RoundResult, scores_now
@@ -697,20 +697,6 @@ def test_only_tasks_with_new_votes_move_and_unknown_tasks_come_last(context, fak
 
 
 # -- doctor ----------------------------------------------------------------------------------
-def test_a_healthy_server_is_told_with_version_and_kind_of_token(context):
-    findings = {f.check: f for f in examine_server(context)}
-    assert all(f.ok for f in findings.values())
-    assert "1.23.2" in findings["label studio"].text
-    assert "legacy token of admin@example.com" in findings["token"].text
-
-
-def test_a_server_that_is_down_is_told_line_by_line(context, fake):
-    fake.intercept = down
-    findings = examine_server(context)
-    assert [f.check for f in findings if f.ok] == ["device"]
-    assert "503" in findings[0].text
-
-
 def test_a_project_that_is_not_connected_says_how_to_connect(context):
     (finding,) = examine_project(context, 5)
     assert not finding.ok

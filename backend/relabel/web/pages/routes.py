@@ -21,6 +21,7 @@ from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.projects import list_projects
 from relabel.storage.tasks import list_tasks
+from relabel.web.health import Health
 from relabel.web.overviews import Overviews
 from relabel.web.pages.actions import ACTIONS, CONFIRMED, said_after
 from relabel.web.pages.project import PAGES
@@ -39,11 +40,12 @@ def add_dashboard(
     settings: Settings,
     jobs: Jobs,
     overviews: Overviews,
+    health: Health,
     *,
-    health: Callable[[], Response],
+    answer: Callable[[], Response],
 ) -> None:
-    """Add the pages to the application; `health` answers "/" to whoever wants no page."""
-    pages = Dashboard(engine, settings, jobs, overviews, health)
+    """Add the pages to the application; `answer` is what "/" says to whoever wants no page."""
+    pages = Dashboard(engine, settings, jobs, overviews, health, answer)
     blueprint = Blueprint(
         "dashboard", "relabel.web", template_folder="templates", static_folder="static"
     )
@@ -73,12 +75,14 @@ class Dashboard:
         settings: Settings,
         jobs: Jobs,
         overviews: Overviews,
-        health: Callable[[], Response],
+        health: Health,
+        answer: Callable[[], Response],
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._jobs = jobs
         self._health = health
+        self._answer = answer
         self._overviews = overviews
         self._names = Names(settings)
         self._thumbnails = Thumbnails(
@@ -90,10 +94,11 @@ class Dashboard:
     def home(self) -> Any:
         """List the projects."""
         if not wants_page():
-            return self._health()
+            return self._answer()
         with reading(self._engine) as connection:
             projects = list_projects(connection)
-        return render_template("home.html", projects=[(p, *self._state_of(p.id)) for p in projects])
+        shown = [(p, *self._state_of(p.id)) for p in projects]
+        return render_template("home.html", projects=shown, health=self._health.findings())
 
     def page(self, number: int, name: str = "overview") -> Any:
         """Show one page of a project."""
