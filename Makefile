@@ -12,6 +12,11 @@ LABEL_STUDIO_FLAGS := fflag_feat_fit_568_finite_state_management \
   fflag_fix_fit_1082_overlap_use_distinct_annotators
 CACHE := .cache
 ARGS ?=
+# Two files of tests at a time, on two cores: threads of one would only wait for those of the other.
+ONE_THREAD := OMP_NUM_THREADS=1
+BY_ITSELF := "not live and not browser and not postgresql and not slow"
+# Of the lines of the package, how many the tests of `make check` run at least, per cent.
+COVERED := 80
 
 # A stamp is newer than what it was made from exactly when the installation is up to date.
 INSTALLED := $(VENV)/.installed
@@ -20,7 +25,7 @@ INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
 DEMO_HOME := .relabel-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean check coverage docs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -31,14 +36,27 @@ demo: $(INSTALLED) $(INSTALLED_LS) ## Label Studio with wrong labels, and the qu
 demo-clean: ## Remove what the demo keeps between runs
 	rm -rf $(DEMO_HOME)
 
+check: lint ## What every change passes: style, types, and the tests that need no server or browser
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) $(ARGS)
+
 test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: $(INSTALLED_TEST) ## Refuse when the tests of make check run too few lines of the package
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) --cov relabel --cov-report term:skip-covered \
+	  --cov-fail-under $(COVERED) $(ARGS)
+
+test-oldest: $(CACHE)/oldest/.installed ## The tests of make check, with the oldest allowed dependencies
+	$(ONE_THREAD) $(CACHE)/oldest/bin/pytest -n 2 -m $(BY_ITSELF) $(ARGS)
+
+test-long: $(INSTALLED_TEST) $(INSTALLED_LS) ## The proofs of which `make test` runs a short form
+	RELABEL_TEST_LONG=1 $(BIN)/pytest -m long $(ARGS)
 
 test-tutorial: $(INSTALLED_TEST) $(INSTALLED_LS) ## Follow the tutorial to the letter
 	RELABEL_TEST_TUTORIAL=1 $(BIN)/pytest tests/browser/test_tutorial.py $(ARGS)
 
 test-soak: $(INSTALLED_TEST) $(INSTALLED_LS) ## A small soak on one machine and on several
-	RELABEL_TEST_SOAK=1 $(BIN)/pytest tests/live/test_soak.py $(ARGS)
+	RELABEL_TEST_LONG=1 $(BIN)/pytest tests/live/test_soak.py -m long $(ARGS)
 
 test-postgresql: $(INSTALLED_TEST) ## The tests of store and service, with PostgreSQL instead of SQLite
 	RELABEL_TEST_STORE=postgresql $(BIN)/pytest tests/unit/service tests/contract tests/properties/test_events.py $(ARGS)
@@ -69,6 +87,11 @@ test-flags: $(INSTALLED_TEST) $(INSTALLED_LS) ## The contract with what Label St
 fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests and read 2,000 damaged files of each kind
 	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)
 	RELABEL_FUZZ_FILES=2000 $(BIN)/pytest tests/properties/test_mutated_files.py $(ARGS)
+
+docs: $(CACHE)/site/.installed ## Build the documentation as a site, in .cache/site/built
+	rm -rf $(CACHE)/site/source && mkdir -p $(CACHE)/site/source
+	git ls-files '*.md' 'docs/images' LICENSE labelstudio_config | tar -cf - -T - | tar -xf - -C $(CACHE)/site/source
+	$(CACHE)/site/bin/mkdocs build --strict --quiet
 
 lint: $(INSTALLED_TEST) ## Check style and types only
 	$(BIN)/ruff check .
@@ -108,6 +131,19 @@ $(INSTALLED_TEST): pyproject.toml | $(VENV)/bin/python
 $(CACHE)/pip-audit/.installed:
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/pip install -qq --disable-pip-version-check pip-audit
+	@touch $@
+
+$(CACHE)/site/.installed: pyproject.toml
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install -qq --disable-pip-version-check --upgrade pip  # one that knows groups
+	@$(@D)/bin/pip install -qq --disable-pip-version-check --group docs
+	@touch $@
+
+$(CACHE)/oldest/.installed: pyproject.toml .ci/oldest.py
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(PYTHON) .ci/oldest.py > $(@D)/constraints.txt
+	@echo 'Installing the oldest allowed dependencies (torch is large) ...'
+	@$(@D)/bin/pip install -qq --disable-pip-version-check --constraint $(@D)/constraints.txt --editable ".[test]"
 	@touch $@
 
 $(CACHE)/label-studio-%/.installed:

@@ -1,10 +1,9 @@
-"""Take the pictures of the dashboard that the documentation shows: every page, both widths, dark.
+"""Take the pictures of the dashboard that the documentation shows.
 
 Run `.venv/bin/python docs/make_screenshots.py` after changing how a page looks. It needs Chromium
 and no Label Studio: the project is made up.
 """  # noqa: INP001  a script, no package
 
-import itertools
 import shutil
 import sys
 import tempfile
@@ -29,20 +28,17 @@ from seeded_store import Campaign, seed_store
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PAGES = {
-    "home": "/",
-    "overview": "/projects/1",
-    "queue": "/projects/1/queue",
-    "undecided": "/projects/1/undecided",
-    "images": "/projects/1/images",
-    "rounds": "/projects/1/rounds",
-    "annotators": "/projects/1/annotators?people=1",
-    "settings": "/projects/1/settings",
-    "stop": "/projects/1/stop/confirm",
-    "undo": "/projects/2/undo/confirm",
+REPORT = "report"
+"""Path of the picture whose page is a file."""
+PICTURES = {
+    "home": ("/", 1280, "light"),
+    "overview": ("/projects/1", 1280, "light"),
+    "overview-phone": ("/projects/1", 400, "dark"),
+    "queue": ("/projects/1/queue", 1280, "light"),
+    "rounds": ("/projects/1/rounds", 1280, "light"),
+    "report": (REPORT, 1280, "light"),
 }
-WIDTHS = (1280, 400)
-SCHEMES = ("light", "dark")
+"""Path, width in pixels and scheme of each, by its name: as many as the text needs."""
 HIGHEST = {1280: 1400, 400: 1800}
 """Long lists are cut: a picture of all settings would be read by nobody."""
 COLOURS = 96
@@ -52,19 +48,19 @@ def main() -> None:
     """Take every picture anew."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        site(Path(folder)) as addresses,
+        site(Path(folder)) as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for name, width, scheme in itertools.product(addresses, WIDTHS, SCHEMES):
-            title = f"dashboard-{name}-{width}-{scheme}"
-            take(browser, addresses[name], title, width, scheme)
+        for name, (path, width, scheme) in PICTURES.items():
+            page = (Path(folder) / "report.html").as_uri() if path == REPORT else address + path
+            take(browser, page, f"dashboard-{name}", width, scheme)
         browser.close()
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[dict[str, str]]:
-    """Serve two made-up projects, one with a running round; yield the addresses of all pages."""
+def site(folder: Path) -> Iterator[str]:
+    """Serve two made-up projects, one with a running round; yield the address."""
     port = free_port(0)
     settings = Settings(
         data_dir=folder,
@@ -81,9 +77,7 @@ def site(folder: Path) -> Iterator[dict[str, str]]:
     context.close()
     server = make_server(create_app(settings), settings)
     threading.Thread(target=server.run, daemon=True).start()
-    yield {name: f"http://127.0.0.1:{port}{path}" for name, path in PAGES.items()} | {
-        "report": (folder / "report.html").as_uri()
-    }
+    yield f"http://127.0.0.1:{port}"
     server.close()
 
 

@@ -115,6 +115,22 @@ class LiveBackend:
         self.server = self.backend.serve(*self.arguments)
 
 
+LONG = "RELABEL_TEST_LONG"
+"""Environment variable that asks for the long proofs."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among the marks
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Skip what takes minutes, and mark what asks for a PostgreSQL server."""
+    skipped = pytest.mark.skip(reason="takes minutes: make test-long")
+    for item in items:
+        if item.get_closest_marker("long") and LONG not in os.environ:
+            item.add_marker(skipped)
+        chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "postgresql" in (*item.fixturenames, *(c for c in chosen if isinstance(c, str))):
+            item.add_marker(pytest.mark.postgresql)
+
+
 @pytest.fixture(scope="session")
 def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
     if not (LABEL_STUDIO_BIN / "label-studio").exists():

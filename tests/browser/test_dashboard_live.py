@@ -16,11 +16,14 @@ pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.slow]
 USER = ("label-studio", "dashboard-password")
 TASKS = 90
 POLICY = """
+encoder = "tiny"
 selector = "vanilla"
-selector_options = { epochs = 500 }  # lasts long enough to be seen by a page that looks every 5 s
 window = 20
 retrain_after = 1000
 """
+QUICK, SEEN = 20, 500
+"""Epochs of a round that is only waited for, and of one that is seen by a page that looks every
+5 s: it lasts more than 10 s on an idle machine."""
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
 ROUND_SECONDS = 480
@@ -42,11 +45,19 @@ def live(make_project, start_shared_backend):
     """A connected project after its first round, and its backend, which asks for a password."""
     project = make_project(limit=TASKS, title="Digits to look at")
     user, password = USER
-    backend = start_shared_backend(policy=POLICY, user=user, password=password)
+    backend = start_shared_backend(user=user, password=password)
+    train_for(backend, QUICK)
     backend.run("connect", "--project", str(project.id), "--yes")
     made = SimpleNamespace(project=project, backend=backend, root=f"/projects/{project.id}")
     await_rounds(made, 1)
+    train_for(backend, SEEN)
     return made
+
+
+def train_for(backend, epochs):
+    """Let later rounds last so long: the policy is read afresh by each."""
+    options = f"selector_options = {{ epochs = {epochs} }}\n"
+    backend.backend.policy.write_text(POLICY + options)
 
 
 def status(live):

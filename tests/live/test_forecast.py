@@ -11,32 +11,53 @@ from relabel.demo.annotators import poll
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 TASKS, PILOT, MORE = 200, 60, 10
+FEW_TASKS, FEW_VOTES = 60, 36
 TARGET = 0.92
 
 
-def test_what_the_pilot_forecasts_is_what_the_project_needs(make_project, start_backend):
-    """Within a factor of two, although the pilot's audit has too few tasks yet."""
-    project = make_project(limit=TASKS, noise_rate=0.3)
-    studio = project.label_studio
-    truth = {task["id"]: project.truth_of(task) for task in project.export()}
-    given = votes_of(said_in_label_studio(studio.admin, project.id))
-    backend = start_backend(policy="audit_share = 0.1\nwindow = 30\nretrain_after = 1000")
-    backend.run("connect", "--project", str(project.id), "--yes")
-    assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
+@pytest.fixture
+def pilot(make_project, start_backend):
+    """Let people answer so often: pilot(tasks, votes) -> project, crowd, given votes, forecast."""
 
-    crowd = Crowd(
-        studio.url,
-        project.id,
-        studio.annotators,
-        project.truth_of,
-        pause_seconds=0.5,
-        idle_seconds=90,
-    )
-    assert len(crowd.run(PILOT)) == PILOT
-    assert poll(lambda: backend.status(project)["votes"] == PILOT, seconds=60)
-    options = ("--target", str(TARGET), "--json")
-    answer = backend.run("forecast", "--project", str(project.id), *options)
-    found = json.loads(answer)["votes"]
+    def run(tasks, votes):
+        project = make_project(limit=tasks, noise_rate=0.3)
+        studio = project.label_studio
+        given = votes_of(said_in_label_studio(studio.admin, project.id))
+        backend = start_backend(policy="audit_share = 0.1\nwindow = 30\nretrain_after = 1000")
+        backend.run("connect", "--project", str(project.id), "--yes")
+        assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=120)
+        crowd = Crowd(
+            studio.url,
+            project.id,
+            studio.annotators,
+            project.truth_of,
+            pause_seconds=0.5,
+            idle_seconds=90,
+        )
+        assert len(crowd.run(votes)) == votes
+        assert poll(lambda: backend.status(project)["votes"] == votes, seconds=60)
+        options = ("--target", str(TARGET), "--json")
+        answer = backend.run("forecast", "--project", str(project.id), *options)
+        return project, crowd, given, json.loads(answer)
+
+    return run
+
+
+def test_a_short_pilot_has_a_forecast(pilot):
+    """How good forecasts are is shown by simulated projects, and by the long test below."""
+    *_, found = pilot(FEW_TASKS, FEW_VOTES)
+    assert 0 <= found["votes"] <= 4 * FEW_TASKS
+    assert (found["noise_rate"] is None) == bool(found["unknown"]), "or it is said why not"
+    assert (found["correct_now"] is None) == (found["noise_rate"] is None)
+    assert 0 < (found["noise_rate"] or 0.3) < 1
+
+
+@pytest.mark.long
+def test_what_the_pilot_forecasts_is_what_the_project_needs(pilot):
+    """Within a factor of two, although the pilot's audit has too few tasks yet."""
+    project, crowd, given, answer = pilot(TASKS, PILOT)
+    truth = {task["id"]: project.truth_of(task) for task in project.export()}
+    found = answer["votes"]
 
     needed = None
     while needed is None:

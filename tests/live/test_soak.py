@@ -1,6 +1,5 @@
 """The soak of benchmarks/soak.py with tiny numbers: what must hold there holds here too."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,27 +25,37 @@ NUMBERS = {
     "window": 15,
     "dashboards": 2,
 }
-
-
-ONE_MACHINE = pytest.mark.skipif(
-    "RELABEL_TEST_SOAK" not in os.environ,
-    reason="takes three minutes more: make test-soak",
-)
-SEVERAL = {"store": "postgresql", "workers": 3, "webs": 2}
+SEVERAL = NUMBERS | {"store": "postgresql", "workers": 3, "webs": 2}
+SHORT = SEVERAL | {
+    "tasks": 60,
+    "images": 30,
+    "votes": 16,
+    "pause": 0.5,
+    "kill-every": 8,
+    "restart-label-studio": 0,
+    "retrain-after": 8,
+    "window": 8,
+    "workers": 2,
+    "dashboards": 1,
+}
+"""For every change: fewer of everything, and Label Studio stays up."""
 
 
 @pytest.mark.parametrize(
-    "more",
-    [pytest.param({}, marks=ONE_MACHINE, id="one machine"), pytest.param(SEVERAL, id="several")],
+    "options",
+    [
+        pytest.param(SHORT, id="short"),
+        pytest.param(NUMBERS, marks=pytest.mark.long, id="one machine"),
+        pytest.param(SEVERAL, marks=pytest.mark.long, id="several"),
+    ],
 )
 @pytest.mark.usefixtures("label_studio")  # which skips where Label Studio is not installed
-def test_a_small_soak_breaks_no_promise(more):
+def test_a_small_soak_breaks_no_promise(options):
     try:
-        with store_environment(more.get("store", "sqlite")):
+        with store_environment(options.get("store", "sqlite")):
             pass  # the soak starts servers of its own
     except MissingError as missing:
         pytest.skip(str(missing))
-    options = NUMBERS | more
     numbers = [text for key, value in options.items() for text in (f"--{key}", str(value))]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *numbers], capture_output=True, text=True, check=False

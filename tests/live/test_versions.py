@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from relabel.demo import api
 from relabel.labelstudio.client import LabelStudio as Client
-from relabel.service.doctor.checkup import TESTED_VERSIONS
+from relabel.service.doctor.health import TESTED_VERSIONS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

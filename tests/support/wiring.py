@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from fake_label_studio import URL, FakeLabelStudio
@@ -217,3 +218,15 @@ def running(
     fake.events.clear()
     fake.requests.clear()
     return number, ids
+
+
+def down(_request):
+    """Answer as a Label Studio that is overloaded."""
+    return httpx.Response(503, text="down")
+
+
+def writes(fake):
+    """Return (method, path) of what was written since the last call."""
+    found = [(method, path) for method, path, _ in fake.writes()]
+    fake.requests.clear()
+    return found

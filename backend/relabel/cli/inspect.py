@@ -44,7 +44,8 @@ def doctor(
 
     Example: relabel doctor --project 3
     """
-    from relabel.service.doctor.checkup import examine_project, examine_server
+    from relabel.service.doctor.checkup import examine_project
+    from relabel.service.doctor.health import examine_server
     from relabel.storage.database import reading
     from relabel.storage.projects import list_projects
 

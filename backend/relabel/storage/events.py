@@ -142,6 +142,15 @@ def last_labelling(connection: Connection, project_id: int) -> float:
     return float(connection.execute(query).scalar_one() or 0.0)
 
 
+def oldest_unhandled(connection: Connection) -> tuple[int, float]:
+    """Return how many events of all projects wait, and since when the oldest does, Unix seconds."""
+    query = select(func.count(), func.min(events.c.received_at)).where(
+        events.c.handled_at.is_(None)
+    )
+    waiting, since = connection.execute(query).one()
+    return int(waiting), float(since or 0.0)
+
+
 def count_events(connection: Connection, project_id: int) -> tuple[int, int]:
     """Return (all events in the journal, those not yet carried out)."""
     query = select(func.count(), func.count(events.c.handled_at)).where(

@@ -20,6 +20,7 @@ from relabel.errors import (
 from relabel.settings import Settings
 from relabel.storage.database import open_database
 from relabel.web.access import Access
+from relabel.web.health import Health
 from relabel.web.metrics import metrics_text
 from relabel.web.overviews import Overviews
 from relabel.web.pages.routes import add_dashboard
@@ -37,11 +38,12 @@ def create_app(settings: Settings) -> Flask:
     access = Access(engine, settings)
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
-    protocol = Protocol(engine, settings, access)
+    health = Health(engine)
+    protocol = Protocol(engine, settings, access, health)
     overviews = Overviews(engine, settings)
     _add_protocol(app, protocol)
-    _add_status(app, engine, overviews)
-    add_dashboard(app, engine, settings, overviews, health=protocol.health)
+    _add_status(app, engine, overviews, health)
+    add_dashboard(app, engine, settings, overviews, health, answer=protocol.health)
     return app
 
 
@@ -58,12 +60,12 @@ def _add_protocol(app: Flask, protocol: Protocol) -> None:
         app.add_url_rule(path, f"{view.__name__}{path}", view, methods=methods)
 
 
-def _add_status(app: Flask, engine: Engine, overviews: Overviews) -> None:
+def _add_status(app: Flask, engine: Engine, overviews: Overviews, health: Health) -> None:
     def status(number: int) -> Response:
         return jsonify(overviews.newest(number).status)
 
     def metrics() -> Response:
-        text = metrics_text(engine, overviews)
+        text = metrics_text(engine, overviews, health.findings())
         return Response(text, mimetype="text/plain; version=0.0.4")
 
     app.add_url_rule("/api/projects/<int:number>/status", "status", status, methods=["GET"])

@@ -1,9 +1,13 @@
 """Figures for Prometheus, as the store is at each request."""
 
+import math
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
+from relabel.service.doctor.findings import Finding
 from relabel.storage.database import reading
 from relabel.storage.events import count_waiting
 from relabel.storage.projects import list_projects
@@ -24,9 +28,17 @@ FIGURES = {
 }
 
 
-def metrics_text(engine: Engine, overviews: Overviews) -> str:
+def metrics_text(engine: Engine, overviews: Overviews, health: Sequence[Finding]) -> str:
     """Return the metrics page."""
     registry = CollectorRegistry()
+    parts = Gauge(
+        "relabel_health",
+        "whether a part is well: 1 or 0; NaN = not looked at by this process",
+        ["check"],
+        registry=registry,
+    )
+    for finding in health:
+        parts.labels(finding.check).set(math.nan if finding.ok is None else finding.ok)
     gauges = {
         name: Gauge(f"relabel_{name}", text, ["project"], registry=registry)
         for name, text in FIGURES.items()

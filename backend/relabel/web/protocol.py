@@ -22,6 +22,7 @@ from relabel.storage.events import Action, journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.web.access import NOT_OURS, Access, refused
+from relabel.web.health import Health
 from relabel.web.predictions import UNTRAINED, stored_predictions
 
 log = logging.getLogger("relabel.web")
@@ -35,14 +36,21 @@ _ODD_TEXT = re.compile(rb"\\u(d[89a-f]|0000)", re.IGNORECASE)
 class Protocol:
     """Views over the store; each is a plain method that Flask calls."""
 
-    def __init__(self, engine: Engine, settings: Settings, access: Access) -> None:
+    def __init__(self, engine: Engine, settings: Settings, access: Access, health: Health) -> None:
         self._access = access
+        self._health = health
         self._engine = engine
         self._settings = settings
 
     def health(self) -> Response:
-        """Say that the process is up; touches neither store nor model."""
-        return jsonify({"status": "UP", "model_class": "relabel", "version": __version__})
+        """Say that the process is up, and of each part in one word how it was a moment ago.
+
+        Everybody may ask: what is wrong is told by the doctor and on the dashboard.
+        """
+        checks = {finding.check: finding.ok for finding in self._health.findings()}
+        return jsonify(
+            {"status": "UP", "model_class": "relabel", "version": __version__, "checks": checks}
+        )
 
     def setup(self) -> Response:
         """Check labelling config and extra params; a refusal stands in the reason phrase.

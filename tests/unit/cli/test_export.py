@@ -12,6 +12,8 @@ from relabel.web.pages.report import write_report
 from typer.testing import CliRunner
 from wiring import deliver, publish_round
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 
 @pytest.fixture
 def relabel(context, monkeypatch):

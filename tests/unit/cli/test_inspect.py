@@ -12,6 +12,8 @@ from relabel.settings import Settings
 from relabel.storage.database import open_database
 from seeded_store import Campaign, seed_store
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

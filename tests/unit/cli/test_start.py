@@ -10,6 +10,8 @@ from relabel.cli.start import told_options
 from relabel.errors import ConfigurationError
 from relabel.settings import Settings
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 BACKEND = Path(__file__).parents[3] / "backend"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from relabel.service import device
 from relabel.service.device import try_in_process
-from relabel.service.doctor.checkup import examine_server
+from relabel.service.doctor.health import examine_server
 
 
 def device_line(context, device):

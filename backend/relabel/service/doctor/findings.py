@@ -9,10 +9,13 @@ from relabel.storage.projects import Project
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor: what was looked at, whether it is well, and what to do if not."""
+    """One line of the doctor: what was looked at, whether it is well, and what to do if not.
+
+    ok: None = nobody has looked.
+    """
 
     check: str
-    ok: bool
+    ok: bool | None
     text: str
 
 

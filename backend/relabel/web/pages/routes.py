@@ -19,6 +19,7 @@ from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.projects import list_projects
 from relabel.storage.tasks import list_tasks
+from relabel.web.health import Health
 from relabel.web.overviews import Overviews
 from relabel.web.pages.actions import ACTIONS, CONFIRMED, said_after
 from relabel.web.pages.project import PAGES
@@ -36,11 +37,12 @@ def add_dashboard(
     engine: Engine,
     settings: Settings,
     overviews: Overviews,
+    health: Health,
     *,
-    health: Callable[[], Response],
+    answer: Callable[[], Response],
 ) -> None:
-    """Add the pages to the application; `health` answers "/" to whoever wants no page."""
-    pages = Dashboard(engine, settings, overviews, health)
+    """Add the pages to the application; `answer` is what "/" says to whoever wants no page."""
+    pages = Dashboard(engine, settings, overviews, health, answer)
     blueprint = Blueprint(
         "dashboard", "relabel.web", template_folder="templates", static_folder="static"
     )
@@ -69,11 +71,13 @@ class Dashboard:
         engine: Engine,
         settings: Settings,
         overviews: Overviews,
-        health: Callable[[], Response],
+        health: Health,
+        answer: Callable[[], Response],
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._health = health
+        self._answer = answer
         self._overviews = overviews
         self._names = Names(settings)
         self._thumbnails = MEDIUM.previews(settings)
@@ -81,10 +85,11 @@ class Dashboard:
     def home(self) -> Any:
         """List the projects."""
         if not wants_page():
-            return self._health()
+            return self._answer()
         with reading(self._engine) as connection:
             projects = list_projects(connection)
-        return render_template("home.html", projects=[(p, *self._state_of(p.id)) for p in projects])
+        shown = [(p, *self._state_of(p.id)) for p in projects]
+        return render_template("home.html", projects=shown, health=self._health.findings())
 
     def page(self, number: int, name: str = "overview") -> Any:
         """Show one page of a project."""

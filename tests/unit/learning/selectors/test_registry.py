@@ -34,7 +34,10 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)]
+
+
+@pytest.mark.parametrize("seed", [0, *MORE_SEEDS])
 @pytest.mark.parametrize("name", SELECTORS)
 def test_every_selector_finds_wrong_labels_far_better_than_random(noisy_digits, name, seed):
     """Of the tasks ranked first, as many as are wrong, random order gets one in five right."""
@@ -56,6 +59,7 @@ def test_contributions_are_higher_for_right_labels(noisy_digits, name):
     assert np.median(trust[~digits.wrong]) > np.median(trust[digits.wrong])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vanilla", "co_teaching", "elr", "robust_update", "o2u", "dalc"])
 def test_networks_on_pixels(noisy_digits, name):
     digits = noisy_digits(0, size=300)
@@ -179,6 +183,7 @@ def test_unknown_parts_are_answered_with_the_known_ones(noisy_digits, name):
         select(name, noisy_digits(0, size=60).data, options, seed=0)
 
 
+@pytest.mark.slow
 def test_mixed_precision_learns_the_same(noisy_digits):
     digits = noisy_digits(0, size=300)
     options = {"network": "small_cnn", "epochs": 12, "batch_size": 32, "mixed_precision": True}

@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 import pytest
 from https_server import certify, serving
-from relabel.service.doctor.checkup import examine_project, examine_server
+from relabel.service.doctor.checkup import examine_project
+from relabel.service.doctor.health import examine_server
 from relabel.service.setup.own_address import ask_own_address
 from relabel.settings import Settings
 from served import BACKEND, served

@@ -1,0 +1,3 @@
+from shapes import check_shapes
+
+check_shapes("relabel.types", "relabel.numerics")
