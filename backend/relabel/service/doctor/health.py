@@ -160,5 +160,5 @@ BEYOND: dict[str, Callable[[Context], Finding]] = {
     "token": check_token,
     "device": check_device,
     "encoder": check_encoders,
-    "plug-ins": check_plugins,
+    "plug-ins": lambda _context: check_plugins(),
 }

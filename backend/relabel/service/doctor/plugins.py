@@ -3,11 +3,10 @@
 from relabel.catalogue.options import options_of
 from relabel.catalogue.plugins import GROUPS, plugins
 from relabel.errors import ConfigurationError
-from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 
 
-def check_plugins(_context: Context) -> Finding:
+def check_plugins() -> Finding:
     """Import every plug-in, and name those that cannot be used and names that are taken twice."""
     found = [plugin for kind in GROUPS for plugin in plugins(kind)]
     wrong = []
