@@ -158,6 +158,7 @@ def test_people_who_label_what_they_are_served_always_get_the_best_open_task(
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_carrying_out_may_be_repeated_at_no_cost(store_template, times):
     with project(store_template, published=True) as (fake, context, number):
+        carry_out(context, number)  # that it was connected
         fake.annotate(fake.next_task(1), 1, "dog")
         for event in fake.events * times:
             receive(context.engine, context.settings, event)
