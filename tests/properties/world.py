@@ -18,13 +18,13 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.service.context import Context
 from relabel.service.queue import publish
 from relabel.service.setup.connect import connect, plan_connect
-from relabel.service.sync import sweep
 from relabel.storage import database, events, rounds
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import RoundState, finish_round, published_round
 from relabel.storage.tables import rounds as rounds_table
+from relabel.storage.turns import claims
 from sqlalchemy import event, update
 from wiring import TOKEN, claim_round, judge, make_settings
 
@@ -85,7 +85,7 @@ class World:
         self.folder = Path(tempfile.mkdtemp())
         self.patches = ExitStack()
         self.clock = Clock()
-        for module in (database, rounds, events, sweep, publish):
+        for module in (database, rounds, events, claims, publish):
             self.patches.enter_context(mock.patch.object(module, "time", self.clock))
         self.patches.enter_context(mock.patch.object(client, "PAGE", 3))
         self.patches.enter_context(stamina.set_testing(True, attempts=1))
