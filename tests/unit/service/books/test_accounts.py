@@ -114,7 +114,7 @@ def test_the_same_books_are_shown_everywhere(context, connected, tmp_path):
     console = Console(width=200, record=True)
     console.print(status_table(status))
     assert told in console.export_text()
-    metrics = metrics_text(context.engine, Overviews(context.engine, context.settings), waiting=0)
+    metrics = metrics_text(context.engine, Overviews(context.engine, context.settings), [])
     wanted = f'relabel_accounts{{book="labels",part="unknown_class",project="{number}"}} 1.0'
     assert wanted in metrics
     write_report(context, number, tmp_path / "report.html")
