@@ -63,7 +63,7 @@ def test_what_a_stopped_round_had_already_written_is_taken_back(
     """Its predictions go with the next sweeps; a task that it opened waits behind those before."""
     number, ids = ordered
 
-    def work(context, project, current):
+    def work(context, connected, current):
         from relabel.service.queue.publish import write_predictions
         from relabel.service.queue.refresh import change_task
         from relabel.service.queue.window import Change
@@ -72,7 +72,7 @@ def test_what_a_stopped_round_had_already_written_is_taken_back(
         version = current.model_version
         write_predictions(context, number, version, dict.fromkeys(ids, 0.5), silent)
         task = state_of(context, number).tasks[ids[3]]
-        change_task(context, project.id, task, Change(ids[3], 2, is_labeled=False))
+        change_task(context, connected.project.id, task, Change(ids[3], 2, is_labeled=False))
         stop_round(context.engine, number, current.run)
         RoundProgress(context, current)("opening tasks", 1, 2)
 

@@ -3,6 +3,7 @@
 import pytest
 from fake_label_studio import result
 from relabel.errors import NotReadyError
+from relabel.service.connected import open_connected
 from relabel.service.setup.connect import plan_connect
 from relabel.service.setup.survey import check_minimum, survey_project
 
@@ -11,7 +12,7 @@ LABELS = ["cat", "cat", "dog", "dog", None]
 
 def surveyed(context, number, params=None):
     plan = plan_connect(context, number, params)
-    return survey_project(context, plan.project, plan.policy)
+    return survey_project(context, open_connected(context.settings, plan.project))
 
 
 def test_a_survey_writes_nothing(context, fake):
