@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from relabel.numerics import consensus, posteriors
+from relabel.numerics import posteriors
+from relabel.numerics.consensus import majority, registry
 from shapes import RESULT, check_shapes, checked, checked_class, told
 
 
@@ -71,5 +72,5 @@ def test_fields_of_a_dataclass_agree_with_one_another():
 def test_modules_and_registries_hold_the_checked_functions():
     check_shapes("relabel.numerics")
     assert hasattr(posteriors.marginalise, "__wrapped__")
-    assert hasattr(consensus.majority, "__wrapped__")
-    assert consensus.RULES["majority"] is consensus.majority
+    assert hasattr(majority.majority, "__wrapped__")
+    assert registry.RULES["majority"] is majority.majority
