@@ -30,8 +30,6 @@ from wiring import TOKEN, claim_round, judge, make_settings
 
 GONE = 2**22 + 1
 """No process has this number."""
-STATEMENTS = {}
-"""Compiled SQL, for all engines of all sequences: each would compile its own."""
 
 
 class Killed(BaseException):
@@ -47,7 +45,6 @@ class Worker:
         self.dead = False
         server = LabelStudio(URL, TOKEN, transport=httpx.MockTransport(self.answer))
         engine = connect_database(world.settings.database())
-        engine = engine.execution_options(compiled_cache=STATEMENTS)
         event.listen(engine, "commit", lambda _connection: self.write())
         self.context = Context(world.settings, engine, server)
 
