@@ -24,11 +24,6 @@ PLANTED = {
         "    mark_stale(connection, project_id, tasks - {0})\n",
         "",
     ),
-    "counting: of several tasks read at once the last is not counted anew": (
-        "storage/annotations.py",
-        "    mark_stale(connection, project_id, concerned)\n    gone =",
-        "    mark_stale(connection, project_id, sorted(concerned)[:-1])\n    gone =",
-    ),
     "undo: the queue goes back to the first round, not to the one before": (
         "service/queue/undo.py",
         "    previous = published[-1] if published else None\n",
