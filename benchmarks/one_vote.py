@@ -174,7 +174,7 @@ def serve() -> None:
     from relabel.service.sync.catch_up import carry_out
     from relabel.settings import Settings
     from relabel.storage.database import open_database, reading
-    from relabel.storage.events import Action, journal
+    from relabel.storage.journal.events import Action, journal
     from relabel.storage.projects import get_project
 
     stub = Stub()

@@ -43,8 +43,12 @@ def module() -> str:
     scores = {name: read_entry(f, ("labels", "rng")) for name, f in SCORES.items()}
     diversity = {name: read_entry(f, given_to(name)) for name, f in DIVERSITY.items()}
     encoders = {name: read_entry(function) for name, function in ENCODERS.items()}
+    shared = {
+        name: option for name, option in selectors["vanilla"].options.items() if _is_shared(option)
+    }
     parts = [
         HEAD,
+        *_shared(shared),
         *_names("RUN", run, "Keyword parameters of every selector that are no options."),
         *_registry("SELECTORS", selectors, "Every selector."),
         *_names("PAIRS", PAIRS, "Selectors that train two networks."),
@@ -98,10 +102,26 @@ def _names(name: str, values: Collection[str], what: str) -> list[str]:
 def _registry(name: str, entries: Mapping[str, Entry], what: str) -> list[str]:
     lines = [f"{name}: dict[str, Entry] = {{"]
     for key, entry in entries.items():
-        options = ", ".join(f"{o!r}: {_option(option)}" for o, option in entry.options.items())
+        options = _options(entry.options)
         told = f", {{{options}}}" if options else ""
         lines.append(f"{key!r}: Entry({entry.what!r}{told}),")
     return [*lines, "}", f'"""{what}"""', ""]
+
+
+def _is_shared(option: Option) -> bool:
+    """Return whether an option comes from the arguments that all trained selectors hand on."""
+    return option.default is ABSENT
+
+
+def _options(options: Mapping[str, Option]) -> str:
+    own = [f"{o!r}: {_option(option)}" for o, option in options.items() if not _is_shared(option)]
+    return ", ".join([*own, "**TRAINING"] if len(own) < len(options) else own)
+
+
+def _shared(options: Mapping[str, Option]) -> list[str]:
+    listed = ", ".join(f"{name!r}: {_option(option)}" for name, option in options.items())
+    what = "Options of every selector that trains a network."
+    return [f"TRAINING: dict[str, Option] = {{{listed}}}", f'"""{what}"""', ""]
 
 
 def _option(option: Option) -> str:

@@ -21,7 +21,7 @@ from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage import database
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.projects import set_project
 from relabel.web.app import create_app
 from store_template import SQLITE

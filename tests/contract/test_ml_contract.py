@@ -14,7 +14,7 @@ from ml_calls import CALLS, GUARDED, PASSWORD, SCORES, TASKS, TOKEN, VERSION, P
 from ml_environments import SERVERS, programs, variables
 from relabel.storage.annotations import list_annotations
 from relabel.storage.database import connect, reading
-from relabel.storage.events import unhandled
+from relabel.storage.journal.events import unhandled
 from relabel.storage.projects import Project, get_project, save_project, token_digest
 from relabel.storage.rounds import RoundState, finish_round, set_round, start_round
 from relabel.storage.tasks import Task, list_tasks, save_tasks, set_scores

@@ -12,7 +12,7 @@ from relabel.service.setup.connect import plan_connect
 from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.projects import forget_project
 from relabel.types import State
 from wiring import connect_project, deliver, publish_round, report, state_of, votes_of_store

@@ -17,7 +17,7 @@ from relabel.service.sync.retention import (
     prune_daily,
 )
 from relabel.storage.database import reading
-from relabel.storage.events import Action, count_events, journal
+from relabel.storage.journal.events import Action, count_events, journal
 from relabel.storage.rounds import (
     RoundState,
     finish_round,

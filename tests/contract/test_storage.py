@@ -25,7 +25,15 @@ from relabel.storage.annotations import (
     record_truth,
 )
 from relabel.storage.database import clock, connect, migrate, open_database, reading
-from relabel.storage.events import (
+from relabel.storage.journal.claims import (
+    RETRY_SECONDS,
+    Waiting,
+    give_back,
+    take_sweep,
+    waiting,
+)
+from relabel.storage.journal.claims import take as take_events
+from relabel.storage.journal.events import (
     Action,
     count_events,
     is_to_stop,
@@ -55,30 +63,24 @@ from relabel.storage.rounds import (
     start_round,
 )
 from relabel.storage.tables import annotations, events, metadata, rounds
-from relabel.storage.tasks import (
+from relabel.storage.task_states import (
     COUNTED,
-    Task,
-    drop_tasks,
     list_counted,
-    list_tasks,
     mark_all_stale,
     mark_stale,
     revisions,
     save_counted,
+)
+from relabel.storage.tasks import (
+    Task,
+    drop_tasks,
+    list_tasks,
     save_tasks,
     set_audit,
     set_problems,
     set_scores,
     set_task,
 )
-from relabel.storage.turns.claims import (
-    RETRY_SECONDS,
-    Waiting,
-    give_back,
-    take_sweep,
-    waiting,
-)
-from relabel.storage.turns.claims import take as take_events
 from sqlalchemy import MetaData, inspect, select, text, update
 
 P = 4

@@ -23,7 +23,7 @@ from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.service.worker import VOTE_THREADS
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
 from wiring import TOKEN, deliver, publish_round
 from workers import working

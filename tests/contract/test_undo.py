@@ -18,7 +18,7 @@ from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import list_rounds
 from store_template import SQLITE

@@ -15,7 +15,7 @@ from relabel.policy import Policy
 from relabel.service.queue.scores import LAST
 from relabel.storage.annotations import Annotation, Kind, list_annotations, record
 from relabel.storage.database import connect, reading
-from relabel.storage.events import count_events, unhandled
+from relabel.storage.journal.events import count_events, unhandled
 from relabel.storage.projects import (
     Project,
     get_project,

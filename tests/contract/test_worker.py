@@ -21,9 +21,9 @@ from relabel.service.context import Context
 from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import connect, open_database
-from relabel.storage.events import Action, journal
+from relabel.storage.journal import wakeups
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.projects import set_project
-from relabel.storage.turns import wakeups
 from served import over_http, served
 from sqlalchemy import create_engine
 from werkzeug.wrappers import Request

@@ -49,7 +49,6 @@ def test_a_short_pilot_has_a_forecast(pilot):
     assert 0 <= found["votes"] <= 4 * FEW_TASKS
     assert (found["noise_rate"] is None) == bool(found["unknown"]), "or it is said why not"
     assert (found["correct_now"] is None) == (found["noise_rate"] is None)
-    assert 0 < (found["noise_rate"] or 0.3) < 1
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from relabel.service.setup.detach import detach
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from wiring import report, state_of, votes_of_store
 
 

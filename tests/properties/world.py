@@ -18,13 +18,13 @@ from relabel.labelstudio.client import LabelStudio
 from relabel.service.context import Context
 from relabel.service.queue import publish
 from relabel.service.setup.connect import connect, plan_connect
-from relabel.storage import database, events, rounds
+from relabel.storage import database, rounds
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading
+from relabel.storage.journal import claims, events
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import RoundState, finish_round, published_round
 from relabel.storage.tables import rounds as rounds_table
-from relabel.storage.turns import claims
 from sqlalchemy import event, update
 from wiring import TOKEN, claim_round, judge, make_settings
 

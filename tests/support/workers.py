@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from relabel.service.context import Context
 from relabel.service.worker import Worker
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.projects import list_projects, set_project
 
 

@@ -13,7 +13,7 @@ FLOORS = (
     "types errors files first_bytes http machine accounts secret_values",
     "catalogue policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
-    "storage storage/turns storage/migrations storage/migrations/versions labelstudio",
+    "storage storage/journal storage/migrations storage/migrations/versions labelstudio",
     "media/medium media/image media/registry",
     "learning learning/networks learning/encoders learning/training learning/ssl",
     "learning/selectors learning/trial",

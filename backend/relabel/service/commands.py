@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from relabel.errors import NotReadyError
 from relabel.service.queue.undo import wish_undone
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import running_round
 

@@ -25,10 +25,10 @@ from relabel.service.sync.retention import prune_daily
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.settings import Settings
 from relabel.storage.database import reading
+from relabel.storage.journal.claims import Waiting, give_back, take, waiting
+from relabel.storage.journal.wakeups import listen
 from relabel.storage.locks import PATIENCE_SECONDS, round_lock
 from relabel.storage.projects import list_projects
-from relabel.storage.turns.claims import Waiting, give_back, take, waiting
-from relabel.storage.turns.wakeups import listen
 
 log = logging.getLogger("relabel.worker")
 

@@ -16,12 +16,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
-from relabel.storage.database import Row, clock, upsert
+from relabel.storage.database import CHUNK, Row, clock, upsert
 from relabel.storage.tables import annotations
-from relabel.storage.tasks import mark_all_stale, mark_stale
+from relabel.storage.task_states import mark_all_stale, mark_stale
 
-CHUNK = 10_000
-"""Ids per statement; databases limit the number of bound parameters."""
 FAR_FUTURE = "9999"
 """Creation time of a tombstone whose annotation was never seen: no event is newer."""
 

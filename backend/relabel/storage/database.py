@@ -1,7 +1,7 @@
 """Opening the store: SQLite with write-ahead log, or PostgreSQL, brought to the newest schema."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Table,
+    and_,
     create_engine,
     event,
     inspect,
@@ -31,6 +32,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 LOCK_WAIT_SECONDS = 30.0
 """How long a writer waits for another one before SQLite gives up."""
+
+CHUNK = 10_000
+"""Ids per statement; SQLite limits the number of bound parameters."""
 
 
 def open_database(url: str) -> Engine:
@@ -119,6 +123,21 @@ def _upgrade(connection: Connection, version: str) -> None:
     command.upgrade(config, version)
 
 
+def insert_into(connection: Connection, table: Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT, as this store's dialect has it."""
+    # The one that the engine has loaded; the other one costs every start its import.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    return dialect.insert(table)
+
+
+def chosen(table: Table, project_id: int, task_ids: Iterable[int]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that choose all rows of these tasks, `CHUNK` tasks at a time."""
+    ids = list(task_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        yield and_(table.c.project_id == project_id, table.c.task_id.in_(part))
+
+
 def upsert(
     connection: Connection,
     table: Table,
@@ -138,9 +157,7 @@ def upsert(
     """
     if not rows:
         return
-    # The dialect that the engine has loaded; the other one costs every start its import.
-    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
-    statement = dialect.insert(table)
+    statement = insert_into(connection, table)
     condition: ColumnElement[bool] | None = None
     if newer_by is not None:
         condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (

@@ -1,6 +1,6 @@
 """What the store knows of each task in Label Studio: image, overlap, state, written score."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,34 +8,18 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Table,
-    and_,
     bindparam,
     case,
     delete,
     func,
-    literal,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from relabel.storage.database import Row, upsert
+from relabel.storage.database import CHUNK, Row, chosen, upsert
 from relabel.storage.tables import annotations, task_states, tasks
+from relabel.storage.task_states import mark_stale
 from relabel.types import BoolArray, FloatArray, IntArray
-
-DECISION = 0
-"""What is decided of a task; so far there is one decision, its label."""
-STALE = ""
-"""Basis of what has to be counted anew."""
-COUNTED = (
-    *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
-    *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
-)
-"""Columns of what was counted of a task."""
-_STALE = {"basis": STALE, "revision": task_states.c.revision + 1}
-CHUNK = 10_000
-"""Ids per statement; SQLite limits the number of bound parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +196,13 @@ def set_problems(connection: Connection, project_id: int, problems: dict[int, st
     for task_id, problem in problems.items():
         affected.setdefault(problem, []).append(task_id)
     for problem, task_ids in affected.items():
-        for some in _chosen(project_id, task_ids):
+        for some in chosen(tasks, project_id, task_ids):
             connection.execute(update(tasks).where(some).values(problem=problem))
 
 
 def set_audit(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
     """Remember which tasks were drawn at random; a drawn task stays one."""
-    for some in _chosen(project_id, task_ids):
+    for some in chosen(tasks, project_id, task_ids):
         connection.execute(update(tasks).where(some).values(audit=True))
 
 
@@ -227,77 +211,5 @@ def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int])
     # A webhook may wait for this: a few statements, however many tasks are gone.
     ids = list(task_ids)
     for table in (annotations, tasks, task_states):
-        for some in _chosen(project_id, ids, table):
+        for some in chosen(table, project_id, ids):
             connection.execute(delete(table).where(some))
-
-
-def mark_stale(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
-    """Note that what these tasks' votes say has to be counted anew.
-
-    Whoever changes what a task's votes stand on calls it in the same transaction, once that is
-    written: a count that was begun before then finds another revision, and is not kept.
-    """
-    # A few statements, however many tasks there are; each known task has its row from then on.
-    ids = sorted(set(task_ids))
-    for some in _chosen(project_id, ids, task_states):
-        connection.execute(update(task_states).where(some).values(**_STALE))
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    for some in _chosen(project_id, ids):
-        known = select(tasks.c.project_id, tasks.c.task_id, literal(DECISION)).where(some)
-        key = ["project_id", "task_id", "decision"]
-        connection.execute(insert(task_states).from_select(key, known).on_conflict_do_nothing())
-
-
-def mark_all_stale(connection: Connection, project_id: int) -> None:
-    """Note that every task of a project has to be counted anew."""
-    connection.execute(
-        update(task_states).where(task_states.c.project_id == project_id).values(**_STALE)
-    )
-
-
-def list_counted(connection: Connection, project_id: int, basis: str) -> Sequence[Any]:
-    """Return the rows of `COUNTED` that were counted on this basis, task ids increasing."""
-    query = select(*(task_states.c[name] for name in COUNTED)).where(
-        task_states.c.project_id == project_id,
-        task_states.c.decision == DECISION,
-        task_states.c.basis == basis,
-    )
-    return connection.execute(query.order_by(task_states.c.task_id)).all()
-
-
-def revisions(connection: Connection, project_id: int, task_ids: Sequence[int]) -> dict[int, int]:
-    """Return how often each task was marked stale; to be read before what is counted."""
-    found: dict[int, int] = {}
-    for some in _chosen(project_id, task_ids, task_states):
-        query = select(task_states.c.task_id, task_states.c.revision).where(some)
-        found |= {row.task_id: row.revision for row in connection.execute(query)}
-    return found
-
-
-def save_counted(
-    connection: Connection, project_id: int, basis: str, counted: Iterable[Mapping[str, Any]]
-) -> None:
-    """Keep what was counted of tasks, unless they have changed since.
-
-    Args:
-        connection: the store.
-        project_id: the project.
-        basis: on which it was counted.
-        counted: `COUNTED` and the revision that was read before counting, by name.
-
-    """
-    rows = [
-        {"project_id": project_id, "decision": DECISION, "basis": basis} | dict(one)
-        for one in counted
-    ]
-    upsert(connection, task_states, rows, update=("basis", *COUNTED[1:]), unchanged="revision")
-
-
-def _chosen(
-    project_id: int, task_ids: Iterable[int], table: Table = tasks
-) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that choose all rows of these tasks, `CHUNK` tasks at a time."""
-    ids = list(task_ids)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        yield and_(table.c.project_id == project_id, table.c.task_id.in_(part))

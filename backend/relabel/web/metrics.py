@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from relabel.errors import RelabelError
 from relabel.service.doctor.findings import Finding
 from relabel.storage.database import reading
-from relabel.storage.events import count_waiting
+from relabel.storage.journal.events import count_waiting
 from relabel.storage.projects import list_projects
 from relabel.web.overviews import Overviews
 

@@ -18,7 +18,7 @@ from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.projects import find_project, set_project
 from relabel.storage.rounds import list_rounds, published_round
 from relabel.web.access import NOT_OURS, Access, refused

@@ -20,7 +20,7 @@ from relabel.service.doctor.findings import Finding
 from relabel.service.doctor.plugins import check_plugins
 from relabel.service.doctor.weights import examine_weights
 from relabel.storage.database import clock, reading
-from relabel.storage.events import oldest_unhandled
+from relabel.storage.journal.events import oldest_unhandled
 from relabel.storage.projects import list_projects
 
 TESTED_VERSIONS = ("1.21.", "1.22.", "1.23.")

@@ -22,7 +22,7 @@ from relabel.service.rounds.due import next_round, round_due
 from relabel.service.rounds.neighbours import Nearest
 from relabel.settings import Settings
 from relabel.storage.database import reading
-from relabel.storage.events import count_events
+from relabel.storage.journal.events import count_events
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, RoundState, list_rounds
 from relabel.types import FloatArray, IntArray, State

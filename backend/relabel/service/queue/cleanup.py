@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from relabel.service.context import Context
 from relabel.storage.database import reading
-from relabel.storage.events import last_labelling
+from relabel.storage.journal.events import last_labelling
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, list_rounds
 

@@ -18,7 +18,7 @@ from relabel.service.queue.scores import RoundResult, scores_now, shown_score
 from relabel.service.queue.state import QueueState
 from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_whole_project
 from relabel.storage.rounds import Round, RoundState, finish_round, published_round, set_round

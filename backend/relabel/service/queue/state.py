@@ -34,14 +34,13 @@ MIN_PER_CLASS = 2
 class QueueState:
     """One consistent view of a project, as far as decisions need it.
 
-    All arrays have one row per task, task ids increasing. places: how each stands in Label Studio;
-    counts: of all votes; initial: (N,) votes
-    given before relabelling began; new: (N,) votes and abstentions since; abstains: (N,) votes that
-    could not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes
-    of different people, those of unknown authors together one; given: (N,) initial label, -1 =
-    none, of several the one given first; voted_at: (N,) when the newest vote was given, Unix
-    seconds, 0 = there is none; presence: who has been at each task; serving: whom Label Studio can
-    still give which task.
+    All arrays have one row per task, task ids increasing. places: how each stands in Label
+    Studio; counts: of all votes; initial: (N,) votes given before relabelling began; new: (N,)
+    votes and abstentions since; abstains: (N,) votes that could not tell; silent: (N,) people
+    who have answered since without any vote; voters: (N,) votes of different people, those of
+    unknown authors together one; given: (N,) initial label, -1 = none, of several the one given
+    first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 = there is none;
+    presence: who has been at each task; serving: whom Label Studio can still give which task.
     """
 
     connected: Connected

@@ -19,17 +19,9 @@ from relabel.service.connected import Connected
 from relabel.service.queue.eligibility import Presence, serving_of
 from relabel.service.queue.state import QueueState, count_state
 from relabel.storage.annotations import list_annotations
-from relabel.storage.database import reading
-from relabel.storage.tasks import (
-    CHUNK,
-    COUNTED,
-    Places,
-    list_counted,
-    list_places,
-    list_tasks,
-    revisions,
-    save_counted,
-)
+from relabel.storage.database import CHUNK, reading
+from relabel.storage.task_states import COUNTED, list_counted, revisions, save_counted
+from relabel.storage.tasks import Places, list_places, list_tasks
 from relabel.types import Consensus, IntArray, LabelCounts
 
 log = logging.getLogger("relabel.counting")

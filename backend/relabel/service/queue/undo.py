@@ -21,7 +21,7 @@ from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_q
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
 from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal, mark_handled, to_undo
+from relabel.storage.journal.events import Action, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import get_whole_project
 from relabel.storage.rounds import (

@@ -6,7 +6,7 @@ from contextlib import suppress
 from relabel.errors import NotReadyError, RelabelError, RoundLostError, RoundStoppedError
 from relabel.service.context import Context
 from relabel.storage.annotations import count_new_votes
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.rounds import Round, RoundState, finish_round
 
 UNFINISHED = "training"

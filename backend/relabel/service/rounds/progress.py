@@ -5,7 +5,7 @@ import time
 
 from relabel.service.context import Context
 from relabel.service.rounds.watchdog import stopped
-from relabel.storage.events import is_to_stop
+from relabel.storage.journal.events import is_to_stop
 from relabel.storage.rounds import Round, set_round
 
 log = logging.getLogger("relabel.round")

@@ -19,7 +19,7 @@ from relabel.machine import all_memory, peak_memory
 from relabel.service.context import Context
 from relabel.service.rounds.ends import conclude
 from relabel.storage.database import reading
-from relabel.storage.events import is_to_stop
+from relabel.storage.journal.events import is_to_stop
 from relabel.storage.rounds import Round, RoundState, find_round, lost_round, set_round
 
 log = logging.getLogger("relabel.round")

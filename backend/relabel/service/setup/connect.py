@@ -33,7 +33,7 @@ from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import (
     CONNECTING,

@@ -10,7 +10,7 @@ from relabel.service.setup.detach import changed_tasks, give_settings_back, rest
 from relabel.service.traces import Body, Traces, find_traces, listed, remove
 from relabel.storage.annotations import forget_beginnings, list_annotations
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.projects import (
     Project,
     forget_project,

@@ -20,7 +20,7 @@ from relabel.service.sync.mirror import read_changes, read_one_task, reconcile_a
 from relabel.service.traces import is_same
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
-from relabel.storage.events import Action, mark_handled, unhandled
+from relabel.storage.journal.events import Action, mark_handled, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.types import Progress, silent

@@ -15,7 +15,7 @@ from relabel.labelstudio.payloads import field, project_id, read_annotation
 from relabel.service.connected import open_connected
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
-from relabel.storage.events import LABELLING, Action, journal
+from relabel.storage.journal.events import LABELLING, Action, journal
 from relabel.storage.projects import Project, find_project, set_project
 from relabel.storage.tasks import drop_tasks
 

@@ -16,7 +16,7 @@ from relabel.service.context import Context
 from relabel.service.export.record import EXPORT
 from relabel.service.traces import own_versions
 from relabel.storage.database import reading
-from relabel.storage.events import prune_events
+from relabel.storage.journal.events import prune_events
 from relabel.storage.projects import DETACH, Project, list_projects
 from relabel.storage.rounds import list_rounds, prune_rounds
 from relabel.storage.tasks import list_tasks

@@ -14,10 +14,10 @@ from relabel.service.queue.task_states import count_missing, differing_tasks
 from relabel.service.sync.catch_up import carry_out, take_over
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
 from relabel.storage.database import clock, reading
+from relabel.storage.journal.claims import make_sweeps_due, take_sweep
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
 from relabel.storage.projects import Project, get_project, get_whole_project, set_project
 from relabel.storage.tasks import list_tasks
-from relabel.storage.turns.claims import make_sweeps_due, take_sweep
 
 log = logging.getLogger("relabel.sweep")
 

@@ -5,7 +5,7 @@ from relabel.service.doctor.checkup import DEEP, examine_project
 from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.tables import task_states
-from relabel.storage.tasks import mark_stale
+from relabel.storage.task_states import mark_stale
 from sqlalchemy import select, update
 from wiring import state_of
 

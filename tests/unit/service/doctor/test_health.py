@@ -12,7 +12,7 @@ from relabel.service.doctor.health import (
     examine_store,
     seen_from,
 )
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.projects import set_project
 from relabel.storage.tables import events
 from sqlalchemy import create_engine, update

@@ -8,7 +8,7 @@ from relabel.service.rounds.attempts import MAX_RETRY_SECONDS, RETRY_SECONDS
 from relabel.service.rounds.due import round_due_now
 from relabel.service.setup.detach import detach
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.locks import tidy_lock
 from relabel.storage.rounds import RoundState, finish_round
 from wiring import claim_round, deliver, publish_round, state_of

@@ -11,7 +11,7 @@ from relabel.service.rounds.due import round_due_now
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
-from relabel.storage.events import Action, journal
+from relabel.storage.journal.events import Action, journal
 from relabel.storage.rounds import published_round
 from wiring import (
     deliver,

@@ -11,7 +11,7 @@ import pytest
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.preview import next_rows
 from relabel.storage.database import reading
-from relabel.storage.events import Action, is_to_stop, to_undo, unhandled
+from relabel.storage.journal.events import Action, is_to_stop, to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import set_problems

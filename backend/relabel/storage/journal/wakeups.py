@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from relabel.storage.events import CHANNEL
+from relabel.storage.journal.events import CHANNEL
 
 log = logging.getLogger("relabel.worker")
 

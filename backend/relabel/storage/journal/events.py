@@ -1,7 +1,7 @@
 """The journal: what arrived and what people wish, and whether it was carried out.
 
 Whoever wants something done writes it down here, in one short transaction: the webhook, a command,
-a button of the dashboard. Workers take projects that have something to do, see `storage/turns`.
+a button of the dashboard. Workers take projects that have something to do, see `storage/journal`.
 """
 
 import time

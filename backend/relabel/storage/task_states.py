@@ -1,0 +1,83 @@
+"""What counting a task's annotations gave, and whether that still holds; can be thrown away."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, literal, select, update
+
+from relabel.storage.database import chosen, insert_into, upsert
+from relabel.storage.tables import task_states, tasks
+
+DECISION = 0
+"""What is decided of a task; so far there is one decision, its label."""
+STALE = ""
+"""Basis of what has to be counted anew."""
+COUNTED = (
+    *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
+    *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
+)
+"""Columns of what was counted of a task."""
+_STALE = {"basis": STALE, "revision": task_states.c.revision + 1}
+
+
+def mark_stale(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
+    """Note that what these tasks' votes say has to be counted anew.
+
+    Whoever changes what a task's votes stand on calls it in the same transaction, once that is
+    written: a count that was begun before then finds another revision, and is not kept.
+    """
+    # A few statements, however many tasks there are; each known task has its row from then on.
+    ids = sorted(set(task_ids))
+    for some in chosen(task_states, project_id, ids):
+        connection.execute(update(task_states).where(some).values(**_STALE))
+    for some in chosen(tasks, project_id, ids):
+        known = select(tasks.c.project_id, tasks.c.task_id, literal(DECISION)).where(some)
+        key = ["project_id", "task_id", "decision"]
+        connection.execute(
+            insert_into(connection, task_states).from_select(key, known).on_conflict_do_nothing()
+        )
+
+
+def mark_all_stale(connection: Connection, project_id: int) -> None:
+    """Note that every task of a project has to be counted anew."""
+    connection.execute(
+        update(task_states).where(task_states.c.project_id == project_id).values(**_STALE)
+    )
+
+
+def list_counted(connection: Connection, project_id: int, basis: str) -> Sequence[Any]:
+    """Return the rows of `COUNTED` that were counted on this basis, task ids increasing."""
+    query = select(*(task_states.c[name] for name in COUNTED)).where(
+        task_states.c.project_id == project_id,
+        task_states.c.decision == DECISION,
+        task_states.c.basis == basis,
+    )
+    return connection.execute(query.order_by(task_states.c.task_id)).all()
+
+
+def revisions(connection: Connection, project_id: int, task_ids: Sequence[int]) -> dict[int, int]:
+    """Return how often each task was marked stale; to be read before what is counted."""
+    found: dict[int, int] = {}
+    for some in chosen(task_states, project_id, task_ids):
+        query = select(task_states.c.task_id, task_states.c.revision).where(some)
+        found |= {row.task_id: row.revision for row in connection.execute(query)}
+    return found
+
+
+def save_counted(
+    connection: Connection, project_id: int, basis: str, counted: Iterable[Mapping[str, Any]]
+) -> None:
+    """Keep what was counted of tasks, unless they have changed since.
+
+    Args:
+        connection: the store.
+        project_id: the project.
+        basis: on which it was counted.
+        counted: `COUNTED` and the revision that was read before counting, by name.
+
+    """
+    rows = [
+        {"project_id": project_id, "decision": DECISION, "basis": basis} | dict(one)
+        for one in counted
+    ]
+    upsert(connection, task_states, rows, update=("basis", *COUNTED[1:]), unchanged="revision")
