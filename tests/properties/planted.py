@@ -24,6 +24,11 @@ PLANTED = {
         "    mark_stale(connection, project_id, tasks - {0})\n",
         "",
     ),
+    "counting: an annotation of an event is not counted": (
+        "storage/annotations.py",
+        'newer_by="updated_at", kept=_kept)\n    mark_stale(connection, project_id, concerned)\n',
+        'newer_by="updated_at", kept=_kept)\n',
+    ),
     "undo: the queue goes back to the first round, not to the one before": (
         "service/queue/undo.py",
         "    previous = published[-1] if published else None\n",
