@@ -25,7 +25,7 @@ from fake_label_studio import FakeLabelStudio
 from relabel.service.context import Context
 from relabel.service.rounds.due import round_due_now
 from relabel.service.sync.catch_up import carry_out
-from relabel.service.sync.sweep import sweep
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.projects import set_project, token_digest
 from store_template import store_template_in
 from wiring import connect_project, deliver, make_context, publish_round, report, site
@@ -133,18 +133,12 @@ def measure(folder: Path) -> tuple[dict[str, Walk], Counter[str]]:
             while fake.events:
                 report(context, fake.events.pop(0))
             carry_out(context, number)
-            forget_sweep(context)
+            forget_sweeps(context)
         fake.requests.clear()
         walks["an idle sweep"] = walk(lambda: sweep(context))
         asked = Counter(f"{method} {path}" for method, path, _ in fake.requests)
         context.close()
     return walks, asked
-
-
-def forget_sweep(context: Context) -> None:
-    """Let the next sweep be a real one, however short ago the last was."""
-    for stamp in (context.settings.data_dir / "locks").glob("swept-*"):
-        stamp.unlink()
 
 
 def main() -> None:
