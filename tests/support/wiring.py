@@ -11,7 +11,6 @@ import pytest
 from fake_label_studio import URL, FakeLabelStudio
 from flask.testing import FlaskClient
 from relabel.labelstudio.client import LabelStudio
-from relabel.labelstudio.contract import HINTS
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.service.connected import open_connected
@@ -26,6 +25,7 @@ from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import connect as connect_database
 from relabel.storage.database import reading
+from relabel.storage.journal.events import HINTS
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, set_round, start_round
 from relabel.types import Posteriors, silent

@@ -11,18 +11,6 @@ from typing import Any
 
 SAMPLING = "Uncertainty sampling"
 TAB_TITLE = "Relabel queue"
-HINTS = (
-    "ANNOTATION_CREATED",
-    "ANNOTATION_UPDATED",
-    "ANNOTATIONS_CREATED",
-    "PROJECT_UPDATED",
-    "TASKS_CREATED",
-)
-"""Events that Label Studio reports by their name alone. With them it would send the whole project,
-whose counters it takes from all tasks: a third of an annotator's wait for a submission."""
-DELETIONS = ("ANNOTATIONS_DELETED", "TASKS_DELETED")
-"""Events that say what is gone: later, nobody could read that."""
-WEBHOOK_ACTIONS = (*HINTS, *DELETIONS)
 WEBHOOK_TOKEN_HEADER = "X-Relabel-Token"  # noqa: S105  a name and no secret
 """Header by which a webhook proves that `relabel connect` made it."""
 COUNTERS = ("total_annotations", "cancelled_annotations")

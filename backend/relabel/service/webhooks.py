@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from relabel.labelstudio.contract import DELETIONS, HINTS, WEBHOOK_TOKEN_HEADER
+from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER
 from relabel.service.context import Context
 from relabel.settings import Settings
+from relabel.storage.journal.events import DELETIONS, HINTS
 from relabel.storage.projects import Project
 
 

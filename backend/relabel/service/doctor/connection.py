@@ -9,13 +9,14 @@ from typing import Any
 import httpx
 
 from relabel.http.reach import cause, trusted
-from relabel.labelstudio.contract import WEBHOOK_ACTIONS, WEBHOOK_TOKEN_HEADER
+from relabel.labelstudio.contract import WEBHOOK_TOKEN_HEADER
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 from relabel.service.setup.own_address import ask_own_address, library_there, unknown_name
 from relabel.service.setup.refusals import known_cause
 from relabel.service.traces import as_connected, connected_url, is_own
 from relabel.service.webhooks import own_webhooks, webhook_url
+from relabel.storage.journal.events import WEBHOOK_ACTIONS
 from relabel.storage.projects import Project, token_digest
 
 

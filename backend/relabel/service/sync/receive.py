@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from relabel.errors import PayloadError, RelabelError
-from relabel.labelstudio.contract import DELETIONS
 from relabel.labelstudio.payloads import field, project_id, read_annotation
 from relabel.service.connected import open_connected
 from relabel.settings import Settings
 from relabel.storage.annotations import record, record_deleted
-from relabel.storage.journal.events import LABELLING, Action, journal
+from relabel.storage.journal.events import DELETIONS, LABELLING, Action, journal
 from relabel.storage.projects import Project, find_project, set_project
 from relabel.storage.tasks import drop_tasks
 

@@ -50,6 +50,18 @@ LABELLING = (
     Action.ANNOTATIONS_DELETED,
 )
 """What shows that somebody is labelling."""
+HINTS = (
+    Action.ANNOTATION_CREATED,
+    Action.ANNOTATION_UPDATED,
+    Action.ANNOTATIONS_CREATED,
+    Action.PROJECT_UPDATED,
+    Action.TASKS_CREATED,
+)
+"""Events that Label Studio reports by their name alone. With them it would send the whole project,
+whose counters it takes from all tasks: a third of an annotator's wait for a submission."""
+DELETIONS = (Action.ANNOTATIONS_DELETED, Action.TASKS_DELETED)
+"""Events that say what is gone: later, nobody could read that."""
+WEBHOOK_ACTIONS = (*HINTS, *DELETIONS)
 
 
 def journal(

@@ -2,10 +2,10 @@
 
 import pytest
 from relabel.errors import PayloadError
-from relabel.labelstudio.contract import DELETIONS, HINTS, WEBHOOK_ACTIONS
 from relabel.service.setup.detach import detach
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import RECEIVERS, receive
+from relabel.storage.journal.events import DELETIONS, HINTS, WEBHOOK_ACTIONS
 from relabel.storage.projects import set_project
 from wiring import deliver, publish_round, state_of, votes_of_store
 
