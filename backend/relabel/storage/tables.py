@@ -107,6 +107,9 @@ task_states = Table(
     Column("held", Boolean, nullable=False, default=False),
     Column("people", Text, nullable=False, default=""),
     Column("answered", Text, nullable=False, default=""),
+    Column("said", Text, nullable=False, default=""),
+    Column("asked_at", Float),
+    Column("overwritten", Integer, nullable=False, default=0),
 )
 
 events = Table(
