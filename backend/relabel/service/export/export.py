@@ -6,8 +6,9 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.files import write_file
@@ -66,31 +67,52 @@ def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[Expo
 
 def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
     """Return one row per task, ids increasing, with these images by task."""
-    said = list(state.said.by_task())
-    task_ids = state.counts.task_ids.tolist()
-    return [_row(state, row, images[i], said[row]) for row, i in enumerate(task_ids)]
-
-
-def _row(state: AnsweredState, row: int, image: str, said: Sequence[Saying]) -> ExportRow:
     classes = state.schema.classes
-    counts = state.counts.votes[row]
+    # Most tasks have the same said of them as many others: each kind is put into words once.
+    told = [
+        _Told(_votes(said, classes), _initial_value(said), _not_counted(said))
+        for said in state.said.kinds
+    ]
+    columns = state.counts.task_ids.tolist(), state.said.rows.tolist()
+    return [
+        _row(state, row, images[task_id], told[kind])
+        for row, (task_id, kind) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was said of a task, see `ExportRow`."""
+
+    votes: dict[str, str]
+    initial_value: str
+    not_counted: dict[str, str]
+
+
+def _row(state: AnsweredState, row: int, image: str, told: _Told) -> ExportRow:
+    classes = state.schema.classes
+    counts = state.counts.votes[row].tolist()
     given, found = int(state.given[row]), int(state.consensus.labels[row])
-    settled = state.consensus.states[row] == State.SETTLED
-    total = int(counts.sum())
+    settled = bool(state.consensus.states[row] == State.SETTLED)
+    total = sum(counts)
     return ExportRow(
         task_id=int(state.counts.task_ids[row]),
         image=image,
         initial_label=classes[given] if given >= 0 else "",
         label=classes[found] if found >= 0 else "",
         state=State(int(state.consensus.states[row])).name.lower(),
-        changed=bool(settled and given >= 0 and found != given),
-        second_opinion=bool(settled and counts[found] > 1),
-        soft_label={c: round(int(n) / total, 6) for c, n in zip(classes, counts, strict=True) if n},
-        votes=_votes(said, classes),
+        changed=settled and given >= 0 and found != given,
+        second_opinion=settled and counts[found] > 1,
+        soft_label={c: round(n / total, 6) for c, n in zip(classes, counts, strict=True) if n},
+        votes=told.votes,
         audit=bool(state.places.audit[row]),
-        initial_value="; ".join(dict.fromkeys(a.choice for a in said if a.initial and a.choice)),
-        not_counted=_not_counted(said),
+        initial_value=told.initial_value,
+        not_counted=told.not_counted,
     )
+
+
+def _initial_value(said: Sequence[Saying]) -> str:
+    return "; ".join(dict.fromkeys(one.choice for one in said if one.initial and one.choice))
 
 
 def _votes(said: Sequence[Saying], classes: tuple[str, ...]) -> dict[str, str]:
@@ -115,6 +137,11 @@ def _not_counted(said: Sequence[Saying]) -> dict[str, str]:
     return {source: "; ".join(several) for source, several in reasons.items()}
 
 
+def _values(row: ExportRow) -> dict[str, Any]:
+    """Return the columns of a row by name; `asdict` would copy each of them deeply."""
+    return {name: getattr(row, name) for name in ExportRow.__dataclass_fields__}
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What an export says. told: what whoever reads the file will miss, a sentence each."""
@@ -129,7 +156,7 @@ def to_csv(_context: Context, _state: QueueState, rows: list[ExportRow]) -> Writ
     writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
     writer.writeheader()
     for row in rows:
-        values = asdict(row)
+        values = _values(row)
         for key in ("soft_label", "votes", "not_counted"):
             values[key] = json.dumps(values[key], sort_keys=True)
         writer.writerow(values)
@@ -138,7 +165,7 @@ def to_csv(_context: Context, _state: QueueState, rows: list[ExportRow]) -> Writ
 
 def to_json(_context: Context, state: QueueState, rows: list[ExportRow]) -> Written:
     """Classes and one object per task."""
-    body = {"classes": state.schema.classes, "tasks": [asdict(row) for row in rows]}
+    body = {"classes": state.schema.classes, "tasks": [_values(row) for row in rows]}
     return Written(json.dumps(body, indent=1))
 
 
