@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.numerics.scoring import SCORES
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, read_audit
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import AnsweredState
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import PanelSpec, make_annotators
@@ -135,10 +135,11 @@ def audit_of(rng: np.random.Generator, rate: float, skill: float, drawn: int) ->
     state = SimpleNamespace(
         given=np.zeros(TASKS, dtype=np.int64),
         consensus=Consensus(labels, states),
-        tasks={i: SimpleNamespace(audit=bool(a)) for i, a in enumerate(audit)},
+        asked_at=asked,
+        places=SimpleNamespace(audit=audit),
     )
     doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, TASKS), 0, 1)
-    return read_audit(cast(ProjectState, state), asked, doubts, [0.0, 10.0])
+    return read_audit(cast(AnsweredState, state), doubts, [0.0, 10.0])
 
 
 def difference_row(repeats: int, seeds: int) -> str:

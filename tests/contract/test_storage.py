@@ -74,6 +74,8 @@ from relabel.storage.task_states import (
 from relabel.storage.tasks import (
     Task,
     drop_tasks,
+    list_images,
+    list_places,
     list_tasks,
     save_tasks,
     set_audit,
@@ -938,7 +940,19 @@ def test_a_store_of_an_earlier_version_has_a_stale_row_for_every_task(new_addres
 def counted(task_id, revision, label=1):
     numbers = dict.fromkeys(COUNTED, 1) | {"counts": b"\1\0\0\0", "voted_at": 2.5}
     said = {"skipped": False, "held": True, "people": '["1"]', "answered": ""}
+    said |= {"said": '[["1", "cat", "vote", 0, true, false]]', "asked_at": None}
     return numbers | said | {"task_id": task_id, "revision": revision, "label": label}
+
+
+def test_a_reading_is_of_one_moment(engine):
+    """Figures from several statements fit together while votes arrive."""
+    with reading(engine) as connection:
+        assert list_places(connection, P).task_ids.tolist() == []
+        with engine.begin() as writer:
+            save_tasks(writer, P, [Task(7, "7.png", 1, False, "", 1, False)])
+        assert list_tasks(connection, P) == {}
+    with reading(engine) as connection:
+        assert list_images(connection, P) == {7: "7.png"}
 
 
 def test_what_was_counted_is_kept_unless_the_task_has_changed_since(engine):

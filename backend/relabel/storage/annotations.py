@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
-from relabel.storage.database import CHUNK, Row, clock, upsert
+from relabel.storage.database import CHUNK, Row, chosen, clock, upsert
 from relabel.storage.tables import annotations
 from relabel.storage.task_states import mark_all_stale, mark_stale
 
@@ -194,17 +194,21 @@ def list_annotations(
     connection: Connection, project_id: int, task_ids: Sequence[int] | None = None
 ) -> list[Annotation]:
     """Return the live annotations, by task and number."""
-    query = (
-        select(*(annotations.c[n] for n in Annotation.__dataclass_fields__))
-        .where(annotations.c.project_id == project_id, annotations.c.deleted.is_(False))
-        .order_by(annotations.c.task_id, annotations.c.annotation_id)
-    )
+    mine: Iterable[ColumnElement[bool]] = [annotations.c.project_id == project_id]
     if task_ids is not None:
-        query = query.where(_among(task_ids))
+        mine = chosen(annotations, project_id, sorted(task_ids))
     kinds = {str(kind): kind for kind in Kind}
-    # All at once: row by row, fetching costs more than everything that is done with the rows.
-    rows = connection.execute(query).all()
-    return [Annotation(r[0], r[1], r[2], kinds[r[3]], *r[4:]) for r in rows]
+    found: list[Annotation] = []
+    for some in mine:
+        query = (
+            select(*(annotations.c[n] for n in Annotation.__dataclass_fields__))
+            .where(some, annotations.c.deleted.is_(False))
+            .order_by(annotations.c.task_id, annotations.c.annotation_id)
+        )
+        # All at once: row by row, fetching costs more than everything that is done with the rows.
+        rows = connection.execute(query).all()
+        found += [Annotation(r[0], r[1], r[2], kinds[r[3]], *r[4:]) for r in rows]
+    return found
 
 
 def count_new_votes(connection: Connection, project_id: int) -> int:

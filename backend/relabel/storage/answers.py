@@ -1,12 +1,17 @@
 """What people said, and what becomes of each of it: the votes, and the reasons of all others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
 
 from relabel.storage.annotations import Annotation, Kind
+from relabel.types import IntArray
 
 UNKNOWN_AUTHOR = "unknown author"
 """Source of what nobody is known to have said, with the annotation's number."""
@@ -64,6 +69,80 @@ class Answer:
     def authorless(self) -> bool:
         """Whether nobody knows who said it: Label Studio forgets the author of a deleted user."""
         return self.source.startswith(UNKNOWN_AUTHOR)
+
+
+class Saying(NamedTuple):
+    """An answer without its number and time, so that many tasks have the same one.
+
+    named: whether a named source said it, and no annotation; all others are those of `Answer`.
+    """
+
+    source: str
+    choice: str
+    outcome: Outcome
+    label: int | None
+    initial: bool
+    named: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a vote or an abstention."""
+        return self.outcome is Outcome.VOTE or self.outcome is Outcome.ABSTENTION
+
+    @property
+    def authorless(self) -> bool:
+        """Whether nobody knows who said it."""
+        return self.source.startswith(UNKNOWN_AUTHOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Sayings:
+    """Everything that was said of tasks, by task; what is the same of several tasks is there once.
+
+    kinds: what may be said of one task, in the order of the first task of which it is; rows: (N,)
+    which of them each task has.
+    """
+
+    kinds: list[tuple[Saying, ...]]
+    rows: IntArray
+
+    def times(self) -> list[int]:
+        """Return of how many tasks each kind was said."""
+        return [int(n) for n in np.bincount(self.rows, minlength=len(self.kinds))]
+
+    def by_task(self) -> Iterator[tuple[Saying, ...]]:
+        """Yield what was said of each task."""
+        return (self.kinds[kind] for kind in self.rows.tolist())
+
+    def texts(self) -> list[str]:
+        """Return what was said of each task as the store keeps it, "" = nothing."""
+        texts = [json.dumps(kind) if kind else "" for kind in self.kinds]
+        return [texts[kind] for kind in self.rows.tolist()]
+
+
+def sayings_of(task_ids: Iterable[int], answers: Iterable[Answer]) -> Sayings:
+    """Return what was said of these tasks, in the order of the answers."""
+    said: dict[int, list[Saying]] = {task_id: [] for task_id in task_ids}
+    for a in answers:
+        named = a.annotation_id is None
+        said[a.task_id].append(Saying(a.source, a.choice, a.outcome, a.label, a.initial, named))
+    number: dict[tuple[Saying, ...], int] = {}
+    rows = [number.setdefault(tuple(some), len(number)) for some in said.values()]
+    return Sayings(list(number), np.array(rows, dtype=np.int64))
+
+
+def read_sayings(texts: Iterable[str]) -> Sayings:
+    """Return what `Sayings.texts` was made of."""
+    number: dict[str, int] = {}
+    rows = [number.setdefault(text, len(number)) for text in texts]
+    kinds = [
+        tuple(
+            Saying(source, choice, Outcome(outcome), label, initial, named)
+            for source, choice, outcome, label, initial, named in json.loads(text or "[]")
+        )
+        for text in number
+    ]
+    return Sayings(kinds, np.array(rows, dtype=np.int64))
 
 
 def meanings(

@@ -77,8 +77,12 @@ def connect(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a connection that takes no write lock; anything written through it is rolled back."""
-    with engine.connect().execution_options(only_reads=True) as connection:
+    """Open a connection that takes no write lock; anything written through it is rolled back.
+
+    All that it reads is the store as it was at the first statement.
+    """
+    options = {"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {}
+    with engine.connect().execution_options(only_reads=True, **options) as connection:
         yield connection
 
 

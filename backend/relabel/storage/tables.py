@@ -1,7 +1,7 @@
 """The tables of the store. Label Studio's times are ISO strings in UTC, own times Unix seconds.
 
-Annotations are a mirror of Label Studio's; votes are derived from them and never stored. What the
-votes of a task say stands in task_states, which can be made anew of the annotations at any time.
+Annotations are a mirror of Label Studio's; votes are derived from them. What the votes of a
+task say stands in task_states, which can be made anew of the annotations at any time.
 """
 
 from sqlalchemy import (
@@ -107,6 +107,9 @@ task_states = Table(
     Column("held", Boolean, nullable=False, default=False),
     Column("people", Text, nullable=False, default=""),
     Column("answered", Text, nullable=False, default=""),
+    Column("said", Text, nullable=False, default=""),
+    Column("asked_at", Float),
+    Column("overwritten", Integer, nullable=False, default=0),
 )
 
 events = Table(

@@ -12,10 +12,12 @@ DECISION = 0
 """What is decided of a task; so far there is one decision, its label."""
 STALE = ""
 """Basis of what has to be counted anew."""
-COUNTED = (
+DECIDING = (
     *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
     *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
 )
+"""Columns of what decisions need of a task; every vote reads those of all tasks."""
+COUNTED = (*DECIDING, "said", "asked_at", "overwritten")
 """Columns of what was counted of a task."""
 _STALE = {"basis": STALE, "revision": task_states.c.revision + 1}
 
@@ -45,9 +47,11 @@ def mark_all_stale(connection: Connection, project_id: int) -> None:
     )
 
 
-def list_counted(connection: Connection, project_id: int, basis: str) -> Sequence[Any]:
-    """Return the rows of `COUNTED` that were counted on this basis, task ids increasing."""
-    query = select(*(task_states.c[name] for name in COUNTED)).where(
+def list_counted(
+    connection: Connection, project_id: int, basis: str, names: Sequence[str] = COUNTED
+) -> Sequence[Any]:
+    """Return these columns of the tasks that were counted on this basis, task ids increasing."""
+    query = select(*(task_states.c[name] for name in names)).where(
         task_states.c.project_id == project_id,
         task_states.c.decision == DECISION,
         task_states.c.basis == basis,

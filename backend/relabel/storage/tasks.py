@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     bindparam,
     case,
     delete,
@@ -121,6 +122,19 @@ def list_tasks(
         for row in connection.execute(query.where(tasks.c.task_id.in_(part))):
             result[row.task_id] = Task(*row)
     return dict(sorted(result.items()))
+
+
+def list_images(connection: Connection, project_id: int) -> dict[int, str]:
+    """Return the image of every task by its id, ids increasing."""
+    query = select(tasks.c.task_id, tasks.c.image).where(tasks.c.project_id == project_id)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(tasks.c.task_id))}
+
+
+def list_unusable(connection: Connection, project_id: int) -> dict[int, Task]:
+    """Return the tasks whose image cannot be used by id, ids increasing."""
+    mine = and_(tasks.c.project_id == project_id, tasks.c.problem != "")
+    query = select(*(tasks.c[n] for n in _COLUMNS)).where(mine).order_by(tasks.c.task_id)
+    return {row[0]: Task(*row) for row in connection.execute(query)}
 
 
 def list_places(connection: Connection, project_id: int) -> Places:

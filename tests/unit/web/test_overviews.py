@@ -28,9 +28,10 @@ def test_a_change_is_seen_at_the_next_look(own):
         record(connection, 1, [Annotation(999_999, 7, "9", Kind.LABEL, "3", at, at)])
     after = overviews.get(1)
     assert after.status["votes"] == before.status["votes"] + 1
-    open_task = next(t for t in after.state.tasks.values() if not t.is_labeled)
+    places = after.state.places
+    open_task = int(places.task_ids[~places.is_labeled][0])
     with own.engine.begin() as connection:
-        set_task(connection, 1, open_task.task_id, is_labeled=True)
+        set_task(connection, 1, open_task, is_labeled=True)
     assert overviews.get(1).status["open_tasks"] == after.status["open_tasks"] - 1
     with own.engine.begin() as connection:
         set_project(connection, 1, paused=True)

@@ -7,7 +7,7 @@ from relabel.accounts import counted_part, nearest
 from relabel.labelstudio.images import first_field
 from relabel.policy import Policy
 from relabel.service.context import Context
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import AnsweredState
 from relabel.service.traces import VERSION_PREFIX
 from relabel.storage.answers import Outcome
 from relabel.storage.projects import Project
@@ -36,12 +36,19 @@ def missing_source(context: Context, project: Project, policy: Policy) -> str:
     return ""
 
 
-def unknown_labels(state: ProjectState) -> Counter[str]:
+def unknown_labels(state: AnsweredState) -> Counter[str]:
     """Return the labels that are no class, with how often they occur."""
-    return Counter(a.choice for a in state.answers if a.outcome is Outcome.UNKNOWN_CLASS)
+    found: Counter[str] = Counter()
+    # Of equally frequent ones those first that a named source says, then by task.
+    for named in (True, False):
+        for kind, times in zip(state.said.kinds, state.said.times(), strict=True):
+            for one in kind:
+                if one.outcome is Outcome.UNKNOWN_CLASS and one.named is named:
+                    found[one.choice] += times
+    return found
 
 
-def told_unknown(state: ProjectState) -> str:
+def told_unknown(state: AnsweredState) -> str:
     """Return which labels are no class, and how to let them count; "" = all are."""
     found = unknown_labels(state)
     if not found:
@@ -57,7 +64,7 @@ def told_unknown(state: ProjectState) -> str:
     )
 
 
-def offered_mapping(state: ProjectState) -> str:
+def offered_mapping(state: AnsweredState) -> str:
     """Return the policy key by which labels would count that look like a class; "" = none does."""
     first = (label for label, _ in unknown_labels(state).most_common(SHOWN))
     meant = {label: nearest(label, state.schema.classes) for label in first}

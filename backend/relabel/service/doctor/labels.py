@@ -7,7 +7,7 @@ from relabel.service.books.unmatched import missing_source, told_unknown
 from relabel.service.connected import open_connected
 from relabel.service.context import Context, check_cannot_tell, policy_of
 from relabel.service.doctor.findings import Finding
-from relabel.service.queue.state import read_state
+from relabel.service.queue.task_states import read_answered_state
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 from relabel.storage.rounds import list_rounds
@@ -45,10 +45,11 @@ def check_policy(context: Context, project: Project) -> Finding:
 def check_labels(context: Context, project: Project) -> Finding:
     """See where labels come from, and name those that are no class."""
     with reading(context.engine) as connection:
-        state = read_state(connection, open_connected(context.settings, project))
+        state = read_answered_state(connection, open_connected(context.settings, project))
     policy = state.policy
     labelled = int(state.counts.votes.any(1).sum())
-    text = f"{labelled:,} of {len(state.tasks):,} tasks have one (initial = {policy.initial!r})"
+    tasks = len(state.places.task_ids)
+    text = f"{labelled:,} of {tasks:,} tasks have one (initial = {policy.initial!r})"
     missing = missing_source(context, project, policy)
     wrong = [part for part in (missing, told_unknown(state)) if part]
     if not labelled and not wrong:
@@ -59,7 +60,7 @@ def check_labels(context: Context, project: Project) -> Finding:
 def check_books(context: Context, project: Project) -> Finding:
     """Show what was read and what became of it; what is left out the other checks judge."""
     with reading(context.engine) as connection:
-        state = read_state(connection, open_connected(context.settings, project))
+        state = read_answered_state(connection, open_connected(context.settings, project))
         rounds = list_rounds(connection, project.id)
     accounts = project_accounts(state, newest_read(rounds))
     return Finding("books", ok=True, text="\n".join(accounts.lines()))

@@ -5,9 +5,10 @@ import io
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.files import write_file
@@ -17,11 +18,13 @@ from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
 from relabel.service.queue.counters import write_task
-from relabel.service.queue.state import ProjectState, read_state
-from relabel.storage.answers import Answer
+from relabel.service.queue.state import AnsweredState, QueueState
+from relabel.service.queue.task_states import read_answered_state
+from relabel.storage.answers import Saying
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import get_project, get_whole_project
+from relabel.storage.tasks import list_images
 from relabel.storage.writes import WRITE_BACK, log_write
 from relabel.types import State
 
@@ -53,41 +56,66 @@ class ExportRow:
     not_counted: dict[str, str]
 
 
-def export_rows(context: Context, number: int) -> tuple[ProjectState, list[ExportRow]]:
+def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[ExportRow]]:
     """Return one row per task, ids increasing."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, open_connected(context.settings, project))
-    said: dict[int, list[Answer]] = defaultdict(list)
-    for answer in state.answers:
-        said[answer.task_id].append(answer)
-    return state, [_row(state, row, said[task_id]) for row, task_id in enumerate(state.tasks)]
+        state = read_answered_state(connection, open_connected(context.settings, project))
+        images = list_images(connection, number)
+    return state, rows_of(state, images)
 
 
-def _row(state: ProjectState, row: int, said: list[Answer]) -> ExportRow:
+def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
+    """Return one row per task, ids increasing, with these images by task."""
     classes = state.schema.classes
-    counts = state.counts.votes[row]
-    task = state.tasks[int(state.counts.task_ids[row])]
+    # Most tasks have the same said of them as many others: each kind is put into words once.
+    told = [
+        _Told(_votes(said, classes), _initial_value(said), _not_counted(said))
+        for said in state.said.kinds
+    ]
+    columns = state.counts.task_ids.tolist(), state.said.rows.tolist()
+    return [
+        _row(state, row, images[task_id], told[kind])
+        for row, (task_id, kind) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was said of a task, see `ExportRow`."""
+
+    votes: dict[str, str]
+    initial_value: str
+    not_counted: dict[str, str]
+
+
+def _row(state: AnsweredState, row: int, image: str, told: _Told) -> ExportRow:
+    classes = state.schema.classes
+    counts = state.counts.votes[row].tolist()
     given, found = int(state.given[row]), int(state.consensus.labels[row])
-    settled = state.consensus.states[row] == State.SETTLED
-    total = int(counts.sum())
+    settled = bool(state.consensus.states[row] == State.SETTLED)
+    total = sum(counts)
     return ExportRow(
-        task_id=task.task_id,
-        image=task.image,
+        task_id=int(state.counts.task_ids[row]),
+        image=image,
         initial_label=classes[given] if given >= 0 else "",
         label=classes[found] if found >= 0 else "",
         state=State(int(state.consensus.states[row])).name.lower(),
-        changed=bool(settled and given >= 0 and found != given),
-        second_opinion=bool(settled and counts[found] > 1),
-        soft_label={c: round(int(n) / total, 6) for c, n in zip(classes, counts, strict=True) if n},
-        votes=_votes(said, classes),
-        audit=task.audit,
-        initial_value="; ".join(dict.fromkeys(a.choice for a in said if a.initial and a.choice)),
-        not_counted=_not_counted(said),
+        changed=settled and given >= 0 and found != given,
+        second_opinion=settled and counts[found] > 1,
+        soft_label={c: round(n / total, 6) for c, n in zip(classes, counts, strict=True) if n},
+        votes=told.votes,
+        audit=bool(state.places.audit[row]),
+        initial_value=told.initial_value,
+        not_counted=told.not_counted,
     )
 
 
-def _votes(said: list[Answer], classes: tuple[str, ...]) -> dict[str, str]:
+def _initial_value(said: Sequence[Saying]) -> str:
+    return "; ".join(dict.fromkeys(one.choice for one in said if one.initial and one.choice))
+
+
+def _votes(said: Sequence[Saying], classes: tuple[str, ...]) -> dict[str, str]:
     """Return who said what; an old label of somebody who voted since goes by another name."""
     since = {answer.source for answer in said if answer.counts and not answer.initial}
     return {
@@ -99,7 +127,7 @@ def _votes(said: list[Answer], classes: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _not_counted(said: list[Answer]) -> dict[str, str]:
+def _not_counted(said: Sequence[Saying]) -> dict[str, str]:
     """Return who said what that is no vote, and why."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for answer in said:
@@ -107,6 +135,11 @@ def _not_counted(said: list[Answer]) -> dict[str, str]:
             what = f": {answer.choice}" if answer.choice else ""
             reasons[answer.source].append(f"{answer.outcome}{what}")
     return {source: "; ".join(several) for source, several in reasons.items()}
+
+
+def _values(row: ExportRow) -> dict[str, Any]:
+    """Return the columns of a row by name; `asdict` would copy each of them deeply."""
+    return {name: getattr(row, name) for name in ExportRow.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +150,26 @@ class Written:
     told: tuple[str, ...] = ()
 
 
-def to_csv(_context: Context, _state: ProjectState, rows: list[ExportRow]) -> Written:
+def to_csv(_context: Context, _state: QueueState, rows: list[ExportRow]) -> Written:
     """One line per task; what has several parts as JSON."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(ExportRow.__dataclass_fields__))
     writer.writeheader()
     for row in rows:
-        values = asdict(row)
+        values = _values(row)
         for key in ("soft_label", "votes", "not_counted"):
             values[key] = json.dumps(values[key], sort_keys=True)
         writer.writerow(values)
     return Written(text.getvalue())
 
 
-def to_json(_context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
+def to_json(_context: Context, state: QueueState, rows: list[ExportRow]) -> Written:
     """Classes and one object per task."""
-    body = {"classes": state.schema.classes, "tasks": [asdict(row) for row in rows]}
+    body = {"classes": state.schema.classes, "tasks": [_values(row) for row in rows]}
     return Written(json.dumps(body, indent=1))
 
 
-def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]) -> Written:
+def to_label_studio(context: Context, state: QueueState, rows: list[ExportRow]) -> Written:
     """Label Studio's own tasks, whole, with the labels that people's votes have found."""
     touched = state.touched().tolist()
     found = {
@@ -148,7 +181,7 @@ def to_label_studio(context: Context, state: ProjectState, rows: list[ExportRow]
     return Written(as_text(tasks), lost_by_importing(tasks))
 
 
-FORMATS: dict[str, Callable[[Context, ProjectState, list[ExportRow]], Written]] = {
+FORMATS: dict[str, Callable[[Context, QueueState, list[ExportRow]], Written]] = {
     "csv": to_csv,
     "json": to_json,
     "label-studio": to_label_studio,

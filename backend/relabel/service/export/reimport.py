@@ -8,7 +8,7 @@ from typing import Any
 
 from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
 from relabel.service.context import Context
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import QueueState
 from relabel.service.traces import VERSION_PREFIX
 
 
@@ -21,7 +21,7 @@ class Found:
 
 
 def labelled_tasks(
-    context: Context, state: ProjectState, found: Mapping[int, Found]
+    context: Context, state: QueueState, found: Mapping[int, Found]
 ) -> Iterator[dict[str, Any]]:
     """Yield every task of a project, ids increasing, with its label put in where one was found.
 
@@ -44,7 +44,7 @@ def labelled_tasks(
             yield with_label(task, state.schema, label, settled=one.settled, new_id=new_id)
 
 
-def _wanted(state: ProjectState, name: str) -> Label:
+def _wanted(state: QueueState, name: str) -> Label:
     schema = state.schema
     renamed = {value for value, meant in state.policy.classes.items() if meant == name}
     # Where several choices end alike, a class is called by its whole path, and the form is not.

@@ -12,8 +12,8 @@ import numpy as np
 
 from relabel.numerics.consensus.agreement import AnnotatorStats, annotator_stats
 from relabel.numerics.consensus.table import VoteTable
-from relabel.service.queue.state import ProjectState
-from relabel.storage.answers import UNKNOWN_AUTHOR, Answer
+from relabel.service.queue.state import AnsweredState
+from relabel.storage.answers import UNKNOWN_AUTHOR, Saying
 from relabel.types import IntArray
 
 LEAST_VOTES = 20
@@ -43,11 +43,9 @@ class Person:
     initial: bool = False
 
 
-def people(state: ProjectState, *, confusions: int = 3) -> list[Person]:
+def people(state: AnsweredState, *, confusions: int = 3) -> list[Person]:
     """Return the figures of everyone who gave labels, most votes first."""
-    new, old = (
-        _Rows(state, [v for v in state.votes if v.initial is initial]) for initial in (False, True)
-    )
+    new, old = (_Rows(state, _votes(state, initial=initial)) for initial in (False, True))
     classes = state.schema.classes
     found = [
         *new.people(annotator_stats(new.table, state.consensus), classes, confusions),
@@ -61,18 +59,26 @@ def people(state: ProjectState, *, confusions: int = 3) -> list[Person]:
     return sorted(found, key=lambda person: -person.votes)
 
 
+def _votes(state: AnsweredState, *, initial: bool) -> list[tuple[int, Saying]]:
+    """Return the votes before relabelling began, or those since, each with the row of its task."""
+    said = enumerate(state.said.by_task())
+    return [
+        (row, one) for row, some in said for one in some if one.counts and one.initial is initial
+    ]
+
+
 class _Rows:
     """The votes of one time, and whose they are."""
 
-    def __init__(self, state: ProjectState, votes: Sequence[Answer]) -> None:
+    def __init__(self, state: AnsweredState, found: Sequence[tuple[int, Saying]]) -> None:
+        votes = [vote for _, vote in found]
         sources = sorted({v.source for v in votes})
         number = {source: i for i, source in enumerate(sources)}
-        rows = np.searchsorted(state.counts.task_ids, [v.task_id for v in votes])
         self.table = VoteTable(
-            tasks=rows.astype(np.int64),
+            tasks=np.array([row for row, _ in found], dtype=np.int64),
             annotators=np.array([number[v.source] for v in votes], dtype=np.int64),
             labels=np.array([-1 if v.label is None else v.label for v in votes], dtype=np.int64),
-            n_tasks=len(state.tasks),
+            n_tasks=len(state.places.task_ids),
             n_annotators=len(sources),
             n_classes=len(state.schema.classes),
         )

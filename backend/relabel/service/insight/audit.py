@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import AnsweredState
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
 LEAST_AUDIT = 20
@@ -105,38 +105,26 @@ def not_known(finished: int, audit_share: float) -> str:
     return f"not known yet; the audit has {finished} of {LEAST_AUDIT}"
 
 
-def first_asked(state: ProjectState) -> FloatArray:
-    """Return (N,) when the first vote since connecting came, Unix seconds; inf = none yet."""
-    asked = np.full(len(state.tasks), np.inf)
-    votes = [v for v in state.votes if not v.initial]
-    rows = np.searchsorted(state.counts.task_ids, [v.task_id for v in votes]).astype(np.int64)
-    np.minimum.at(asked, rows, [v.at.timestamp() for v in votes])
-    return asked
-
-
-def read_audit(
-    state: ProjectState, asked: FloatArray, doubts: FloatArray, published_at: Sequence[float]
-) -> Audit:
+def read_audit(state: AnsweredState, doubts: FloatArray, published_at: Sequence[float]) -> Audit:
     """Return what the finished audited tasks say.
 
     Args:
         state: the project now.
-        asked: (N,) of `first_asked`.
         doubts: (N,) 1 - p[given label] by the round in force, NaN where it did not judge.
         published_at: when each round was published, Unix seconds, increasing: a task was drawn by
             the last round before its first vote.
 
     """
+    asked = state.asked_at
     judged = (state.given >= 0) & ~np.isnan(doubts)
     settled = state.consensus.states == State.SETTLED
     finished = settled & np.isfinite(asked) & judged
     wrong = finished & (state.consensus.labels != state.given)
     # What was settled before anybody was asked is never drawn.
     drawable = judged & (np.isfinite(asked) | ~settled)
-    drawn = np.array([task.audit for task in state.tasks.values()], dtype=np.bool_)
     times = np.asarray(published_at, dtype=np.float64)
     by_round = np.searchsorted(times, asked, side="right") - 1
-    rows = np.flatnonzero(drawn & finished & (by_round >= 0))
+    rows = np.flatnonzero(state.places.audit & finished & (by_round >= 0))
     pools = [drawable & (asked > at) for at in times[by_round[rows]]]
     before = [(wrong & (asked <= at)).sum() for at in times[by_round[rows]]]
     return Audit(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.neighbours.graph import Neighbours, near_duplicates
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.state import QueueState
 from relabel.service.rounds.neighbours import Nearest
 from relabel.types import match_rows
 
@@ -23,7 +23,7 @@ class Duplicates:
     disagreeing: tuple[tuple[int, ...], ...]
 
 
-def find_duplicates(state: ProjectState, nearest: Nearest) -> Duplicates:
+def find_duplicates(state: QueueState, nearest: Nearest) -> Duplicates:
     """Group the tasks by what the round found nearest, and compare their labels as they are now."""
     ids = nearest.task_ids
     rows = match_rows(nearest.neighbours.ravel(), ids).reshape(nearest.neighbours.shape)

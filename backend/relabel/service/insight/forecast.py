@@ -7,10 +7,11 @@ import numpy as np
 from relabel.errors import NotReadyError
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
-from relabel.service.insight.audit import first_asked, not_known
+from relabel.service.insight.audit import not_known
 from relabel.service.insight.noise import audit_now
 from relabel.service.queue.scores import RoundResult, scores_now
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import QueueState
+from relabel.service.queue.task_states import read_answered_state
 from relabel.simulation.forecast import Forecast, Pilot, forecast
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
@@ -33,7 +34,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
     """
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_state(connection, open_connected(context.settings, project))
+        state = read_answered_state(connection, open_connected(context.settings, project))
         rounds = list_rounds(connection, number)
         last = published_round(connection, number)
     if last is None:
@@ -46,14 +47,14 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
         )
     pilot = pilot_of(state, result)
     times = [r.finished_at or r.started_at for r in rounds if r.state is RoundState.PUBLISHED]
-    audit = audit_now(state, result, first_asked(state), times)
+    audit = audit_now(state, result, times)
     unknown = not_known(audit.finished, state.policy.audit_share)
     wrong = None if unknown else audit.initial(int((state.given >= 0).sum()))
     found = forecast(replace(pilot, wrong=wrong), target=target)
     return replace(found, unknown=unknown)
 
 
-def pilot_of(state: ProjectState, result: RoundResult) -> Pilot:
+def pilot_of(state: QueueState, result: RoundResult) -> Pilot:
     """Return the project as a pilot; tasks without initial label or posterior are left out.
 
     Raises:

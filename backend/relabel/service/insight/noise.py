@@ -13,8 +13,8 @@ from relabel.numerics.estimates.noise_rate import (
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
 from relabel.service.insight.audit import Audit, not_known, read_audit
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.scores import RoundResult, scores_shown
+from relabel.service.queue.state import AnsweredState, QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
 
 NEXT_VOTES = 100
@@ -43,9 +43,8 @@ class Noise:
 
 
 def noise_now(
-    state: ProjectState,
+    state: AnsweredState,
     result: RoundResult,
-    asked: FloatArray,
     published_at: Sequence[float],
     *,
     corrected: int,
@@ -55,7 +54,6 @@ def noise_now(
     Args:
         state: the project now.
         result: of the round in force.
-        asked: (N,) when each task got its first new vote, inf = none yet.
         published_at: when each round was published, Unix seconds, increasing.
         corrected: labels corrected so far.
 
@@ -65,7 +63,7 @@ def noise_now(
     if not (given >= 0).any():
         return None
     doubts = doubt(given, probs)
-    audit = audit_now(state, result, asked, published_at)
+    audit = audit_now(state, result, published_at)
     labelled = int((state.given >= 0).sum())
     unknown = not_known(audit.finished, state.policy.audit_share)
     initial = None if unknown else audit.initial(labelled)
@@ -81,31 +79,29 @@ def noise_now(
     )
 
 
-def audit_now(
-    state: ProjectState, result: RoundResult, asked: FloatArray, published_at: Sequence[float]
-) -> Audit:
+def audit_now(state: AnsweredState, result: RoundResult, published_at: Sequence[float]) -> Audit:
     """Return what the audit says, beside the doubts of the round in force; see `noise_now`."""
     rows, probs = judged(state, result)
-    doubts = np.full(len(state.tasks), np.nan)
+    doubts = np.full(len(state.given), np.nan)
     doubts[rows] = doubt(state.given[rows], probs)
-    return read_audit(state, asked, doubts, published_at)
+    return read_audit(state, doubts, published_at)
 
 
-def judged(state: ProjectState, result: RoundResult) -> tuple[IntArray, FloatArray]:
+def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray]:
     """Return the rows of the tasks that the round judged, and their posteriors (n, K)."""
     found = match_rows(state.counts.task_ids, result.posteriors.task_ids)
     rows = np.flatnonzero(found >= 0)
     return rows, result.posteriors.probs[found[rows]].astype(np.float64)
 
 
-def votes_ahead(state: ProjectState) -> int:
+def votes_ahead(state: QueueState) -> int:
     """Return how many votes the forecast looks ahead: as many as the budget still has."""
     budget = state.policy.budget
     return NEXT_VOTES if budget is None else max(min(NEXT_VOTES, budget - state.spent), 0)
 
 
 def _forecast(
-    state: ProjectState, rows: IntArray, probs: FloatArray, doubts: FloatArray, votes: int
+    state: QueueState, rows: IntArray, probs: FloatArray, doubts: FloatArray, votes: int
 ) -> float | None:
     finished = (state.touched() & (state.consensus.states == State.SETTLED))[rows]
     finished &= ~np.isnan(doubts)
@@ -113,8 +109,7 @@ def _forecast(
     waiting = np.flatnonzero(state.waiting()[rows] & ~np.isnan(doubts))
     if not len(waiting) or not votes:
         return None
-    tasks = list(state.tasks.values())
-    shown = np.array([1.0 if (s := tasks[row].score) is None else s for row in rows[waiting]])
+    shown = scores_shown(state)[rows[waiting]]
     order = waiting[np.argsort(shown, kind="stable")]
     return predicted_yield(
         doubts[order],

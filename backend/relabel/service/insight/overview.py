@@ -11,13 +11,13 @@ from relabel.accounts import Accounts
 from relabel.policy import Policy
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
-from relabel.service.insight.audit import first_asked
 from relabel.service.insight.noise import Noise, noise_now
 from relabel.service.insight.status import status_of
-from relabel.service.insight.yield_curve import YieldCurve, random_yield, yield_curve
+from relabel.service.insight.yield_curve import YieldCurve, new_votes, random_yield, yield_curve
 from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import AnsweredState
 from relabel.service.queue.stop_rule import headline, stop_reason
+from relabel.service.queue.task_states import read_answered_state
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.rounds.neighbours import Nearest
 from relabel.settings import Settings
@@ -52,7 +52,7 @@ class Overview:
 
     status: dict[str, Any]
     accounts: Accounts
-    state: ProjectState
+    state: AnsweredState
     rounds: list[Round]
     result: RoundResult | None
     nearest: Nearest | None
@@ -91,11 +91,12 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
     with reading(engine) as connection:
         project = get_project(connection, number)
         connected = open_connected(settings, project)
-        state = read_state(connection, connected)
+        state = read_answered_state(connection, connected)
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, connected)
         following = next_round(connection, connected)
+        votes = new_votes(connection, state)
     accounts = project_accounts(state, newest_read(rounds))
     status = status_of(state, rounds, accounts, journalled=journalled, due=due, following=following)
     folder = folder_of(settings, number)
@@ -105,10 +106,9 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
         result = result.arranged(state.schema.classes)
     noise = None
     if result is not None:
-        asked = first_asked(state)
         times = [r.finished_at or r.started_at for r in published]
-        noise = noise_now(state, result, asked, times, corrected=status["corrected"])
-    curve = yield_curve(state).thinned(CURVE_POINTS)
+        noise = noise_now(state, result, times, corrected=status["corrected"])
+    curve = yield_curve(state, votes).thinned(CURVE_POINTS)
     labelled = int((state.given >= 0).sum())
     return Overview(
         status=status,
@@ -123,7 +123,7 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
     )
 
 
-def class_figures(state: ProjectState) -> list[ClassFigures]:
+def class_figures(state: AnsweredState) -> list[ClassFigures]:
     """Return what was found per class."""
     changed = state.touched() & (state.consensus.states == State.SETTLED)
     changed &= (state.given >= 0) & (state.consensus.labels != state.given)

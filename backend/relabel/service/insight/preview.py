@@ -10,8 +10,8 @@ import numpy as np
 
 from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
-from relabel.service.queue.scores import LAST, RoundResult
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.scores import RoundResult, scores_shown
+from relabel.service.queue.state import QueueState
 from relabel.service.rounds.neighbours import Nearest
 from relabel.types import FloatArray, IntArray, State, match_rows
 
@@ -41,7 +41,6 @@ class Explained:
     """
 
     task_id: int
-    image: str
     given: str
     label: str
     given_probability: float | None
@@ -91,17 +90,13 @@ def reason(task: Explained) -> str:
     return " ".join(parts) or "Nothing speaks against its label; it is simply next."
 
 
-def next_rows(state: ProjectState, limit: int) -> IntArray:
+def next_rows(state: QueueState, limit: int) -> IntArray:
     """Return the rows of the open tasks in the order in which Label Studio serves them."""
-    open_now = [
-        (LAST if task.score is None else task.score, row)
-        for row, task in enumerate(state.tasks.values())
-        if not task.is_labeled
-    ]
-    return np.array([row for _, row in sorted(open_now)[:limit]], dtype=np.int64)
+    rows = np.flatnonzero(~state.places.is_labeled)
+    return rows[np.argsort(scores_shown(state)[rows], kind="stable")][:limit]
 
 
-def undecided_rows(state: ProjectState, limit: int) -> IntArray:
+def undecided_rows(state: QueueState, limit: int) -> IntArray:
     """Return the rows of tasks that people left ambiguous or tied, ambiguous first."""
     states = state.consensus.states
     wanted = ((states == State.AMBIGUOUS) | (states == State.TIED)) & state.touched()
@@ -110,7 +105,7 @@ def undecided_rows(state: ProjectState, limit: int) -> IntArray:
     return rows[np.argsort(-states[rows], kind="stable")][:limit]
 
 
-def corrected_rows(state: ProjectState) -> IntArray:
+def corrected_rows(state: QueueState) -> IntArray:
     """Return the rows of settled tasks whose label changed."""
     settled = (state.consensus.states == State.SETTLED) & state.touched()
     changed = (state.consensus.labels != state.given) & (state.given >= 0)
@@ -118,35 +113,34 @@ def corrected_rows(state: ProjectState) -> IntArray:
 
 
 def explain(
-    state: ProjectState, rows: IntArray, result: RoundResult | None, nearest: Nearest | None
+    state: QueueState, rows: IntArray, result: RoundResult | None, nearest: Nearest | None
 ) -> list[Explained]:
     """Return what is known about the tasks in these rows, in their order."""
-    tasks = list(state.tasks.values())
-    task_ids = state.counts.task_ids[rows]
+    task_ids, scores = state.counts.task_ids[rows], state.places.score[rows]
     judged = _posteriors(task_ids, result)
     classes, states, unanswered = state.schema.classes, state.consensus.states, state.unanswered()
     explained = []
-    for row, task_id, p in zip(rows.tolist(), task_ids.tolist(), judged, strict=True):
+    columns = rows.tolist(), task_ids.tolist(), scores.tolist(), judged
+    for row, task_id, score, p in zip(*columns, strict=True):
         counts = state.counts.votes[row]
         order = [] if p is None else _likeliest(p, int(state.given[row]), classes)[:TOP]
         label_loss, h = _figures(counts, p)
         explained.append(
             Explained(
                 task_id=task_id,
-                image=tasks[row].image,
                 given=_name(classes, int(state.given[row])),
                 label=_name(classes, int(state.consensus.labels[row])),
                 given_probability=_given_probability(p, int(state.given[row])),
                 suggested=_name(classes, order[0]) if order else "",
                 state="no answer" if unanswered[row] else State(int(states[row])).name.lower(),
-                audit=tasks[row].audit,
+                audit=bool(state.places.audit[row]),
                 votes=tuple((classes[c], int(counts[c])) for c in np.flatnonzero(counts)),
                 abstained=int(state.abstains[row]),
                 top=tuple((classes[c], float(p[c])) for c in order) if p is not None else (),
                 ce=label_loss,
                 h=h,
                 phi=None if label_loss is None or h is None else label_loss - h,
-                score=tasks[row].score,
+                score=None if np.isnan(score) else score,
                 neighbours=_neighbours(state, task_id, int(state.given[row]), nearest),
             )
         )
@@ -180,7 +174,7 @@ def _figures(counts: IntArray, p: FloatArray | None) -> tuple[float | None, floa
 
 
 def _neighbours(
-    state: ProjectState, task_id: int, given: int, nearest: Nearest | None
+    state: QueueState, task_id: int, given: int, nearest: Nearest | None
 ) -> tuple[Neighbour, ...]:
     if nearest is None:
         return ()

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.state import AnsweredState
+from relabel.service.queue.task_states import read_answered_state
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
 from relabel.settings import Settings
@@ -28,7 +27,7 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
     with reading(engine) as connection:
         project = get_project(connection, number)
         connected = open_connected(settings, project)
-        state = read_state(connection, connected)
+        state = read_answered_state(connection, connected)
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, connected)
@@ -38,7 +37,7 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
 
 
 def status_of(
-    state: ProjectState,
+    state: AnsweredState,
     rounds: list[Round],
     accounts: Accounts,
     *,
@@ -78,29 +77,29 @@ def status_of(
         **_labels(state),
         "events": journalled[0],
         "pending_jobs": journalled[1],
-        "left_out": sum(bool(task.problem) for task in state.tasks.values()),
+        "left_out": len(state.unusable),
         "unknown_choices": list(state.unknown_choices),
         "accounts": accounts.to_json(),
     }
 
 
-def _labels(state: ProjectState) -> dict[str, Any]:
+def _labels(state: AnsweredState) -> dict[str, Any]:
     new = state.touched()
     settled = (state.consensus.states == State.SETTLED) & new
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
     return {
-        "tasks": len(state.tasks),
+        "tasks": len(state.places.task_ids),
         "unlabelled": int((~state.counts.votes.any(1)).sum()),
         "votes": state.spent,
         "abstained": int(state.abstains.sum()),
-        "overwritten": len(state.overwritten),
+        "overwritten": int(state.overwritten.sum()),
         "tasks_relabelled": int(new.sum()),
         "settled": int(settled.sum()),
         "corrected": int(corrected.sum()),
         "confirmed": int((settled & ~corrected).sum()),
         "in_progress": int(state.begun().sum()),
         "ambiguous": int(((state.consensus.states == State.AMBIGUOUS) & new).sum()),
-        "open_tasks": int(np.sum([not task.is_labeled for task in state.tasks.values()])),
+        "open_tasks": int((~state.places.is_labeled).sum()),
     }
 
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import Connection
 
 from relabel.numerics.consensus.majority import majority
-from relabel.service.queue.state import ProjectState, one_opinion
-from relabel.storage.answers import Answer
+from relabel.service.queue.state import QueueState, one_opinion
+from relabel.storage.annotations import list_annotations
+from relabel.storage.answers import Answer, answers_of, meanings
 from relabel.types import FloatArray, IntArray, State
 
 
@@ -28,11 +30,25 @@ class YieldCurve:
         return YieldCurve(self.votes[kept], self.corrected[kept])
 
 
-def yield_curve(state: ProjectState) -> YieldCurve:
-    """Replay the votes since connecting as they came, with the project's own consensus."""
-    votes = sorted(
-        (v for v in state.votes if not v.initial), key=lambda v: (v.at, v.annotation_id or 0)
-    )
+def new_votes(connection: Connection, state: QueueState) -> list[Answer]:
+    """Read the votes since connecting, "cannot tell" included, as they came."""
+    policy = state.policy
+    touched = state.counts.task_ids[state.touched()].tolist()
+    found = list_annotations(connection, state.project.id, touched)
+    means = meanings(state.schema.classes, cannot_tell=policy.cannot_tell, renamed=policy.classes)
+    answers = answers_of(found, means, overwritten=policy.overwritten)
+    votes = [answer for answer in answers if answer.counts and not answer.initial]
+    return sorted(votes, key=lambda vote: (vote.at, vote.annotation_id or 0))
+
+
+def yield_curve(state: QueueState, votes: list[Answer]) -> YieldCurve:
+    """Replay votes with the project's own consensus.
+
+    Args:
+        state: the project now.
+        votes: of `new_votes`.
+
+    """
     rows = np.searchsorted(state.counts.task_ids, [v.task_id for v in votes]).astype(np.int64)
     cast = _one_hot(votes, len(state.schema.classes))
     before = np.column_stack([state.counts.votes, state.abstains])

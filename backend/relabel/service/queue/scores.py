@@ -121,6 +121,11 @@ def shown_score(predictions: Sequence[Mapping[str, Any]], version: str) -> float
     return SEVERAL if len(mine) > 1 or mine[0] is None else float(mine[0])
 
 
+def scores_shown(state: QueueState) -> FloatArray:
+    """(N,) the scores by which Label Studio orders tasks now; those that show none come last."""
+    return np.where(np.isnan(state.places.score), LAST, state.places.score)
+
+
 def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntArray]:
     """Return (N,) prediction scores, low = relabel first, and the rows to be written anew.
 

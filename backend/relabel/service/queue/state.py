@@ -18,9 +18,11 @@ from relabel.storage.answers import (
     SILENT,
     Answer,
     Outcome,
+    Sayings,
     answers_of,
     meanings,
     outcome_of,
+    sayings_of,
 )
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Places, Task, list_tasks, places_of
@@ -122,23 +124,40 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectState(QueueState):
-    """One consistent view of a project, with everything that was said.
+class AnsweredState(QueueState):
+    """One consistent view of a project, as people look at it: with what was said of each task.
+
+    said: what was said, with what became of it; asked_at: (N,) when the first vote came since
+    relabelling began, Unix seconds, inf = none yet; overwritten: (N,) annotations of which somebody
+    else than their author changed what they say; unusable: the tasks whose image cannot be used, by
+    id.
+    """
+
+    said: Sayings
+    asked_at: FloatArray
+    overwritten: IntArray
+    unusable: dict[int, Task]
+
+    @property
+    def unknown_choices(self) -> tuple[str, ...]:
+        """Choices and labels of data or predictions that are no class, by name."""
+        unknown = Outcome.UNKNOWN_CLASS
+        return tuple(
+            sorted({s.choice for some in self.said.kinds for s in some if s.outcome is unknown})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState(AnsweredState):
+    """One consistent view of a project that was counted anew, with all that it was counted from.
 
     tasks: by id; answers: what was said, with what became of it; votes: those of it that count,
-    abstentions included; overwritten: annotations of which somebody else than their author changed
-    what they say.
+    abstentions included.
     """
 
     tasks: dict[int, Task]
     answers: list[Answer]
     votes: list[Answer]
-    overwritten: tuple[int, ...]
-
-    @property
-    def unknown_choices(self) -> tuple[str, ...]:
-        """Choices and labels of data or predictions that are no class, by name."""
-        return tuple(sorted({a.choice for a in self.answers if a.outcome is Outcome.UNKNOWN_CLASS}))
 
 
 def read_state(connection: Connection, connected: Connected) -> ProjectState:
@@ -182,6 +201,10 @@ def count_state(
         tasks=tasks,
         answers=answers,
         votes=votes,
+        said=sayings_of(tasks, answers),
+        asked_at=tally.asked_at,
+        overwritten=_per_task(tally.task_ids, [a.task_id for a in found if a.editor]),
+        unusable={task_id: task for task_id, task in tasks.items() if task.problem},
         counts=LabelCounts(tally.task_ids, tally.counts),
         initial=tally.before.sum(1),
         new=new,
@@ -193,7 +216,6 @@ def count_state(
         presence=presence,
         serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
-        overwritten=tuple(a.annotation_id for a in found if a.editor),
     )
 
 
@@ -248,6 +270,7 @@ class _Tally:
     given: IntArray
     so_far: IntArray
     voted_at: FloatArray
+    asked_at: FloatArray
 
 
 def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
@@ -271,9 +294,13 @@ def _count(tasks: dict[int, Task], votes: list[Answer], classes: int) -> _Tally:
         return list(zip(rows[places].tolist(), labels[places].tolist(), strict=True))
 
     given, so_far = labels_so_far(before, in_order), labels_so_far(counts, in_order)
-    voted_at = np.zeros(len(tasks))
-    np.maximum.at(voted_at, rows, [vote.at.timestamp() for vote in votes])
-    return _Tally(task_ids, counts, before, abstains, new_abstains, given, so_far, voted_at)
+    voted_at, asked_at = np.zeros(len(tasks)), np.full(len(tasks), np.inf)
+    times = np.array([vote.at.timestamp() for vote in votes], dtype=np.float64)
+    np.maximum.at(voted_at, rows, times)
+    np.minimum.at(asked_at, rows[~first], times[~first])
+    return _Tally(
+        task_ids, counts, before, abstains, new_abstains, given, so_far, voted_at, asked_at
+    )
 
 
 def _silent(task_ids: IntArray, answers: list[Answer]) -> IntArray:

@@ -9,7 +9,7 @@ stale or of another basis is as good as missing: whoever reads counts that task 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,18 @@ from sqlalchemy import Connection, Engine
 
 from relabel.service.connected import Connected
 from relabel.service.queue.eligibility import Presence, serving_of
-from relabel.service.queue.state import QueueState, count_state
+from relabel.service.queue.state import AnsweredState, QueueState, count_state
 from relabel.storage.annotations import list_annotations
+from relabel.storage.answers import read_sayings
 from relabel.storage.database import CHUNK, reading
-from relabel.storage.task_states import COUNTED, list_counted, revisions, save_counted
-from relabel.storage.tasks import Places, list_places, list_tasks
+from relabel.storage.task_states import (
+    COUNTED,
+    DECIDING,
+    list_counted,
+    revisions,
+    save_counted,
+)
+from relabel.storage.tasks import Places, list_places, list_tasks, list_unusable
 from relabel.types import Consensus, IntArray, LabelCounts
 
 log = logging.getLogger("relabel.counting")
@@ -30,6 +37,8 @@ BATCH = 2000
 """Tasks counted per transaction: webhooks wait no longer than one of these takes."""
 RULES = ("cannot_tell", "classes", "initial", "overwritten", "max_votes", "tie_rule", "solo")
 """Policy keys by which votes are counted."""
+NUMBERS = ("initial", "new", "abstains", "silent", "voters", "given")
+"""Columns that are fields of `QueueState` by the same name."""
 COUNT = np.dtype("<i4")
 """How votes per class stand in the store."""
 
@@ -38,6 +47,8 @@ def basis_of(connected: Connected) -> str:
     """Return letters that are others as soon as the same annotations may say something else."""
     policy = connected.policy.model_dump(mode="json")
     known = [
+        # What an earlier version counted lacks what this one keeps.
+        COUNTED,
         connected.schema.classes,
         [policy[key] for key in RULES],
         connected.project.skip_queue,
@@ -47,25 +58,44 @@ def basis_of(connected: Connected) -> str:
 
 def read_queue_state(connection: Connection, connected: Connected) -> QueueState:
     """Read what a project's votes say: of counted tasks from their rows, else by counting."""
+    return QueueState(**_decided(connected, *_read(connection, connected, DECIDING)))
+
+
+def read_answered_state(connection: Connection, connected: Connected) -> AnsweredState:
+    """Read what a project's votes say, as `read_queue_state`, and what was said of each task."""
+    places, columns = _read(connection, connected, COUNTED)
+    asked_at = np.array(columns["asked_at"], dtype=np.float64)
+    return AnsweredState(
+        **_decided(connected, places, columns),
+        said=read_sayings(columns["said"]),
+        asked_at=np.where(np.isnan(asked_at), np.inf, asked_at),
+        overwritten=np.array(columns["overwritten"], dtype=np.int64),
+        unusable=list_unusable(connection, connected.project.id),
+    )
+
+
+def _read(
+    connection: Connection, connected: Connected, names: Sequence[str]
+) -> tuple[Places, dict[str, Sequence[Any]]]:
+    """Return how all tasks stand, and these columns of each; stale tasks are counted in memory."""
     number = connected.project.id
     places = list_places(connection, number)
     known = set(places.task_ids.tolist())
-    rows = [r for r in list_counted(connection, number, basis_of(connected)) if r[0] in known]
+    rows = [
+        r for r in list_counted(connection, number, basis_of(connected), names) if r[0] in known
+    ]
     missing = sorted(known.difference(row[0] for row in rows))
     if missing:
         tasks = list_tasks(connection, number, missing)
-        found = _annotations(connection, number, missing)
-        rows += _rows(count_state(connected, tasks, found))
+        some = missing if len(missing) <= CHUNK else None
+        found = list_annotations(connection, number, some)
+        rows += _rows(count_state(connected, tasks, found), names)
         rows.sort(key=lambda row: int(row[0]))
     if len(rows) < len(known):
         # On PostgreSQL a task may be deleted between two statements.
-        return read_queue_state(connection, connected)
-    return _of_rows(connected, places, rows)
-
-
-def _annotations(connection: Connection, number: int, tasks: Collection[int]) -> list[Any]:
-    some = sorted(tasks) if len(tasks) <= CHUNK else None
-    return list(list_annotations(connection, number, some))
+        return _read(connection, connected, names)
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return places, dict(zip(names, columns, strict=True))
 
 
 def count_tasks(connection: Connection, connected: Connected, task_ids: Sequence[int]) -> None:
@@ -101,7 +131,8 @@ def count_missing(engine: Engine, connected: Connected) -> int:
 def uncounted_tasks(connection: Connection, connected: Connected) -> list[int]:
     """Return the tasks of which no row is valid, ids increasing."""
     number = connected.project.id
-    counted = {row[0] for row in list_counted(connection, number, basis_of(connected))}
+    rows = list_counted(connection, number, basis_of(connected), ["task_id"])
+    counted = {row[0] for row in rows}
     known = list_places(connection, number).task_ids.tolist()
     return [task_id for task_id in known if task_id not in counted]
 
@@ -120,64 +151,67 @@ def differing_tasks(connection: Connection, connected: Connected) -> dict[int, l
     return {task_id: columns for task_id, columns in found.items() if columns}
 
 
-def _rows(state: QueueState) -> Iterator[tuple[Any, ...]]:
-    """Yield the columns `COUNTED` of each task."""
-    people = [json.dumps(some) if some else "" for some in state.presence.people]
-    answered = [json.dumps(some) if some else "" for some in state.presence.answered]
-    columns: list[Sequence[Any]] = [
-        state.counts.task_ids.tolist(),
-        state.consensus.states.tolist(),
-        state.consensus.labels.tolist(),
-        state.given.tolist(),
-        [votes.tobytes() for votes in state.counts.votes.astype(COUNT)],
-        state.initial.tolist(),
-        state.new.tolist(),
-        state.abstains.tolist(),
-        state.silent.tolist(),
-        state.voters.tolist(),
-        state.voted_at.tolist(),
-        state.presence.occupied.tolist(),
-        state.presence.skipped.tolist(),
-        state.presence.held.tolist(),
-        people,
-        answered,
-    ]
-    return zip(*columns, strict=True)
+def _rows(state: AnsweredState, names: Sequence[str] = COUNTED) -> Iterator[tuple[Any, ...]]:
+    """Yield these columns of each task."""
+    columns: dict[str, Sequence[Any]] = {
+        "task_id": state.counts.task_ids.tolist(),
+        "state": state.consensus.states.tolist(),
+        "label": state.consensus.labels.tolist(),
+        "given": state.given.tolist(),
+        "counts": [votes.tobytes() for votes in state.counts.votes.astype(COUNT)],
+        "initial": state.initial.tolist(),
+        "new": state.new.tolist(),
+        "abstains": state.abstains.tolist(),
+        "silent": state.silent.tolist(),
+        "voters": state.voters.tolist(),
+        "voted_at": state.voted_at.tolist(),
+        "occupied": state.presence.occupied.tolist(),
+        "skipped": state.presence.skipped.tolist(),
+        "held": state.presence.held.tolist(),
+        "people": [json.dumps(some) if some else "" for some in state.presence.people],
+        "answered": [json.dumps(some) if some else "" for some in state.presence.answered],
+        "said": state.said.texts(),
+        "asked_at": [None if at == np.inf else at for at in state.asked_at.tolist()],
+        "overwritten": state.overwritten.tolist(),
+    }
+    return zip(*(columns[name] for name in names), strict=True)
 
 
-def _of_rows(connected: Connected, places: Places, rows: Sequence[Sequence[Any]]) -> QueueState:
-    """Put rows of `COUNTED`, one for each task in its order, together again."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(COUNTED)
-    by_name = dict(zip(COUNTED, columns, strict=True))
+def _decided(
+    connected: Connected, places: Places, columns: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """Return the fields of `QueueState`.
+
+    Args:
+        connected: the project.
+        places: how its tasks stand.
+        columns: those of `DECIDING`, a value for each task in its order.
+
+    """
 
     def numbers(name: str) -> IntArray:
-        return np.array(by_name[name], dtype=np.int64)
+        return np.array(columns[name], dtype=np.int64)
 
-    classes = len(connected.schema.classes)
-    votes = np.frombuffer(b"".join(by_name["counts"]), COUNT).reshape(len(rows), classes)
+    shape = (len(places.task_ids), len(connected.schema.classes))
+    votes = np.frombuffer(b"".join(columns["counts"]), COUNT).reshape(shape)
     names = _names()
     presence = Presence(
         occupied=numbers("occupied"),
-        skipped=np.array(by_name["skipped"], dtype=np.bool_),
-        held=np.array(by_name["held"], dtype=np.bool_),
-        people=[names(text) for text in by_name["people"]],
-        answered=[names(text) for text in by_name["answered"]],
+        skipped=np.array(columns["skipped"], dtype=np.bool_),
+        held=np.array(columns["held"], dtype=np.bool_),
+        people=[names(text) for text in columns["people"]],
+        answered=[names(text) for text in columns["answered"]],
     )
-    return QueueState(
-        connected=connected,
-        places=places,
-        counts=LabelCounts(numbers("task_id"), votes.astype(np.int64)),
-        initial=numbers("initial"),
-        new=numbers("new"),
-        abstains=numbers("abstains"),
-        silent=numbers("silent"),
-        voters=numbers("voters"),
-        given=numbers("given"),
-        voted_at=np.array(by_name["voted_at"], dtype=np.float64),
-        presence=presence,
-        serving=serving_of(presence, connected.project.skip_queue),
-        consensus=Consensus(numbers("label"), numbers("state")),
-    )
+    return {
+        "connected": connected,
+        "places": places,
+        "counts": LabelCounts(numbers("task_id"), votes.astype(np.int64)),
+        "voted_at": np.array(columns["voted_at"], dtype=np.float64),
+        "presence": presence,
+        "serving": serving_of(presence, connected.project.skip_queue),
+        "consensus": Consensus(numbers("label"), numbers("state")),
+        **{name: numbers(name) for name in NUMBERS},
+    }
 
 
 def _names() -> Callable[[str], tuple[str, ...]]:

@@ -52,7 +52,7 @@ def queue_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
 
 def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     """Tasks on which the votes do not agree."""
-    rows = undecided_rows(overview.state, len(overview.state.tasks))
+    rows = undecided_rows(overview.state, len(overview.state.places.task_ids))
     shown = rows[:LONGEST_LIST]
     return {
         "tasks": explain(overview.state, shown, overview.result, overview.nearest),
@@ -63,7 +63,7 @@ def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
 
 def images_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     """Tasks whose image cannot be used."""
-    failed = [task for task in overview.state.tasks.values() if task.problem]
+    failed = list(overview.state.unusable.values())
     rows = [(t.task_id, MEDIUM.brief(t.image), t.problem) for t in failed[:LONGEST_LIST]]
     return {"failed": rows, "more": len(failed) - len(rows)}
 

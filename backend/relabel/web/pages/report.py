@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from sqlalchemy import Engine
 
 from relabel import __version__
 from relabel.files import write_file
 from relabel.media.registry import MEDIUM
 from relabel.service.context import Context
 from relabel.service.insight.overview import Overview, class_figures, read_overview, sentence
-from relabel.service.insight.preview import Explained, corrected_rows, explain, undecided_rows
+from relabel.service.insight.preview import corrected_rows, explain, undecided_rows
 from relabel.settings import Settings
+from relabel.storage.database import reading
+from relabel.storage.tasks import list_tasks
 from relabel.types import IntArray
 from relabel.web.charts.project import calibration_figure, figures
 from relabel.web.pages.routes import FILTERS
@@ -39,10 +42,10 @@ def write_report(context: Context, number: int, out: Path) -> None:
 
     """
     overview = read_overview(context.engine, context.settings, number)
-    write_file(out, render_report(overview, context.settings), "--out")
+    write_file(out, render_report(overview, context.engine, context.settings), "--out")
 
 
-def render_report(overview: Overview, settings: Settings) -> str:
+def render_report(overview: Overview, engine: Engine, settings: Settings) -> str:
     """Return the report as HTML."""
     environment = Environment(
         loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined
@@ -64,7 +67,7 @@ def render_report(overview: Overview, settings: Settings) -> str:
         classes=class_figures(overview.state),
         corrected=shown[0],
         undecided=shown[1],
-        pictures=_pictures(overview, settings, [*shown[0], *shown[1]]),
+        pictures=_pictures(overview, engine, settings, [*corrected, *undecided]),
         written_at=time.time(),
         version=__version__,
     )
@@ -78,12 +81,17 @@ def _most_telling(overview: Overview) -> IntArray:
     return rows[np.argsort(doubts, kind="stable")][:EXAMPLES]
 
 
-def _pictures(overview: Overview, settings: Settings, tasks: list[Explained]) -> dict[int, str]:
-    """Return thumbnails as data addresses, by task; those not in the cache are missing."""
+def _pictures(
+    overview: Overview, engine: Engine, settings: Settings, rows: list[int]
+) -> dict[int, str]:
+    """Return thumbnails of tasks as data addresses, by task; those not in the cache are missing."""
+    number, task_ids = overview.state.project.id, overview.state.counts.task_ids[rows]
+    with reading(engine) as connection:
+        tasks = list_tasks(connection, number, task_ids.tolist())
     thumbnails = MEDIUM.previews(settings)
     pictures = {}
-    for task in tasks:
-        digest = thumbnails.digest(overview.state.project.id, task.image)
+    for task in tasks.values():
+        digest = thumbnails.digest(number, task.image)
         content = thumbnails.read(digest) if digest else None
         if content is not None:
             coded = base64.b64encode(content).decode()

@@ -30,10 +30,14 @@ def campaign(rng, skill=0.0, wrong_labels=WRONG):
     given = np.zeros(N, dtype=np.int64)
     labels = np.where(wrong & np.isfinite(asked), 1, 0)
     states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
-    tasks = {i: SimpleNamespace(audit=bool(a)) for i, a in enumerate(audit)}
-    state = SimpleNamespace(given=given, consensus=Consensus(labels, states), tasks=tasks)
+    state = SimpleNamespace(
+        given=given,
+        consensus=Consensus(labels, states),
+        asked_at=asked,
+        places=SimpleNamespace(audit=audit),
+    )
     doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, N), 0, 1)
-    return read_audit(state, asked, doubts, [0.0, 10.0])
+    return read_audit(state, doubts, [0.0, 10.0])
 
 
 @pytest.mark.parametrize("skill", [0.0, 0.5])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from relabel.service.insight.status import project_status
-from relabel.service.insight.yield_curve import random_yield, yield_curve
+from relabel.service.insight.yield_curve import new_votes, random_yield, yield_curve
 from relabel.settings import Settings
 from relabel.storage.annotations import Annotation, Kind, record
-from relabel.storage.database import open_database
+from relabel.storage.database import open_database, reading
 from seeded_store import Campaign, read_seeded, seed_store
 
 
@@ -17,7 +17,9 @@ def store(tmp_path):
 
 
 def curve_now(engine, settings):
-    return yield_curve(read_seeded(engine, settings, 1))
+    state = read_seeded(engine, settings, 1)
+    with reading(engine) as connection:
+        return yield_curve(state, new_votes(connection, state))
 
 
 @pytest.mark.parametrize("params", ["", "solo = true", "max_votes = 2"])

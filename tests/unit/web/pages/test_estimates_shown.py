@@ -14,7 +14,7 @@ UNKNOWN = re.compile(r"not known yet; the audit has \d+ of 20")
 
 def texts(seeded, page):
     overview = read_overview(seeded.engine, seeded.settings, 1)
-    report = render_report(overview, seeded.settings)
+    report = render_report(overview, seeded.engine, seeded.settings)
     return {
         "overview": page(seeded.client(), "/projects/1"),
         "report": re.sub(r"<[^>]+>", " ", report[report.index("<main") :]),

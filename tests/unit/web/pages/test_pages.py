@@ -14,7 +14,7 @@ from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, is_to_stop, to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
-from relabel.storage.tasks import set_problems
+from relabel.storage.tasks import list_tasks, set_problems
 from relabel.web.pages.actions import ACTIONS, CONFIRMED
 from relabel.web.pages.project import PAGES
 from served import served
@@ -65,7 +65,8 @@ def test_a_project_whose_connecting_was_cut_off_says_so(own, page):
 def test_the_queue_lists_open_tasks_by_the_score_label_studio_has(seeded, client):
     """Lowest score first; closed tasks are not among them."""
     state = read_overview(seeded.engine, seeded.settings, 1).state
-    tasks = list(state.tasks.values())
+    with reading(seeded.engine) as connection:
+        tasks = list(list_tasks(connection, 1).values())
     shown = [tasks[row] for row in next_rows(state, 12).tolist()]
     expected = sorted((t for t in tasks if not t.is_labeled), key=lambda t: (t.score, t.task_id))
     assert [t.task_id for t in shown] == [t.task_id for t in expected[:12]]
