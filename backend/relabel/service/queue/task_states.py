@@ -9,7 +9,7 @@ stale or of another basis is as good as missing: whoever reads counts that task 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from relabel.storage.annotations import list_annotations
 from relabel.storage.database import CHUNK, reading
 from relabel.storage.task_states import COUNTED, list_counted, revisions, save_counted
 from relabel.storage.tasks import Places, list_places, list_tasks
-from relabel.types import Consensus, IntArray, LabelCounts
+from relabel.types import Consensus, LabelCounts
 
 log = logging.getLogger("relabel.counting")
 
@@ -30,6 +30,11 @@ BATCH = 2000
 """Tasks counted per transaction: webhooks wait no longer than one of these takes."""
 RULES = ("cannot_tell", "classes", "initial", "overwritten", "max_votes", "tie_rule", "solo")
 """Policy keys by which votes are counted."""
+NUMBERS = (
+    *("task_id", "state", "label", "given", "initial", "new", "abstains", "silent", "voters"),
+    "occupied",
+)
+"""Columns of whole numbers."""
 COUNT = np.dtype("<i4")
 """How votes per class stand in the store."""
 
@@ -150,43 +155,30 @@ def _of_rows(connected: Connected, places: Places, rows: Sequence[Sequence[Any]]
     columns = list(zip(*rows, strict=True)) or [()] * len(COUNTED)
     by_name = dict(zip(COUNTED, columns, strict=True))
 
-    def numbers(name: str) -> IntArray:
-        return np.array(by_name[name], dtype=np.int64)
-
+    numbers = {name: np.array(by_name[name], dtype=np.int64) for name in NUMBERS}
     classes = len(connected.schema.classes)
     votes = np.frombuffer(b"".join(by_name["counts"]), COUNT).reshape(len(rows), classes)
-    names = _names()
+    texts = {*by_name["people"], *by_name["answered"]}  # many tasks have the same people
+    names = {text: tuple(json.loads(text)) if text else () for text in texts}
     presence = Presence(
-        occupied=numbers("occupied"),
+        occupied=numbers["occupied"],
         skipped=np.array(by_name["skipped"], dtype=np.bool_),
         held=np.array(by_name["held"], dtype=np.bool_),
-        people=[names(text) for text in by_name["people"]],
-        answered=[names(text) for text in by_name["answered"]],
+        people=[names[text] for text in by_name["people"]],
+        answered=[names[text] for text in by_name["answered"]],
     )
     return QueueState(
         connected=connected,
         places=places,
-        counts=LabelCounts(numbers("task_id"), votes.astype(np.int64)),
-        initial=numbers("initial"),
-        new=numbers("new"),
-        abstains=numbers("abstains"),
-        silent=numbers("silent"),
-        voters=numbers("voters"),
-        given=numbers("given"),
+        counts=LabelCounts(numbers["task_id"], votes.astype(np.int64)),
+        initial=numbers["initial"],
+        new=numbers["new"],
+        abstains=numbers["abstains"],
+        silent=numbers["silent"],
+        voters=numbers["voters"],
+        given=numbers["given"],
         voted_at=np.array(by_name["voted_at"], dtype=np.float64),
         presence=presence,
         serving=serving_of(presence, connected.project.skip_queue),
-        consensus=Consensus(numbers("label"), numbers("state")),
+        consensus=Consensus(numbers["label"], numbers["state"]),
     )
-
-
-def _names() -> Callable[[str], tuple[str, ...]]:
-    """Return what reads lists of people: many tasks have the same."""
-    known: dict[str, tuple[str, ...]] = {"": ()}
-
-    def read(text: str) -> tuple[str, ...]:
-        if text not in known:
-            known[text] = tuple(json.loads(text))
-        return known[text]
-
-    return read
