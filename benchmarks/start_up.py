@@ -3,7 +3,8 @@
 Run: .venv/bin/python benchmarks/start_up.py [--repeats 9] [--against ../before/backend]
 
 Each start is a process of its own, user and system time together. The kinds of start take turns, so
-that whatever else the machine does meets all of them, and the least of the repeats counts.
+that whatever else the machine does meets all of them, and the least of the repeats counts. Modules
+are compiled beforehand, into a folder of their own, whatever the environment says of that.
 `--against` names the folder `backend` of another checkout, measured in the same turns.
 """
 
@@ -25,9 +26,11 @@ from relabel.settings import Settings
 from relabel.web.app import create_app
 create_app(Settings(data_dir=Path(sys.argv[1]), label_studio_api_key="k" * 40))
 """
+LIBRARIES = "the libraries of the web application alone: flask, SQLAlchemy, pydantic, numpy, httpx"
 STARTS = {
     "`relabel --help`": ("-m", "relabel", "--help"),
     "the web application, built on a store that is there": ("-c", WEB, STORE),
+    LIBRARIES: ("-c", "import flask, sqlalchemy, pydantic, pydantic_settings, numpy, httpx"),
     "the worker's module": ("-c", "import relabel.service.worker"),
 }
 
@@ -46,21 +49,23 @@ def main() -> None:
             (name, tree): (backend, [part.replace(STORE, f"{home}/{tree}") for part in command])
             for name, command in STARTS.items()
             for tree, backend in trees.items()
+            if name != LIBRARIES or tree == "now"
         }
         kinds["python -c pass", "now"] = (trees["now"], ["-c", "pass"])
         least = dict.fromkeys(kinds, float("inf"))
         for _ in range(options.repeats + 1):  # the first one makes stores and compiled modules
             for kind, (backend, arguments) in kinds.items():
-                least[kind] = min(least[kind], seconds(backend, arguments))
+                least[kind] = min(least[kind], seconds(backend, arguments, home))
     report(least, options.repeats)
 
 
-def seconds(backend: Path, arguments: list[str]) -> float:
+def seconds(backend: Path, arguments: list[str], home: str) -> float:
     """Return the processor seconds of one Python process on the package in a folder."""
+    own = {"PYTHONPATH": str(backend), "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": home}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, *arguments],
-        env=os.environ | {"PYTHONPATH": str(backend), "OMP_NUM_THREADS": "1"},
+        env=os.environ | own | {"PYTHONDONTWRITEBYTECODE": ""},
         stdout=subprocess.DEVNULL,
         check=True,
     )

@@ -112,6 +112,12 @@ def begun(context: Context, fake: FakeLabelStudio) -> int:
     return number
 
 
+def work(context: Context, number: int) -> None:
+    """Do what a worker's thread does with a project that it took."""
+    done = carry_out(context, number)
+    round_due_now(context, number, done.connected)
+
+
 def measure(folder: Path) -> tuple[dict[str, Walk], Counter[str]]:
     """Return the walks by name, and the requests of an idle sweep, how often each."""
     fake = FakeLabelStudio()
@@ -125,9 +131,7 @@ def measure(folder: Path) -> tuple[dict[str, Walk], Counter[str]]:
             walks = {
                 "one webhook": walk(lambda: client.post("/webhook", json=body, headers=headers))
             }
-        walks["one annotation"] = walk(
-            lambda: (carry_out(context, number), round_due_now(context, number))
-        )
+        walks["one annotation"] = walk(lambda: work(context, number))
         for _ in range(3):  # until nothing is left to do
             sweep(context)
             while fake.events:

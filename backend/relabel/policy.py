@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from relabel.catalogue.options import meant, shown
 from relabel.errors import ConfigurationError
-from relabel.files import named, read_text, told
+from relabel.files import decode_text, named, read_bytes, told
 
 POLICY_FILE = "RELABEL_POLICY_FILE"
 
@@ -171,9 +171,17 @@ def read_policy_file(path: Path | None) -> dict[str, Any]:
         ConfigurationError: naming the file, the line and what is wrong with it.
 
     """
-    if path is None:
-        return {}
-    text = read_text(path, POLICY_FILE)
+    return {} if path is None else parse_policy_file(path, read_bytes(path, POLICY_FILE))
+
+
+def parse_policy_file(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the policy keys that the content of a TOML file gives.
+
+    Raises:
+        ConfigurationError: naming the file, the line and what is wrong with it.
+
+    """
+    text = decode_text(content, named(path, POLICY_FILE))
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -15,7 +15,8 @@ from relabel.catalogue.options import options_of
 from relabel.errors import ConfigurationError
 from relabel.learning.data import TrainingData
 from relabel.learning.selectors.registry import select
-from relabel.service.context import policy_of
+from relabel.service import connected
+from relabel.service.connected import policy_of
 from relabel.service.doctor.plugins import check_plugins
 from relabel.service.rounds.run import run_round
 from relabel.settings import Settings
@@ -62,6 +63,7 @@ def forget():
     """Let the packages be read anew, as a new process does."""
     plugins._points.cache_clear()
     plugins.plugins.cache_clear()
+    connected._checked_before.cache_clear()
 
 
 def package(name, group, key, value):
@@ -119,7 +121,7 @@ def test_nothing_of_it_is_imported_before_its_name_is_chosen(installed):
     folder = installed(pyproject, module)
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r})\n"
-        "from relabel.service.context import policy_of\n"
+        "from relabel.service.connected import policy_of\n"
         "from relabel.settings import Settings\n"
         "policy_of(Settings(), '')\n"
         "assert 'relabel_shares' not in sys.modules\n"

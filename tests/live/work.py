@@ -5,8 +5,7 @@ from relabel.demo.annotators import poll
 from relabel.demo.digits import CLASSES
 from relabel.errors import NotFoundError
 from relabel.policy import build_policy
-from relabel.service.connected import Connected
-from relabel.service.context import schema_of
+from relabel.service.connected import Connected, schema_of
 from relabel.service.queue.state import read_state
 from relabel.storage.database import connect, reading
 from relabel.storage.projects import get_project

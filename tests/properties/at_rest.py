@@ -6,6 +6,7 @@ from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids, shown_scores
 from relabel.service.queue.scores import RoundResult, scores_now
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.task_states import differing_tasks, uncounted_tasks
 from relabel.service.setup.detach import detach
 from relabel.service.sync.catch_up import carry_out
@@ -77,7 +78,7 @@ def check_queue(world, context):
             shown[prediction["task"]].append(prediction["score"])
     assert shown == {i: [s] for i, s in zip(state.tasks, scores.tolist(), strict=True)}
     assert shown == {i: [task.score] for i, task in state.tasks.items()}
-    wanted = open_ids(state, shown_scores(state, scores, changed))
+    wanted = open_ids(state, shown_scores(state, scores, changed), stop_reason(state))
     check_open(world, state, set(wanted.tolist()), scores)
 
 

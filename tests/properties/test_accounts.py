@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relabel.policy import Policy
 from relabel.service.books.accounts import project_accounts
-from relabel.service.connected import Connected
-from relabel.service.context import schema_of
+from relabel.service.connected import Connected, schema_of
 from relabel.service.queue.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project

@@ -21,7 +21,7 @@ from relabel.media.image.collect import collect_images
 from relabel.media.image.decode import open_picture
 from relabel.media.image.fetch import ImageFetcher
 from relabel.policy import Policy, build_policy, parse_extra_params
-from relabel.service.context import policy_of
+from relabel.service.connected import policy_of
 from relabel.settings import Settings
 from relabel.simulation.data.books import by_class, with_first_labels
 from relabel.simulation.data.dataset import Dataset

@@ -20,6 +20,7 @@ from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import RoundResult, scores_now
 from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.rounds.neighbours import nearest_of
 from relabel.settings import Settings
 from relabel.storage.annotations import Annotation, Kind, record
@@ -272,7 +273,7 @@ def _follow(engine: Engine, settings: Settings, project: int, number: int) -> No
     state = read_seeded(engine, settings, project)
     folder = settings.data_dir / "projects" / str(project)
     scores, _ = scores_now(state, RoundResult.load(folder, f"round-{number}.npz"))
-    wanted = set(open_ids(state, scores).tolist())
+    wanted = set(open_ids(state, scores, stop_reason(state)).tolist())
     by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
     occupied = dict(zip(by_task, state.occupied.tolist(), strict=True))
     with engine.begin() as connection:

@@ -105,13 +105,16 @@ sweep(context)
 LEARNING = {"torch", "torchvision", "faiss", "sklearn", "matplotlib", "cleanlab", "pandas"}
 """What a round, a simulation or a report takes seconds to load."""
 
+OTHERS = {"filelock", "sqlalchemy.dialects.postgresql", "psycopg"}
+"""What a worker or another store needs."""
+
 UNUSED = {
     "help": (
         HELP,
         LEARNING | {"scipy", "numpy", "sqlalchemy", "alembic", "flask", "httpx", "pydantic"},
     ),
-    "web built": (BUILT, LEARNING | {"scipy", "alembic"}),
-    "web asked": (SERVED, LEARNING),
+    "web built": (BUILT, LEARNING | OTHERS | {"scipy", "alembic"}),
+    "web asked": (SERVED, LEARNING | OTHERS),
     "worker": (WORKED, LEARNING),
 }
 """A start, and what it must not load."""

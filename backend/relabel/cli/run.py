@@ -38,7 +38,7 @@ def checked_settings(**told: str) -> "Settings":
     told: settings that are not to be read from the environment.
     """
     from relabel.cli.logs import configure_logging
-    from relabel.service.context import policy_of
+    from relabel.service.connected import policy_of
     from relabel.settings import Settings
 
     settings = Settings.from_env(**told)

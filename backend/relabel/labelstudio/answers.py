@@ -33,7 +33,8 @@ _LINK = re.compile(
 def decode(response: httpx.Response) -> Any:
     """Return an answer's JSON, or raise the error that its status stands for."""
     where = f"{response.request.method} {response.request.url.path}"
-    _raise_on_error(response, where)
+    if response.status_code >= 400:
+        raise _error(response, where)
     if response.is_redirect:
         raise LabelStudioError(
             f"{where}: Label Studio redirects to {response.headers['location'][:200]}; "
@@ -65,33 +66,32 @@ def as_stored(value: Any) -> Any:
     return value
 
 
-def _raise_on_error(response: httpx.Response, where: str) -> None:
+def _error(response: httpx.Response, where: str) -> LabelStudioError:
+    """Return the error that a status of 400 or more stands for."""
     status = response.status_code
-    if status < 400:
-        return
     said = _plain_words(response)
     answered = f"{where}: Label Studio answered {status} ({said[:LONGEST]})."
     if status in (401, 403):
-        raise AccessError(
+        return AccessError(
             f"{answered} Check that LABEL_STUDIO_API_KEY is valid and its user belongs to the "
             f"organization.",
             said,
         )
     if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-        raise UnreachableError(
+        return UnreachableError(
             f"{where}: a proxy asks for a password ({said[:LONGEST]}): correct HTTP_PROXY, or "
             f"name the host of LABEL_STUDIO_URL in NO_PROXY."
         )
     if status == httpx.codes.NOT_FOUND and _is_foreign(response):
-        raise UnreachableError(
+        return UnreachableError(
             f"{where}: answered 404 with {looks_like(response.content)}, not by Label Studio: set "
             f"LABEL_STUDIO_URL to its address, with its path if it has one."
         )
     if status == httpx.codes.NOT_FOUND:
-        raise NotFoundError(f"{where}: not found in Label Studio.")
+        return NotFoundError(f"{where}: not found in Label Studio.")
     if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise LabelStudioDownError(answered, said)
-    raise LabelStudioError(answered, said)
+        return LabelStudioDownError(answered, said)
+    return LabelStudioError(answered, said)
 
 
 def _is_foreign(response: httpx.Response) -> bool:

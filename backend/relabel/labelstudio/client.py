@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -46,8 +46,8 @@ _REFUSED = (400, 401, 403, 404)
 """Answers to a personal access token that is wrong, expired or withdrawn."""
 
 
-class TokenAuth(httpx.Auth):
-    """Adds a legacy token as it is, or exchanges a personal access token for a short-lived one."""
+class PersonalToken(httpx.Auth):
+    """Exchanges a personal access token for a short-lived one."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
@@ -58,10 +58,6 @@ class TokenAuth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Authorise one request; after a 401 try once more with a fresh access token."""
-        if not is_personal_token(self._key):
-            request.headers["Authorization"] = f"Token {self._key}"
-            yield request
-            return
         if time.monotonic() - self._fetched_at > REFRESH_SECONDS or not self._access:
             yield from self._refresh()
         request.headers["Authorization"] = f"Bearer {self._access}"
@@ -84,6 +80,16 @@ class TokenAuth(httpx.Auth):
         with self._guard:
             self._access = str(decode(response)["access"])
             self._fetched_at = time.monotonic()
+
+
+def legacy_token(key: str) -> Callable[[httpx.Request], httpx.Request]:
+    """Return what adds a legacy token to a request, as it is."""
+
+    def authorise(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Token {key}"
+        return request
+
+    return authorise
 
 
 def is_personal_token(key: str) -> bool:
@@ -111,11 +117,12 @@ class LabelStudio:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        personal = is_personal_token(api_key)
         # Unlike images, Label Studio may lie behind a proxy that the environment names.
         self.http = punctual(
             httpx.Client(
                 base_url=self.url,
-                auth=TokenAuth(self.url, api_key),
+                auth=PersonalToken(self.url, api_key) if personal else legacy_token(api_key),
                 timeout=httpx.Timeout(timeout_seconds, connect=10.0),
                 transport=transport,
                 verify=trusted(ca_bundle),
@@ -181,23 +188,23 @@ class LabelStudio:
         return list(self._get(f"/api/projects/{project_id}/export", params=query))
 
     def task_states(self, project_id: int) -> Iterator[dict[str, Any]]:
-        """Yield every task's id, overlap, is_labeled and counters."""
+        """Return every task's id, overlap, is_labeled and counters."""
         query = {"fields": "task_only", "include": f"id,overlap,is_labeled,{','.join(COUNTERS)}"}
-        yield from self._pages(project_id, query)
+        return self._pages(project_id, query)
 
     def all_tasks(self, project_id: int) -> Iterator[dict[str, Any]]:
-        """Yield every task with everything, predictions too: twice as long as the export."""
-        yield from map(_as_stored, self._pages(project_id, {"fields": "all"}))
+        """Return every task with everything, predictions too: twice as long as the export."""
+        return map(_as_stored, self._pages(project_id, {"fields": "all"}))
 
     def tasks_since(self, project_id: int, updated_at: str) -> Iterator[dict[str, Any]]:
-        """Yield tasks with annotations whose updated_at is later (ISO string in UTC)."""
+        """Return tasks with annotations whose updated_at is later (ISO string in UTC)."""
         later = {
             "filter": "filter:tasks:updated_at",
             "operator": "greater",
             "type": "Datetime",
             "value": updated_at,
         }
-        yield from map(_as_stored, self._pages(project_id, {"fields": "all"}, later))
+        return map(_as_stored, self._pages(project_id, {"fields": "all"}, later))
 
     def task(self, task_id: int) -> dict[str, Any]:
         """Return one task with annotations and predictions, its data as stored."""

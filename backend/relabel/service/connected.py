@@ -1,10 +1,31 @@
 """A connected project with its policy and its classes: read once per event or request."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
-from relabel.labelstudio.labels import LabelSchema
-from relabel.policy import Policy
-from relabel.service.context import policy_of, schema_of
+from relabel.accounts import nearest
+from relabel.catalogue.options import (
+    OWN,
+    check_options,
+    check_score,
+    check_selector,
+    meant,
+    names_of,
+    options_of,
+    shown,
+)
+from relabel.errors import ConfigurationError, LabelConfigError
+from relabel.files import read_bytes
+from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_label_config
+from relabel.policy import (
+    POLICY_FILE,
+    PRESETS,
+    Policy,
+    build_policy,
+    parse_extra_params,
+    parse_policy_file,
+)
 from relabel.settings import Settings
 from relabel.storage.projects import Project
 
@@ -39,3 +60,105 @@ def open_connected(settings: Settings, project: Project) -> Connected:
     """
     policy = policy_of(settings, project.extra_params)
     return Connected(project, policy, schema_of(project, policy))
+
+
+def policy_of(settings: Settings, extra_params: object) -> Policy:
+    """Return the policy of a project with these extra params.
+
+    The file is read each time, since a change of it counts at once; what it says together with the
+    params is checked once a process.
+
+    Raises:
+        ConfigurationError: a key, a value or a name is wrong.
+
+    """
+    file = settings.policy_file
+    content = b"" if file is None else read_bytes(file, POLICY_FILE)
+    check = _checked_before if isinstance(extra_params, str) else _checked
+    return check(file, content, extra_params)
+
+
+def _checked(file: Path | None, content: bytes, extra_params: object) -> Policy:
+    deployed = {} if file is None else parse_policy_file(file, content)
+    if file is not None:
+        try:
+            _check_names(build_policy(deployed))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{POLICY_FILE} = {file}: {error}") from error
+    policy = build_policy(deployed, parse_extra_params(extra_params))
+    _check_names(policy)
+    return policy
+
+
+_checked_before = lru_cache(maxsize=64)(_checked)
+"""The same, remembered: it depends on nothing else, since plug-ins stay what they are while a
+process lives. What is refused is not remembered, so that it is refused each time."""
+
+
+def _check_names(policy: Policy) -> None:
+    for key in OWN:
+        name, known = getattr(policy, key), names_of(key)
+        if name not in known:
+            raise ConfigurationError(
+                f"Policy key {key} = {shown(name)}: choose one of {', '.join(sorted(known))}."
+                f"{meant(name, known)}"
+            )
+    selector, diversity = policy.selector, policy.diversity
+    check_selector(selector, policy.selector_options)
+    check_score(policy.score, selector, policy.selector_options)
+    known_options = options_of("diversity", diversity)
+    check_options("Diversity", diversity, policy.diversity_options, known_options)
+    for key in ("score", "encoder"):
+        options_of(key, getattr(policy, key))  # a plug-in that cannot be used is told here
+
+
+def schema_of(project: Project, policy: Policy) -> LabelSchema:
+    """Return the classes of a project under its policy.
+
+    Raises:
+        LabelConfigError: the labelling config is not supported.
+        ConfigurationError: the policy's `classes` name a choice that there is not.
+
+    """
+    schema = parse_label_config(
+        project.label_config, policy.choices, policy.image, policy.cannot_tell
+    )
+    _check_classes(policy, schema)
+    return schema
+
+
+def check_cannot_tell(policy: Policy, schema: LabelSchema) -> None:
+    """Refuse a policy whose abstention nobody can choose.
+
+    Raises:
+        LabelConfigError: names the choice, and the preset if that asks for it.
+
+    """
+    try:
+        check_abstention(schema, policy.cannot_tell)
+    except LabelConfigError as error:
+        preset, choice = policy.preset, policy.cannot_tell
+        if PRESETS.get(preset, {}).get("cannot_tell") != choice:
+            raise
+        raise LabelConfigError(
+            f'preset = "{preset}" lets people abstain by the choice "{choice}": {error} Add '
+            f'<Choice value="{choice}"/> to the labelling config, or set cannot_tell to the choice '
+            f'that you have, or to "" for none.'
+        ) from error
+
+
+def _check_classes(policy: Policy, schema: LabelSchema) -> None:
+    known = [*schema.classes, *([policy.cannot_tell] if policy.cannot_tell else [])]
+    for value, name in policy.classes.items():
+        entry = f'Policy key classes: "{value}" = "{name}"'
+        if name not in known:
+            meant = nearest(name, known)
+            raise ConfigurationError(
+                f"{entry}: {name!r} is no choice of the labelling config ({', '.join(known)})"
+                + (f"; did you mean {meant!r}?" if meant else ".")
+            )
+        if value in known:
+            raise ConfigurationError(
+                f"{entry}: {value!r} is a choice of the labelling config itself; name only values "
+                f"that are none ({', '.join(known)})."
+            )

@@ -122,13 +122,13 @@ class Worker:
             if not take(connection, seen):
                 return
         try:
-            carry_out(self._context, number, patience=PATIENCE_SECONDS)
+            done = carry_out(self._context, number, patience=PATIENCE_SECONDS)
         except QueueBusyError:
             self._not_before[number] = time.monotonic() + COME_BACK_SECONDS
             with engine.begin() as connection:
                 give_back(connection, seen)
             return
-        if round_due_now(self._context, number):
+        if round_due_now(self._context, number, done.connected):
             self._rounds.offer(number)
 
     def _run_round(self, number: int) -> None:

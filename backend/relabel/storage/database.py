@@ -1,8 +1,8 @@
 """Opening the store: SQLite with write-ahead log, or PostgreSQL, brought to the newest schema."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -75,15 +75,13 @@ def connect(url: str) -> Engine:
     return engine
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> Connection:
     """Open a connection that takes no write lock; anything written through it is rolled back.
 
     All that it reads is the store as it was at the first statement.
     """
     options = {"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {}
-    with engine.connect().execution_options(only_reads=True, **options) as connection:
-        yield connection
+    return engine.connect().execution_options(only_reads=True, **options)
 
 
 def clock(connection: Connection) -> float:
@@ -127,19 +125,19 @@ def _upgrade(connection: Connection, version: str) -> None:
     command.upgrade(config, version)
 
 
-def insert_into(connection: Connection, table: Table) -> Any:
-    """Return an INSERT that knows ON CONFLICT, as this store's dialect has it."""
+def insert_into(dialect: str, table: Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT, as a store of this dialect has it."""
     # The one that the engine has loaded; the other one costs every start its import.
-    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
-    return dialect.insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
-def chosen(table: Table, project_id: int, task_ids: Iterable[int]) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that choose all rows of these tasks, `CHUNK` tasks at a time."""
+def chosen(table: Table, project_id: int, task_ids: Iterable[int]) -> list[ColumnElement[bool]]:
+    """Return conditions that choose all rows of these tasks, `CHUNK` tasks each."""
     ids = list(task_ids)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        yield and_(table.c.project_id == project_id, table.c.task_id.in_(part))
+    return [
+        and_(table.c.project_id == project_id, table.c.task_id.in_(ids[start : start + CHUNK]))
+        for start in range(0, len(ids), CHUNK)
+    ]
 
 
 def upsert(
@@ -159,9 +157,22 @@ def upsert(
     seen)` gives columns that become something else than what was seen. With `unchanged`, only a row
     is overwritten whose value there is still the one that was seen.
     """
-    if not rows:
-        return
-    statement = insert_into(connection, table)
+    if rows:
+        dialect = connection.dialect.name
+        connection.execute(_upsert(dialect, table, update, newer_by, unchanged, kept), rows)
+
+
+@lru_cache(maxsize=64)
+def _upsert(
+    dialect: str,
+    table: Table,
+    update: tuple[str, ...],
+    newer_by: str | None,
+    unchanged: str | None,
+    kept: Callable[[Row, Row], dict[str, ColumnElement[Any]]] | None,
+) -> Any:
+    """Return the statement of `upsert`: to put it together takes as long as to carry it out."""
+    statement = insert_into(dialect, table)
     condition: ColumnElement[bool] | None = None
     if newer_by is not None:
         condition = (statement.excluded[newer_by] >= table.c[newer_by]) & (
@@ -171,12 +182,11 @@ def upsert(
         condition = table.c[unchanged] == statement.excluded[unchanged]
     values: dict[str, Any] = {name: statement.excluded[name] for name in update}
     values |= kept(table.c, statement.excluded) if kept else {}
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=[column.name for column in table.primary_key],
         set_=values,
         where=condition,
     )
-    connection.execute(statement, rows)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

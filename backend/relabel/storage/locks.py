@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 
 from relabel.errors import QueueBusyError
@@ -80,6 +79,9 @@ def _lock(engine: Engine, file: Path, key: int, patience: float) -> Iterator[boo
 
 @contextmanager
 def _of_file(path: Path) -> Iterator[Callable[[], bool]]:
+    # Whoever only reads or journals, as the web process does, never takes a lock.
+    from filelock import FileLock, Timeout  # noqa: PLC0415
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False, thread_local=False)
 

@@ -8,11 +8,11 @@ import os
 import socket
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from relabel.errors import RoundInProgressError, RoundLostError
 from relabel.storage.tables import projects, rounds
@@ -206,15 +206,12 @@ def find_round(connection: Connection, round_id: int) -> Round | None:
 def list_rounds(connection: Connection, project_id: int) -> list[Round]:
     """Return all rounds of a project, oldest first."""
     query = select(rounds).where(rounds.c.project_id == project_id)
-    return _rounds(connection, query.order_by(rounds.c.number))
-
-
-def _rounds(connection: Connection, query: Select[Any]) -> list[Round]:
-    return [_round(row) for row in connection.execute(query)]
+    return [_round(row) for row in connection.execute(query.order_by(rounds.c.number))]
 
 
 def _round(row: Row[Any]) -> Round:
-    return replace(Round(**row._mapping), state=RoundState(row.state))  # noqa: SLF001  public name
+    values = row._mapping  # noqa: SLF001  the public name of a row's mapping
+    return Round(**{**values, "state": RoundState(values["state"])})
 
 
 def published_round(connection: Connection, project_id: int) -> Round | None:
@@ -234,7 +231,8 @@ def _in_state(
 ) -> list[Round]:
     """Return the rounds in one state, newest first, without reading all others."""
     query = select(rounds).where(rounds.c.project_id == project_id, rounds.c.state == str(state))
-    return _rounds(connection, query.order_by(rounds.c.number.desc()).limit(most))
+    found = connection.execute(query.order_by(rounds.c.number.desc()).limit(most))
+    return [_round(row) for row in found]
 
 
 def prune_rounds(

@@ -28,16 +28,12 @@ def mark_stale(connection: Connection, project_id: int, task_ids: Iterable[int])
     Whoever changes what a task's votes stand on calls it in the same transaction, once that is
     written: a count that was begun before then finds another revision, and is not kept.
     """
-    # A few statements, however many tasks there are; each known task has its row from then on.
-    ids = sorted(set(task_ids))
-    for some in chosen(task_states, project_id, ids):
-        connection.execute(update(task_states).where(some).values(**_STALE))
-    for some in chosen(tasks, project_id, ids):
+    # One statement, however many tasks there are; each known task has its row from then on.
+    key = ["project_id", "task_id", "decision"]
+    for some in chosen(tasks, project_id, sorted(set(task_ids))):
         known = select(tasks.c.project_id, tasks.c.task_id, literal(DECISION)).where(some)
-        key = ["project_id", "task_id", "decision"]
-        connection.execute(
-            insert_into(connection, task_states).from_select(key, known).on_conflict_do_nothing()
-        )
+        statement = insert_into(connection.dialect.name, task_states).from_select(key, known)
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=_STALE))
 
 
 def mark_all_stale(connection: Connection, project_id: int) -> None:

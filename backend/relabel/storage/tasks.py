@@ -82,6 +82,12 @@ class Places:
         flags = bool(self.is_labeled[row]), bool(self.touched[row])
         return Place(int(self.overlap[row]), *flags)
 
+    def of_rows(self, rows: IntArray) -> dict[int, Place]:
+        """Return by id how the tasks of some rows stand."""
+        columns = (self.task_ids, self.overlap, self.is_labeled, self.touched)
+        found = zip(*(column[rows].tolist() for column in columns), strict=True)
+        return {task_id: Place(*flags) for task_id, *flags in found}
+
 
 _COLUMNS = tuple(Task.__dataclass_fields__)
 

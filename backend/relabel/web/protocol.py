@@ -13,7 +13,7 @@ from relabel import __version__
 from relabel.errors import ConfigurationError, LabelConfigError, PayloadError
 from relabel.labelstudio.labels import parse_label_config
 from relabel.labelstudio.payloads import field, project_id
-from relabel.service.context import check_cannot_tell, policy_of
+from relabel.service.connected import check_cannot_tell, policy_of
 from relabel.service.sync.receive import receive
 from relabel.settings import Settings
 from relabel.storage.annotations import forget_beginnings

@@ -14,7 +14,7 @@ from relabel.catalogue.options import check_options, is_composed, options_of
 from relabel.catalogue.signatures import Option, read_entry
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders.registry import ENCODERS
-from relabel.service.context import policy_of
+from relabel.service.connected import policy_of
 from relabel.settings import Settings
 from relabel.simulation.campaign.rankings import Method
 

@@ -12,7 +12,7 @@ from relabel.policy import (
     parse_extra_params,
     read_policy_file,
 )
-from relabel.service.context import policy_of
+from relabel.service.connected import policy_of
 from relabel.settings import Settings
 
 

@@ -8,13 +8,15 @@ from its own folder.
 import ast
 import re
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 import relabel
-from relabel.service.rounds.due import round_due_now
-from relabel.service.sync.catch_up import carry_out
+from relabel.service.worker import Worker
+from relabel.storage.database import reading
+from relabel.storage.journal.claims import waiting
 from relabel.storage.projects import set_project, token_digest
 from wiring import connected, context, deliver, fake, publish_round, site, store_template
 
@@ -164,11 +166,25 @@ def test_the_walks_of_the_design_are_those_of_the_code(context, voted):
         answer = client.post("/webhook", json={"action": "ANNOTATION_CREATED"}, headers=headers)
         assert answer.status_code == 201
 
-    def work():
-        carry_out(context, voted)
-        round_due_now(context, voted)
-
     with site(context.settings) as client:
         in_web = calls(report)
+    in_worker = calls(lambda: work(context, voted))
     assert len(check_order("The path of one webhook", in_web)) > 7
-    assert len(check_order("The path of one annotation", calls(work))) > 25
+    assert len(check_order("The path of one annotation", in_worker)) > 25
+    # What an event needs all along is read and decided once, and handed on.
+    once = ("open_connected", "policy_of", "schema_of", "read_queue_state", "stop_reason")
+    made = Counter(name for name, _ in in_worker)
+    assert {name: made[name] for name in once} == dict.fromkeys(once, 1)
+    assert made["find_project"] == 2, "before the queue's lock is taken, and under it"
+
+
+def work(context, number):
+    """Do what a worker's thread does with a project that has something to do."""
+    worker = Worker(context)
+    try:
+        with reading(context.engine) as connection:
+            (worker._seen[number],) = waiting(connection)
+        worker._carry_out(number)
+    finally:
+        for crew in (worker._votes, worker._rounds, worker._tidying):
+            crew.end()

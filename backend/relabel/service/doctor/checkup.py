@@ -4,7 +4,8 @@ What all projects stand on is checked in `health`.
 """
 
 from relabel.errors import NotFoundError, RelabelError
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import policy_of
+from relabel.service.context import Context
 from relabel.service.doctor.connection import (
     check_address,
     check_backend,

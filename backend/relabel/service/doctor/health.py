@@ -15,7 +15,8 @@ from relabel.errors import ConfigurationError, LabelStudioError, RelabelError
 from relabel.labelstudio.client import is_personal_token
 from relabel.media.image.references import OwnAddresses, set_alias
 from relabel.policy import Policy
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import policy_of
+from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 from relabel.service.doctor.plugins import check_plugins
 from relabel.service.doctor.weights import examine_weights

@@ -4,8 +4,8 @@ from relabel.catalogue.options import options_of
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.books.unmatched import missing_source, told_unknown
-from relabel.service.connected import open_connected
-from relabel.service.context import Context, check_cannot_tell, policy_of
+from relabel.service.connected import check_cannot_tell, open_connected, policy_of
+from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 from relabel.service.queue.task_states import read_answered_state
 from relabel.storage.database import reading

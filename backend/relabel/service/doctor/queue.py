@@ -1,10 +1,11 @@
 """The doctor's checks of rounds, order and tab."""
 
 from relabel.labelstudio.contract import settings_to_change
-from relabel.service.connected import open_connected
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import open_connected, policy_of
+from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 from relabel.service.queue.notices import tab_now
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.task_states import read_queue_state
 from relabel.service.rounds.attempts import last_error
 from relabel.storage.database import reading
@@ -47,7 +48,7 @@ def check_tab(context: Context, project: Project) -> Finding:
     """Compare the tab that people label from with what was written."""
     with reading(context.engine) as connection:
         state = read_queue_state(connection, open_connected(context.settings, project))
-    found, wrong = tab_now(context, state)
+    found, wrong = tab_now(context, state, stop_reason(state))
     if wrong:
         said = "; ".join(f"{what}: {how}" for what, how in wrong.items())
         text = f"{said}. The sweep sets it right; at once: relabel reconcile --project {project.id}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
-from relabel.service.context import policy_of
+from relabel.service.connected import policy_of
 from relabel.service.rounds.due import votes_missing
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes

@@ -24,27 +24,21 @@ from relabel.storage.writes import LIVE, log_write
 log = logging.getLogger("relabel.notices")
 
 
-def tell_reason(context: Context, state: QueueState) -> None:
-    """Say why nothing is open, or take the reason away again; asks nothing while it is the same."""
-    if stop_reason(state) != state.project.note:
-        repair_notices(context, state)
-
-
 def repair_notices(
-    context: Context, state: QueueState, body: Mapping[str, Any] | None = None
+    context: Context, state: QueueState, reason: str, body: Mapping[str, Any] | None = None
 ) -> None:
     """Compare tab and description with what they should be, and set right what differs.
 
     Args:
         context: settings, store and Label Studio.
         state: what the votes say.
+        reason: why nothing is open, "" = work goes on.
         body: the project as it was read a moment ago; it is read again before anything is written.
 
     """
     if state.project.view_id is None:
         return
-    _repair_tab(context, state)
-    reason = stop_reason(state)
+    _repair_tab(context, state, reason)
     if body is None or _described(reason, body.get("description")) is not None:
         _repair_description(context, state, reason)
     if reason != state.project.note:
@@ -69,41 +63,45 @@ def queue_sentence(context: Context, number: int) -> str:
     return f"The project goes on; open: {several(count, 'task')}."
 
 
-def tab_now(context: Context, state: QueueState) -> tuple[dict[str, Any] | None, dict[str, str]]:
+def tab_now(
+    context: Context, state: QueueState, reason: str
+) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """Return the tab's data as Label Studio has it, None = deleted, and what is wrong with it."""
     views = {view["id"]: view for view in context.label_studio.views(state.project.id)}
     found = views.get(state.project.view_id)
     if found is None:
         return None, {"tab": "deleted"}
     data = found.get("data") or {}
-    return data, tab_to_change(data, _wanted_tab(state))
+    return data, tab_to_change(data, _wanted_tab(state, reason))
 
 
-def _repair_tab(context: Context, state: QueueState) -> None:
+def _repair_tab(context: Context, state: QueueState, reason: str) -> None:
     server, number, view_id = context.label_studio, state.project.id, state.project.view_id
-    found, wrong = tab_now(context, state)
+    found, wrong = tab_now(context, state, reason)
     if not wrong:
         return
     try:
         if found is None or view_id is None:
-            view_id = server.add_view(number, _wanted_tab(state, server.columns(number)))
+            view_id = server.add_view(number, _wanted_tab(state, reason, server.columns(number)))
         else:
-            server.update_view(number, view_id, repaired_tab(found, _wanted_tab(state)))
+            server.update_view(number, view_id, repaired_tab(found, _wanted_tab(state, reason)))
     except NotFoundError:
         return  # deleted a moment ago: the next sweep brings it back
-    if stop_reason(state) == state.project.note:
+    if reason == state.project.note:
         log.info("project %s: set the tab right, which somebody changed: %s", number, wrong)
     with context.engine.begin() as connection:
         set_project(connection, number, view_id=view_id)
         log_write(connection, number, LIVE, "tab", view_id, before=wrong)
 
 
-def _wanted_tab(state: QueueState, columns: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def _wanted_tab(
+    state: QueueState, reason: str, columns: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     return tab(
         columns,
         state.schema.image_key,
         queue=state.policy.queue,
-        headline=headline(stop_reason(state)),
+        headline=headline(reason),
     )
 
 

@@ -16,6 +16,7 @@ from relabel.service.queue.refresh import (
 )
 from relabel.service.queue.scores import RoundResult, scores_now, shown_score
 from relabel.service.queue.state import QueueState
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, journal
@@ -104,7 +105,7 @@ def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[i
     """Open and close tasks as the new order wants it; return how many, and how many are left."""
     state = _state_now(context, current.project_id)
     scores, _ = scores_now(state, result)
-    changes = pending_changes(state, open_ids(state, scores))
+    changes = pending_changes(state, open_ids(state, scores, stop_reason(state)))
     for change in changes[:CHUNK]:
         place = state.places.at(change.task_id)
         change_task(context, state.project.id, place, change, current.run)

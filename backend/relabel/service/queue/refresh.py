@@ -12,7 +12,7 @@ from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
-from relabel.service.queue.notices import repair_notices, tell_reason
+from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
 from relabel.service.queue.state import QueueState
 from relabel.service.queue.stop_rule import stop_reason
@@ -67,19 +67,19 @@ def refresh_queue(
     with reading(context.engine) as connection:
         state = read_queue_state(connection, connected)
         last = published_round(connection, project.id)
+    reason = stop_reason(state)
     written = 0
     if last is not None:
         result = RoundResult.load(context.folder(project.id), last.artifact)
         scores, changed = scores_now(state, result)
-        wanted = open_ids(state, shown_scores(state, scores, changed))
+        wanted = open_ids(state, shown_scores(state, scores, changed), reason)
         first = np.isin(state.counts.task_ids[changed], wanted)
         written = rewrite_scores(context, state, last, scores, changed[first], known)
         written += apply_changes(context, state, wanted, progress=progress)
         written += rewrite_scores(context, state, last, scores, changed[~first], known)
-    if look is None:
-        tell_reason(context, state)
-    else:
-        repair_notices(context, state, look)
+    # While it is the same, nobody is asked but by a sweep.
+    if look is not None or reason != project.note:
+        repair_notices(context, state, reason, look)
     return written
 
 
@@ -92,14 +92,14 @@ def rewrite_scores(
     known: Mapping[int, Predictions],
 ) -> int:
     """Write the scores of these rows where Label Studio shows another; return how many."""
-    written = 0
+    number, written = state.project.id, 0
     for row in rows.tolist():
         task_id = int(state.counts.task_ids[row])
         shown = None if np.isnan(state.places.score[row]) else float(state.places.score[row])
         if shown is not None and abs(shown - scores[row]) < SCORE_TOLERANCE:
             continue
         change = ScoreChange(task_id, last.model_version, shown, float(scores[row]))
-        _write_score(context, state.project.id, change, known.get(task_id))
+        _write_score(context, number, change, known.get(task_id))
         written += 1
     return written
 
@@ -111,10 +111,16 @@ def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> Fl
     return shown
 
 
-def open_ids(state: QueueState, shown: FloatArray) -> IntArray:
-    """Return the tasks that should stand open, most urgent first; none once work should stop."""
-    policy = state.policy
-    if stop_reason(state):
+def open_ids(state: QueueState, shown: FloatArray, reason: str) -> IntArray:
+    """Return the tasks that should stand open, most urgent first.
+
+    Args:
+        state: what the votes say.
+        shown: (N,) scores that Label Studio shows, low = first.
+        reason: why nothing should be open, see `stop_reason`; "" = work goes on.
+
+    """
+    if reason:
         return np.zeros(0, dtype=np.int64)
     return choose_open(
         state.counts.task_ids,
@@ -122,7 +128,7 @@ def open_ids(state: QueueState, shown: FloatArray) -> IntArray:
         candidates=state.waiting() & state.places.usable,
         begun=state.begun(),
         is_open=~state.places.is_labeled,
-        window=policy.window,
+        window=state.policy.window,
         taken=state.serving.taken,
         held=state.serving.held,
     )
@@ -137,11 +143,11 @@ def apply_changes(
     progress: Progress = silent,
 ) -> int:
     """Open and close tasks in Label Studio so that exactly the wanted ones stand open."""
-    changes = pending_changes(state, wanted)
+    number, changes = state.project.id, pending_changes(state, wanted)
     for done, change in enumerate(changes):
         progress("opening and closing tasks", done, len(changes))
         place = state.places.at(change.task_id)
-        change_task(context, state.project.id, place, change, run)
+        change_task(context, number, place, change, run)
     return len(changes)
 
 
@@ -154,7 +160,7 @@ def pending_changes(state: QueueState, wanted: IntArray) -> list[Change]:
     rows = np.flatnonzero(open_by_us | np.isin(places.task_ids, wanted))
     ids = places.task_ids[rows].tolist()
     occupied = dict(zip(ids, state.occupied[rows].tolist(), strict=True))
-    return plan_changes({i: places.at(i) for i in ids}, occupied, wanted)
+    return plan_changes(places.of_rows(rows), occupied, wanted)
 
 
 def change_task(

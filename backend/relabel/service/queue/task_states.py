@@ -9,7 +9,7 @@ stale or of another basis is as good as missing: whoever reads counts that task 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from relabel.storage.task_states import (
     save_counted,
 )
 from relabel.storage.tasks import Places, list_places, list_tasks, list_unusable
-from relabel.types import Consensus, IntArray, LabelCounts
+from relabel.types import Consensus, LabelCounts
 
 log = logging.getLogger("relabel.counting")
 
@@ -37,8 +37,10 @@ BATCH = 2000
 """Tasks counted per transaction: webhooks wait no longer than one of these takes."""
 RULES = ("cannot_tell", "classes", "initial", "overwritten", "max_votes", "tie_rule", "solo")
 """Policy keys by which votes are counted."""
-NUMBERS = ("initial", "new", "abstains", "silent", "voters", "given")
+FIELDS = ("initial", "new", "abstains", "silent", "voters", "given")
 """Columns that are fields of `QueueState` by the same name."""
+NUMBERS = (*FIELDS, "task_id", "state", "label", "occupied")
+"""Columns of whole numbers."""
 COUNT = np.dtype("<i4")
 """How votes per class stand in the store."""
 
@@ -188,39 +190,25 @@ def _decided(
         columns: those of `DECIDING`, a value for each task in its order.
 
     """
-
-    def numbers(name: str) -> IntArray:
-        return np.array(columns[name], dtype=np.int64)
-
+    numbers = {name: np.array(columns[name], dtype=np.int64) for name in NUMBERS}
     shape = (len(places.task_ids), len(connected.schema.classes))
     votes = np.frombuffer(b"".join(columns["counts"]), COUNT).reshape(shape)
-    names = _names()
+    texts = {*columns["people"], *columns["answered"]}  # many tasks have the same people
+    names = {text: tuple(json.loads(text)) if text else () for text in texts}
     presence = Presence(
-        occupied=numbers("occupied"),
+        occupied=numbers["occupied"],
         skipped=np.array(columns["skipped"], dtype=np.bool_),
         held=np.array(columns["held"], dtype=np.bool_),
-        people=[names(text) for text in columns["people"]],
-        answered=[names(text) for text in columns["answered"]],
+        people=[names[text] for text in columns["people"]],
+        answered=[names[text] for text in columns["answered"]],
     )
     return {
         "connected": connected,
         "places": places,
-        "counts": LabelCounts(numbers("task_id"), votes.astype(np.int64)),
+        "counts": LabelCounts(numbers["task_id"], votes.astype(np.int64)),
         "voted_at": np.array(columns["voted_at"], dtype=np.float64),
         "presence": presence,
         "serving": serving_of(presence, connected.project.skip_queue),
-        "consensus": Consensus(numbers("label"), numbers("state")),
-        **{name: numbers(name) for name in NUMBERS},
+        "consensus": Consensus(numbers["label"], numbers["state"]),
+        **{name: numbers[name] for name in FIELDS},
     }
-
-
-def _names() -> Callable[[str], tuple[str, ...]]:
-    """Return what reads lists of people: many tasks have the same."""
-    known: dict[str, tuple[str, ...]] = {"": ()}
-
-    def read(text: str) -> tuple[str, ...]:
-        if text not in known:
-            known[text] = tuple(json.loads(text))
-        return known[text]
-
-    return read

@@ -8,6 +8,7 @@ been published since.
 import logging
 import math
 import time
+from collections.abc import Iterable
 
 import numpy as np
 from sqlalchemy import Connection
@@ -96,21 +97,20 @@ def check_can_be_undone(connection: Connection, number: int, run: str) -> None:
     )
 
 
-def carry_out_undos(context: Context, number: int, *, patience: float = math.inf) -> int:
-    """Carry out what somebody wants undone; return how many runs that were.
+def carry_out_undos(
+    context: Context, number: int, runs: Iterable[str], *, patience: float = math.inf
+) -> None:
+    """Carry out what somebody wants undone.
 
     Raises:
         QueueBusyError: somebody else held the project's queue for longer than `patience` seconds.
 
     """
-    with reading(context.engine) as connection:
-        wishes = to_undo(connection, number)
-    for run in wishes:
+    for run in runs:
         try:
             _carry_out(context, number, run, patience)
         except NotReadyError as error:
             log.warning("project %s: %s", number, error)
-    return len(wishes)
 
 
 def _carry_out(context: Context, number: int, run: str, patience: float) -> Done:

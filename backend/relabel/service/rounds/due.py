@@ -119,10 +119,20 @@ def _votes(count: int) -> str:
     return f"{max(count, 0):,} more vote{'' if count == 1 else 's'}"
 
 
-def round_due_now(context: Context, number: int) -> str:
-    """Return why a new round of this project should start now, "" if none should."""
+def round_due_now(context: Context, number: int, connected: Connected | None = None) -> str:
+    """Return why a new round of this project should start now, "" if none should.
+
+    Args:
+        context: settings, store and Label Studio.
+        number: id of the project.
+        connected: the project as an event has just opened it, None = it is opened here. Whatever
+            changes it afterwards is an event of its own.
+
+    """
     with reading(context.engine) as connection:
-        project = find_project(connection, number)
-        if project is None:
-            return ""
-        return round_due(connection, open_connected(context.settings, project))
+        if connected is None:
+            project = find_project(connection, number)
+            if project is None:
+                return ""
+            connected = open_connected(context.settings, project)
+        return round_due(connection, connected)

@@ -14,8 +14,8 @@ from relabel.http.deadlines import ending
 from relabel.media.registry import MEDIUM
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.books.unmatched import missing_source
-from relabel.service.connected import Connected, open_connected
-from relabel.service.context import Context, policy_of
+from relabel.service.connected import Connected, open_connected, policy_of
+from relabel.service.context import Context
 from relabel.service.queue.publish import publish
 from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.rounds.due import SEEN, what_is_there

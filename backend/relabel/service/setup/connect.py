@@ -10,11 +10,12 @@ from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, 
 from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
-from relabel.service.connected import Connected, open_connected
-from relabel.service.context import Context, check_cannot_tell
+from relabel.service.connected import Connected, check_cannot_tell, open_connected
+from relabel.service.context import Context
 from relabel.service.queue.cleanup import remove_version
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.refresh import switch_queue
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.task_states import read_queue_state
 from relabel.service.setup.refusals import why_refused
 from relabel.service.setup.rollback import Rollback
@@ -317,6 +318,6 @@ def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) 
             context.label_studio.delete_webhook(webhook_id)
         with reading(context.engine) as connection:
             state = read_queue_state(connection, open_connected(context.settings, project))
-        repair_notices(context, state)
+        repair_notices(context, state, stop_reason(state))
     except LabelStudioError as error:
         log.warning("project %s: %s What is left does no harm.", project.id, error)

@@ -7,6 +7,7 @@ carries out was journalled by `receive`.
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from relabel.errors import NotFoundError
@@ -20,7 +21,7 @@ from relabel.service.sync.mirror import read_changes, read_one_task, reconcile_a
 from relabel.service.traces import is_same
 from relabel.storage.annotations import forget_beginnings
 from relabel.storage.database import reading
-from relabel.storage.journal.events import Action, mark_handled, unhandled
+from relabel.storage.journal.events import Action, mark_handled, to_undo, unhandled
 from relabel.storage.locks import queue_lock
 from relabel.storage.projects import Project, find_project, get_project, set_project
 from relabel.types import Progress, silent
@@ -28,10 +29,21 @@ from relabel.types import Progress, silent
 log = logging.getLogger("relabel.ingest")
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was carried out: how many events, and the project as it was opened for them.
+
+    connected: None = no event but wishes to undo something, for which others opened it.
+    """
+
+    events: int
+    connected: Connected | None = None
+
+
 def carry_out(
     context: Context, number: int, *, patience: float = math.inf, progress: Progress = silent
-) -> int:
-    """Carry out what the journal holds for a project; return how many events that were.
+) -> Done:
+    """Carry out what the journal holds for a project.
 
     Safe to run twice, in any order, and after being killed at any point: events are marked only
     after Label Studio has everything.
@@ -48,15 +60,17 @@ def carry_out(
     """
     with reading(context.engine) as connection:
         project = find_project(connection, number)
+        wishes = to_undo(connection, number)
     if project is None or project.cut_off:
-        return 0
-    undone = carry_out_undos(context, number, patience=patience)
+        return Done(0)
+    if wishes:
+        carry_out_undos(context, number, wishes, patience=patience)
     with queue_lock(context.engine, context.settings.data_dir, number, patience=patience):
         with reading(context.engine) as connection:
             project = find_project(connection, number)
             ids, task_ids, actions = unhandled(connection, number)
         if project is None or project.cut_off or not ids:
-            return undone
+            return Done(len(wishes))
         body = None
         if Action.PROJECT_UPDATED in actions:
             # First of all: the labelling config as the store has it may be one that cannot be read.
@@ -77,7 +91,7 @@ def carry_out(
         refresh_queue(context, connected, known, progress=progress)
         with context.engine.begin() as connection:
             mark_handled(connection, ids)
-    return undone + len(ids)
+    return Done(len(wishes) + len(ids), connected)
 
 
 def _set_back(context: Context, connected: Connected, body: Mapping[str, Any]) -> None:

@@ -62,9 +62,9 @@ def _sweep_safely(context: Context, number: int) -> Project | None:
         # First what people wait for: comparing asks Label Studio for much more than votes.
         body = context.label_studio.project(number)
         known = take_over(context, project, body)
-        wrote = carry_out(context, number, patience=PATIENCE_SECONDS)
+        done = carry_out(context, number, patience=PATIENCE_SECONDS)
         return sweep_project(
-            context, known, patience=PATIENCE_SECONDS, body=None if wrote else body
+            context, known, patience=PATIENCE_SECONDS, body=None if done.events else body
         )
     except QueueBusyError as error:
         log.info("%s It is compared with Label Studio next time.", error)

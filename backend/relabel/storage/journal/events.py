@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from relabel.storage.tables import events
 
@@ -94,7 +94,7 @@ def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[i
 
     Those to undo something are not among them, see `to_undo`.
     """
-    rows = [r for r in _unhandled(connection, project_id) if r.action != Action.UNDO]
+    rows = _unhandled(connection, project_id, events.c.action != str(Action.UNDO))
     return (
         [row.id for row in rows],
         {row.task_id for row in rows if row.task_id is not None},
@@ -105,14 +105,17 @@ def unhandled(connection: Connection, project_id: int) -> tuple[list[int], set[i
 def to_undo(connection: Connection, project_id: int) -> dict[str, list[int]]:
     """Return the runs that somebody wants undone, with the row ids of these wishes."""
     wishes: dict[str, list[int]] = {}
-    for row in _unhandled(connection, project_id):
-        if row.action == Action.UNDO:
-            wishes.setdefault(row.run, []).append(row.id)
+    for row in _unhandled(connection, project_id, events.c.action == str(Action.UNDO)):
+        wishes.setdefault(row.run, []).append(row.id)
     return wishes
 
 
-def _unhandled(connection: Connection, project_id: int) -> Sequence[Row[Any]]:
-    query = select(events).where(events.c.project_id == project_id, events.c.handled_at.is_(None))
+def _unhandled(
+    connection: Connection, project_id: int, which: ColumnElement[bool]
+) -> Sequence[Any]:
+    query = select(events.c.id, events.c.task_id, events.c.action, events.c.run).where(
+        events.c.project_id == project_id, events.c.handled_at.is_(None), which
+    )
     return connection.execute(query.order_by(events.c.id)).all()
 
 

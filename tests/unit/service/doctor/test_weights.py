@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 from relabel.cli import setup
 from relabel.errors import NotReadyError
-from relabel.service.context import policy_of
+from relabel.service.connected import policy_of
 from relabel.service.doctor.checkup import examine_project
 from relabel.service.doctor.weights import examine_weights
 from relabel.service.setup import own_address

@@ -7,6 +7,7 @@ from relabel.service.connected import open_connected
 from relabel.service.queue import task_states
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.state import read_state
+from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.task_states import (
     basis_of,
     count_missing,
@@ -54,7 +55,9 @@ def check_equal(context, number):
         one, other = getattr(kept.serving, name), getattr(counted.serving, name)
         assert one.tolist() == other.tolist(), name
     scores = np.linspace(0, 1, len(kept.new))
-    assert open_ids(kept, scores).tolist() == open_ids(counted, scores).tolist()
+    reason = stop_reason(kept)
+    assert reason == stop_reason(counted)
+    assert open_ids(kept, scores, reason).tolist() == open_ids(counted, scores, reason).tolist()
     return kept
 
 

@@ -212,7 +212,7 @@ def test_an_error_of_one_project_never_keeps_the_sweep_from_the_others(
     places = {
         "reading": (sweep_module, "take_over", lambda _, p: p.id),
         "comparing": (sweep_module, "sweep_project", lambda _, p: p.id),
-        "looking for a round": (worker_module, "round_due_now", lambda _, n: n),
+        "looking for a round": (worker_module, "round_due_now", lambda _, n, *_opened: n),
     }
     module, name, number_of = places[where]
     real = getattr(module, name)

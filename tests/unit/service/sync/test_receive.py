@@ -30,7 +30,7 @@ def test_a_hint_makes_the_new_votes_count_and_the_queue_follow(context, fake, or
     fake.annotate(first, 3, "cat")
     fake.events.clear()
     assert hint(context, ordered) == (ordered, True)
-    assert carry_out(context, ordered) == 2, "the hint, and that it was connected"
+    assert carry_out(context, ordered).events == 2, "the hint, and that it was connected"
     assert votes_of_store(context, ordered) == fake.votes(ordered)
     assert state_of(context, ordered).spent == 1
     assert len(fake.open_tasks(ordered)) >= 2
