@@ -29,7 +29,7 @@ FLOORS = (
     "service/worker",
     "web web/pages web/charts",
     "demo demo/servers",
-    "cli ml_backend wsgi __main__ simulation/command",
+    "cli label_studio_ml __main__ simulation/command",
 )
 """Rooms and lone modules from the ground up. Imports lead to the same floor or to one below."""
 
@@ -81,11 +81,12 @@ HEAVY = {
     ),
     "sqlalchemy": ("storage/", "service/", "web/"),
     "alembic": ("storage/",),
-    "flask": ("web/", "ml_backend"),
+    "flask": ("web/", "label_studio_ml/"),
     "filelock": ("storage/",),
     "typer": ("cli/", "simulation/command.py", "demo/"),
     "defusedxml": ("labelstudio/tags.py",),
-    "label_studio_ml": ("ml_backend",),
+    "label_studio_ml": ("label_studio_ml/",),
+    "relabel.label_studio_ml": ("label_studio_ml/",),
     "PIL": PIXELS,
 }
 """Where a library may be imported."""

@@ -75,7 +75,7 @@ def test_the_wheel_and_the_source_distribution_hold_every_file_of_the_package(fi
     assert {f"backend/{name}" for name in wanted()} <= names
     with zipfile.ZipFile(wheel) as packed:
         assert {n for n in packed.namelist() if ".dist-info/" not in n} == wanted()
-    assert "relabel/wsgi/_wsgi.py" in wanted()
+    assert "relabel/label_studio_ml/_wsgi.py" in wanted()
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,9 @@ def test_it_serves_pages_connects_a_project_and_its_doctor_finds_it_well(install
 
 @installed_only
 def test_its_folder_can_be_started_by_label_studio_ml(installed):
-    where = installed.run("python", "-c", "import relabel.wsgi; print(*relabel.wsgi.__path__)")
+    where = installed.run(
+        "python", "-c", "from relabel import label_studio_ml as l; print(*l.__path__)"
+    )
     with installed.serving("python", f"{where.strip()}/_wsgi.py") as health:
         assert health["model_class"] == "relabel"
 

@@ -94,7 +94,8 @@ def check_delivery(context: Context, project: Project) -> Finding:
     library = library_there(connected.settings)
     remedy = (
         f"{library} with another model answers there, and no event reaches this backend: give its "
-        f"init_app RelabelBackend of relabel.ml_backend, or set RELABEL_URL to `relabel serve`"
+        "init_app RelabelBackend of relabel.label_studio_ml.backend, or set RELABEL_URL to "
+        "`relabel serve`"
         if library
         else _remedy(context, project, answer.status_code, known=_is_known(hooks, project))
     )

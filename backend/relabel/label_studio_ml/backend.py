@@ -35,7 +35,7 @@ def _without_torch() -> Iterator[None]:
     else:
         log.warning(
             "torch is loaded already, which takes 460 MB that nothing here needs: import "
-            "relabel.ml_backend before label_studio_ml"
+            "relabel.label_studio_ml.backend before label_studio_ml"
         )
     try:
         yield

@@ -22,7 +22,7 @@ def application(name):
         from relabel.web.app import create_app
 
         return create_app(Settings.from_env())
-    from relabel.ml_backend import RelabelBackend  # isort: skip  first, so that torch stays out
+    from relabel.label_studio_ml.backend import RelabelBackend  # isort: skip  first: keeps torch out
     from label_studio_ml.api import init_app
 
     return init_app(RelabelBackend)

@@ -18,7 +18,7 @@ from wiring import make_settings
 
 pytestmark = pytest.mark.slow
 
-START = ROOT / "backend" / "relabel" / "wsgi"
+START = ROOT / "backend" / "relabel" / "label_studio_ml"
 LIBRARIES = ("1.0.9", "2.x")
 USER, PASSWORD = "label-studio", "a-password"
 OPTIONS = ("--basic-auth-user", USER, "--basic-auth-pass", PASSWORD)
@@ -94,7 +94,7 @@ def run(server, folder, script, **environment):
 
 ASKED = """
 import json
-from relabel.ml_backend import RelabelBackend
+from relabel.label_studio_ml.backend import RelabelBackend
 from label_studio_ml.api import init_app
 client = init_app(RelabelBackend, **{told}).test_client()
 answers = [client.get(path) for path in ("/health", "/versions")]
@@ -122,7 +122,7 @@ from io import StringIO
 sys.modules["torch"] = types.ModuleType("torch")  # as label_studio_ml.api leaves it
 said = StringIO()
 with redirect_stderr(said):
-    import relabel.ml_backend
+    import relabel.label_studio_ml.backend
 print(json.dumps([said.getvalue(), "torch" in sys.modules]))
 """
 
@@ -130,13 +130,13 @@ print(json.dumps([said.getvalue(), "torch" in sys.modules]))
 @pytest.mark.parametrize("server", LIBRARIES)
 def test_the_wrong_order_of_imports_is_told_with_what_it_costs(server, tmp_path):
     said, still_there = run(server, tmp_path, LATE)
-    assert "import relabel.ml_backend before label_studio_ml" in said
+    assert "import relabel.label_studio_ml.backend before label_studio_ml" in said
     assert still_there
 
 
 OTHER = """
 import json
-from relabel.ml_backend import LabelStudioMLBase, api  # without torch
+from relabel.label_studio_ml.backend import LabelStudioMLBase, api  # without torch
 import flask
 class Other(LabelStudioMLBase):
     predict = fit = None

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from relabel.cli.start import told_options
 from relabel.errors import ConfigurationError
+from relabel.label_studio_ml.start import told_options
 from relabel.settings import Settings
 
 pytestmark = pytest.mark.slow  # each starts programs
 
-BACKEND = Path(__file__).parents[3] / "backend"
+BACKEND = Path(__file__).parents[2] / "backend"
 
 
 def told_settings(arguments):
@@ -66,7 +66,7 @@ def test_options_of_other_backends_are_refused_by_name(option, capsys):
     assert option[0] in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("folder", ["", "relabel/wsgi"])
+@pytest.mark.parametrize("folder", ["", "relabel/label_studio_ml"])
 def test_both_folders_can_be_started(folder, tmp_path):
     command = [sys.executable, str(BACKEND / folder / "_wsgi.py"), "--port", "0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -75,7 +75,7 @@ def test_both_folders_can_be_started(folder, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("folder", ["", "relabel/wsgi"])
+@pytest.mark.parametrize("folder", ["", "relabel/label_studio_ml"])
 def test_other_servers_find_the_application_in_both(folder, tmp_path):
     program = "import _wsgi; print(_wsgi.app.test_client().get('/health').get_json()['status'])"
     environment = os.environ | {

@@ -1,7 +1,7 @@
 """The application of `relabel serve`: run by `label-studio-ml start`, imported by WSGI servers."""
 
 if __name__ == "__main__":
-    from relabel.cli.start import main
+    from relabel.label_studio_ml.start import main
 
     main()
 else:

@@ -1,0 +1,1 @@
+"""Other servers than `relabel serve`; `label-studio-ml start` is given this folder."""

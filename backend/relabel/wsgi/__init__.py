@@ -1,1 +1,0 @@
-"""The folder that `label-studio-ml start FOLDER` is given: it runs the `_wsgi.py` in there."""
