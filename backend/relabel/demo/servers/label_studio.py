@@ -4,7 +4,7 @@ The first boot of Label Studio creates its database, which takes half a minute o
 done once per environment; each new data folder starts as a copy of the result.
 """
 
-import os
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -70,32 +70,37 @@ def start_label_studio(
     """
     program = check_program(bin_folder)
     if not (data / DATABASE).exists():
-        _copy_template(program, data)
+        shutil.copytree(prepare_template(bin_folder), data, dirs_exist_ok=True)
     processes.stop_leftover(data / PID_FILE, str(data))
     server = _boot(program, data, port, administrator, extra)
     (data / PID_FILE).write_text(str(server.process.pid))
     return server
 
 
-def _copy_template(program: Path, data: Path) -> None:
-    template = program.parent.parent / TEMPLATE
+def prepare_template(bin_folder: Path) -> Path:
+    """Return the empty, migrated database of this environment, made when first asked for.
+
+    Of several who ask at a time one makes it and the others wait: it keeps a processor busy for
+    about a minute.
+    """
+    program = check_program(bin_folder)
+    template = bin_folder.parent / TEMPLATE
     if not template.exists():
-        _build_template(program, template)
-    shutil.copytree(template, data, dirs_exist_ok=True)
+        with template.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not template.exists():
+                _build_template(program, template)
+    return template
 
 
 def _build_template(program: Path, template: Path) -> None:
-    """Boot once without any user; two builders at a time do not harm each other."""
+    """Boot once without any user."""
     with tempfile.TemporaryDirectory(dir=template.parent, prefix=f"{TEMPLATE}-") as folder:
         data = Path(folder) / "data"
         _boot(program, data, processes.free_port(0), None).stop()
         (data / ".env").unlink(missing_ok=True)  # the secret key: every copy makes its own
         (data / "server.log").unlink(missing_ok=True)
-        try:
-            os.rename(data, template)  # noqa: PTH104 - fails, as it must, if a rival was faster
-        except OSError:
-            if not template.exists():
-                raise
+        data.rename(template)
 
 
 def _boot(
