@@ -12,7 +12,7 @@ LABEL_STUDIO_FLAGS := fflag_feat_fit_568_finite_state_management \
   fflag_fix_fit_1082_overlap_use_distinct_annotators
 CACHE := .cache
 ARGS ?=
-# Two files of tests at a time, on two cores: threads of one would only wait for those of the other.
+# Several files of tests at a time: threads of one would only wait for those of the others.
 ONE_THREAD := OMP_NUM_THREADS=1
 BY_ITSELF := "not live and not browser and not postgresql and not slow"
 # Of the lines of the package, how many the tests of `make check` run at least, per cent.
@@ -22,10 +22,14 @@ COVERED := 80
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_LS := $(VENV_LS)/.installed-$(LABEL_STUDIO_VERSION)
+# An empty database that has seen all its migrations, which the tests' servers start from.
+MIGRATED_LS := $(VENV_LS)/relabel-template
 DEMO_HOME := .relabel-demo
+# Where it is set, each of some hundred programs that tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean check coverage docs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean check coverage docs docs-outputs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -39,8 +43,9 @@ demo-clean: ## Remove what the demo keeps between runs
 check: lint ## What every change passes: style, types, and the tests that need no server or browser
 	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) $(ARGS)
 
-test: lint $(INSTALLED_LS) ## Check style and types, then run every test, with a real Label Studio
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+# Three files at a time on two cores: those with a Label Studio wait for it a third of their time.
+test: lint $(MIGRATED_LS) ## Check style and types, then run every test, with a real Label Studio
+	$(ONE_THREAD) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(INSTALLED_TEST) ## Refuse when the tests of make check run too few lines of the package
 	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) --cov relabel --cov-report term:skip-covered \
@@ -92,6 +97,12 @@ docs: $(CACHE)/site/.installed ## Build the documentation as a site, in .cache/s
 	rm -rf $(CACHE)/site/source && mkdir -p $(CACHE)/site/source
 	git ls-files '*.md' 'docs/images' LICENSE labelstudio_config | tar -cf - -T - | tar -xf - -C $(CACHE)/site/source
 	$(CACHE)/site/bin/mkdocs build --strict --quiet
+
+docs-outputs: $(INSTALLED_TEST) ## Rewrite what the documentation shows of the code: tables, outputs of examples
+	$(BIN)/python docs/make_catalogue.py
+	$(BIN)/ruff format -q backend/relabel/catalogue/built_in.py
+	$(BIN)/python docs/make_tables.py
+	$(BIN)/python docs/make_outputs.py
 
 lint: $(INSTALLED_TEST) ## Check style and types only
 	$(BIN)/ruff check .
@@ -160,3 +171,6 @@ $(INSTALLED_LS):
 	@echo 'Installing Label Studio $(LABEL_STUDIO_VERSION) into $(VENV_LS) ...'
 	@$(VENV_LS)/bin/pip install -qq --disable-pip-version-check "label-studio==$(LABEL_STUDIO_VERSION)"
 	@touch $@
+
+$(MIGRATED_LS): | $(INSTALLED_LS) $(INSTALLED_TEST)
+	@$(BIN)/python -m relabel.demo.servers.label_studio $(VENV_LS)/bin

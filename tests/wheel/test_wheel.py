@@ -187,9 +187,7 @@ def test_it_serves_pages_connects_a_project_and_its_doctor_finds_it_well(install
 
 @installed_only
 def test_its_folder_can_be_started_by_label_studio_ml(installed):
-    where = installed.run(
-        "python", "-c", "from relabel import label_studio_ml as l; print(*l.__path__)"
-    )
+    where = installed.run("python", "-c", "import relabel.label_studio_ml as l; print(*l.__path__)")
     with installed.serving("python", f"{where.strip()}/_wsgi.py") as health:
         assert health["model_class"] == "relabel"
 

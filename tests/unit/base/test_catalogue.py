@@ -25,9 +25,7 @@ def test_the_table_says_what_the_functions_say():
     made = importlib.util.module_from_spec(script)
     script.loader.exec_module(made)
     here = ast.parse(Path(built_in.__file__).read_text())
-    assert ast.dump(here) == ast.dump(ast.parse(made.module())), (
-        "run .venv/bin/python docs/make_catalogue.py, then make format"
-    )
+    assert ast.dump(here) == ast.dump(ast.parse(made.module())), "run make docs-outputs"
 
 
 def described(data, *, often: int = 3, names: tuple[str, ...] | None = ("a",), rng=None, **_run):

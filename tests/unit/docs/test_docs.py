@@ -44,7 +44,7 @@ def script(name):
     return module
 
 
-TABLES = script("make_tables")
+TABLES, OUTPUTS = script("make_tables"), script("make_outputs")
 
 
 def ids(page):
@@ -61,7 +61,20 @@ def anchors(page):
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_generated_tables_are_what_the_code_says(page):
     text = page.read_text()
-    assert TABLES.with_tables(text) == text, "run .venv/bin/python docs/make_tables.py"
+    assert TABLES.with_tables(text) == text, "run make docs-outputs"
+
+
+@pytest.mark.parametrize("page", OUTPUTS.pages(), ids=ids)
+def test_shown_outputs_are_what_the_examples_print(page):
+    text = page.read_text()
+    assert OUTPUTS.with_outputs(text) == text, "run make docs-outputs"
+
+
+def test_an_output_that_is_out_of_date_is_rewritten():
+    page = (
+        "# A\n\n```python\na = 2\n```\n\n## B\n\n```python\nprint(a * 3)\n```\n\n```text\n{}\n```\n"
+    )
+    assert OUTPUTS.with_outputs(page.format(5)) == page.format(6)
 
 
 @pytest.mark.parametrize("name", sorted(TABLES.TABLES))

@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from relabel.demo.servers.label_studio import TEMPLATE
+
 ROOT = Path(__file__).resolve().parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text()
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
@@ -27,6 +29,10 @@ def test_the_workflow_runs_targets_of_the_makefile():
     targets = re.findall(r"run: make ([a-z-]+)", WORKFLOW)
     assert {"check", "coverage", "docs", "test-oldest", "test-postgresql"} <= set(targets)
     assert set(targets) <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_label_studio_is_migrated_into_the_folder_where_its_starts_look():
+    assert f"MIGRATED_LS := $(VENV_LS)/{TEMPLATE}\n" in MAKEFILE
 
 
 def test_commit_hooks_run_the_tools_of_make_lint():

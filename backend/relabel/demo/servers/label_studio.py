@@ -6,6 +6,7 @@ done once per environment; each new data folder starts as a copy of the result.
 
 import fcntl
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -150,3 +151,7 @@ def _environment(data: Path, administrator: Administrator | None) -> dict[str, s
             "LABEL_STUDIO_USER_TOKEN": administrator.token,
         }
     return env
+
+
+if __name__ == "__main__":  # `make test` has it made while style and types are checked
+    prepare_template(Path(sys.argv[1]).absolute())
