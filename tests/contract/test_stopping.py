@@ -64,7 +64,10 @@ PLACES = {
 
 
 @pytest.mark.skipif(not SQLITE, reason="the command opens the store of the data folder")
-@pytest.mark.parametrize("stage", PLACES)
+@pytest.mark.parametrize(
+    "stage",
+    ["reading", *(pytest.param(n, marks=pytest.mark.slow) for n in PLACES if n != "reading")],
+)
 def test_a_stopped_round_whose_label_studio_does_not_answer_ends_with_its_process(
     context, fake, running, stage
 ):

@@ -174,8 +174,17 @@ REPEATS = {
 }
 
 
-@pytest.mark.parametrize("repeat", REPEATS)
-@pytest.mark.parametrize("case", CASES)
+OFTEN = [
+    pytest.param(
+        case, repeat, id=f"{case}-{repeat}", marks=() if one == other else pytest.mark.slow
+    )
+    for one, case in enumerate(CASES)
+    for other, repeat in enumerate(REPEATS)
+]
+"""Every case with every repeat, for `make check` each of them once."""
+
+
+@pytest.mark.parametrize(("case", "repeat"), OFTEN)
 def test_killed_at_any_write_a_repeat_ends_in_the_same_state(make, case, repeat):
     rounds, run = CASES[case]
     undo, again = REPEATS[repeat]

@@ -341,6 +341,7 @@ def test_what_a_killed_worker_was_at_is_taken_by_another(context, fake, projects
     assert votes_of_store(context, number) == fake.votes(number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_an_idle_worker_needs_next_to_no_processor_time(context, projects):
     (number,) = projects(1)

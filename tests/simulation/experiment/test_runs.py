@@ -69,6 +69,7 @@ def test_selector_lies_between_random_order_and_the_oracle(setting):
     assert area[RANDOM] < area["linear phi"] <= area[ORACLE] + 1e-9
 
 
+@pytest.mark.slow
 def test_two_phases_ask_about_nothing_that_phase_one_kept_and_clean_better_than_chance(setting):
     rounds = replace(setting, budget=40, retrain_every=20, closing="expert")
     methods = tuple(Method(TWO_PHASE, query) for query in QUERIES)

@@ -72,10 +72,10 @@ def test_dinov2_from_a_local_file(tmp_path):
     ("name", "features"),
     [
         ("resnet18", 512),
-        ("resnet50", 2048),
+        pytest.param("resnet50", 2048, marks=pytest.mark.slow),
         ("mobilenet_v3_large", 960),
-        ("convnext_tiny", 768),
-        ("vit_b_16", 768),
+        pytest.param("convnext_tiny", 768, marks=pytest.mark.slow),
+        pytest.param("vit_b_16", 768, marks=pytest.mark.slow),
     ],
 )
 def test_torchvision_networks_lose_their_classifier(name, features, monkeypatch):

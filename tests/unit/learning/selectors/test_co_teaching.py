@@ -18,6 +18,7 @@ def test_what_is_kept_is_cleaner_than_what_vanilla_learns_from(noisy_digits, nam
     assert digits.wrong[kept].mean() < 0.35 * digits.wrong.mean()
 
 
+@pytest.mark.slow
 def test_forgetting_by_variance_learns_fewer_wrong_labels_than_vanilla(noisy_digits):
     """At the default 20 epochs vanilla has learnt one wrong label in five by heart."""
 
@@ -32,6 +33,7 @@ def test_forgetting_by_variance_learns_fewer_wrong_labels_than_vanilla(noisy_dig
     assert forgetting < 0.6 * vanilla
 
 
+@pytest.mark.slow
 def test_bodies_that_were_trained_before_forget_at_few_epochs_too(noisy_digits):
     digits = noisy_digits(0, size=100, noise=0.4)
     options = {"pretrain_epochs": 1, "epochs": 9, "forget_rate": 0.4, "batch_size": 50}
