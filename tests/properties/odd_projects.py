@@ -3,8 +3,7 @@
 from fake_label_studio import CONFIG
 from hypothesis import strategies as st
 from relabel.policy import Policy
-from relabel.service.connected import Connected
-from relabel.service.context import schema_of
+from relabel.service.connected import Connected, schema_of
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task
