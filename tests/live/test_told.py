@@ -53,7 +53,11 @@ class Place:
 def place(make_project, start_shared_backend):
     project = make_project(limit=40)
     backend = start_shared_backend(
-        policy="window = 5\nretrain_after = 1000\naudit_share = 0", user="u", password="a password"
+        policy="window = 5\nretrain_after = 1000\naudit_share = 0",
+        user="u",
+        password="a password",
+        # Else a sweep may set right what a test breaks before the doctor has seen it.
+        extra={"RELABEL_SWEEP_SECONDS": "3600"},
     )
     place = Place(project, backend)
     place.describe(MINE)
