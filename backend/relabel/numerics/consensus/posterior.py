@@ -1,0 +1,158 @@
+"""The model's posterior as evidence beside people's votes: one person and the model can settle.
+
+What is believed of a task is Bayes' rule over three sources that err independently given the true
+class: a model that has seen neither the task's old label nor its votes, the old label, and the new
+votes. Sums run over logarithms. With symmetric errors a vote adds one weight to its class, so the
+order of votes does not matter, and a vote for a class never lowers what is believed of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.numerics.labels import leading, likeliest
+from relabel.types import Consensus, FloatArray, IntArray, State
+
+LEAST_ERROR = 0.01
+"""No old label is believed more: with an error of 0 no vote could ever change one."""
+
+OF_CHANCE = 0.8
+"""Errors are capped at this share of a guess's, so that a vote always speaks for its own class."""
+
+LEAST_PRIOR = 1e-4
+"""Least probability of a class by the model alone: its certainty is never beyond people's reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often labels err, as a round believes it until the next one.
+
+    old: (K,) the old labels, by true class. trained: the labels that the posteriors were learnt
+    from. people: a vote of somebody of whom nothing more is known.
+    """
+
+    old: FloatArray
+    trained: float
+    people: float
+
+
+def chance_error(classes: int) -> float:
+    """Return how often a guess among so many classes is wrong."""
+    return (classes - 1) / classes
+
+
+def highest_error(classes: int) -> float:
+    """Return the cap on every error rate: four fifths of a guess's."""
+    return OF_CHANCE * chance_error(classes)
+
+
+def vote_weight(error: FloatArray | float, classes: int) -> FloatArray:
+    """Return ln((1 - e)(K - 1) / e), what one vote adds to the log odds of its class against another.
+
+    Args:
+        error: rates in (0, 1), of any shape. At a guess's error the weight is 0, and beyond it as
+            well: whoever errs more often says nothing.
+        classes: K, at least 2.
+    """
+    rate = np.asarray(error, dtype=np.float64)
+    weight = np.log1p(-rate) - np.log(rate) + np.log(classes - 1)
+    return np.where(rate < chance_error(classes), np.maximum(weight, 0.0), 0.0)
+
+
+def denoised(probs: FloatArray, error: float) -> FloatArray:
+    """Return (N, K) probabilities of the true class from those of the label a model was taught.
+
+    (p - e / (K - 1)) / (1 - e - e / (K - 1)): the symmetric error is divided out, what falls below
+    `LEAST_PRIOR` is lifted to it, and rows are made to sum to 1.
+
+    Args:
+        probs: (N, K) out-of-fold posteriors.
+        error: of the labels that they were learnt from, at most `highest_error`.
+    """
+    spread = error / (probs.shape[1] - 1)
+    clean = np.clip((probs - spread) / (1 - error - spread), LEAST_PRIOR, 1.0)
+    return np.asarray(clean / clean.sum(1, keepdims=True))
+
+
+def weigh(
+    tasks: IntArray, labels: IntArray, weights: FloatArray, shape: tuple[int, int]
+) -> FloatArray:
+    """Return the summed weights of votes per task and class, the same in whatever order they came.
+
+    Args:
+        tasks: (V,) rows.
+        labels: (V,) classes.
+        weights: (V,) of `vote_weight`, each by its annotator's error.
+        shape: N and K.
+    """
+    cells = tasks * shape[1] + labels
+    # Sums of floats depend on the order of their terms in the last digit.
+    order = np.lexsort((weights, cells))
+    summed = np.bincount(cells[order], weights=weights[order], minlength=shape[0] * shape[1])
+    return summed.reshape(shape)
+
+
+def beliefs(
+    prior: FloatArray, old: IntArray, votes: FloatArray, old_error: FloatArray
+) -> FloatArray:
+    """Return q (N, K), what is believed of each task's true class; rows sum to 1.
+
+    q(c) is proportional to prior(c) * P(old label | c) * P(votes | c).
+
+    Args:
+        prior: (N, K) of `denoised`.
+        old: (N, K) old labels per class, usually one a task; a row of zeros has none.
+        votes: (N, K) summed weights of the new votes, of `weigh`.
+        old_error: (K,) of `Rates.old`, by true class.
+    """
+    classes = prior.shape[1]
+    # P(old label l | c) is 1 - e_c for l = c, else e_c / (K - 1): a base for each, more for c.
+    base = np.log(old_error) - np.log(classes - 1)
+    bonus = np.log1p(-old_error) - base
+    logs = np.log(prior) + old.sum(1, keepdims=True) * base + old * bonus + votes
+    logs -= logs.max(1, keepdims=True)
+    q = np.exp(logs)
+    return np.asarray(q / q.sum(1, keepdims=True))
+
+
+def settle(
+    q: FloatArray,
+    old: IntArray,
+    new_votes: IntArray,
+    *,
+    confidence: float,
+    answers: IntArray,
+    max_votes: int,
+) -> Consensus:
+    """Decide from what is believed which tasks are settled, and which label each shows.
+
+    SETTLED: a person has voted since, and the likeliest class is believed with `confidence`.
+    Otherwise AMBIGUOUS where the answers reach `max_votes`, else OPEN. The label is the likeliest
+    class once a person has voted; before that, and where several are likeliest, the old one.
+
+    Args:
+        q: (N, K) of `beliefs`.
+        old: (N, K) old labels per class.
+        new_votes: (N,) votes given since.
+        confidence: in (1/2, 1).
+        answers: (N,) all answers, the old labels included.
+        max_votes: the cap on them.
+
+    Raises:
+        ConfigurationError: confidence out of range.
+        InvalidValuesError: shapes differ.
+    """
+    if not 0.5 < confidence < 1:
+        raise ConfigurationError(f"confidence = {confidence:g} must lie between 0.5 and 1.")
+    if not q.shape == old.shape == (len(new_votes), q.shape[1]) or answers.shape != new_votes.shape:
+        raise InvalidValuesError(
+            f"q {q.shape}, old {old.shape}, new_votes {new_votes.shape} and answers "
+            f"{answers.shape} must have one row per task."
+        )
+    asked = new_votes > 0
+    states = np.where(answers >= max_votes, int(State.AMBIGUOUS), int(State.OPEN))
+    states[asked & (q.max(1) >= confidence)] = State.SETTLED
+    ahead = np.where(asked, likeliest(q), -1)
+    labels = np.where(ahead >= 0, ahead, leading(old))
+    return Consensus(labels=labels, states=states.astype(np.int64))

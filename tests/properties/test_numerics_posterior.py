@@ -1,0 +1,149 @@
+"""Laws of the posterior as a vote, with as few and as many classes as projects have."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from relabel.numerics.consensus.majority import majority
+from relabel.numerics.consensus.posterior import (
+    beliefs,
+    denoised,
+    highest_error,
+    settle,
+    vote_weight,
+    weigh,
+)
+from relabel.numerics.gain import disbelief, majority_gain, posterior_gain
+from relabel.types import State
+
+CLASSES = st.sampled_from([2, 3, 10, 1000])
+
+
+@st.composite
+def tasks(draw):
+    """Return priors, old labels, and votes of people of unequal error; all drawn by one seed."""
+    k = draw(CLASSES)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, votes = 5, draw(st.integers(0, 25))
+    probs = rng.dirichlet(np.full(k, draw(st.sampled_from([0.02, 0.5, 5.0]))) + 1e-3, n)
+    prior = denoised(probs, rng.uniform(0.01, highest_error(k)))
+    old = np.eye(k, dtype=np.int64)[rng.integers(0, k, n)]
+    old[0] = 0
+    weights = vote_weight(rng.uniform(1e-3, highest_error(k), votes), k)
+    said = rng.integers(0, min(k, 3), votes)
+    return rng, prior, old, rng.integers(0, n, votes), said, weights
+
+
+def believed(prior, old, votes, rates):
+    return beliefs(prior, old, votes, rates)
+
+
+@settings(deadline=None)
+@given(tasks())
+def test_the_order_of_votes_does_not_matter(case):
+    rng, prior, old, rows, said, weights = case
+    order = rng.permutation(len(rows))
+    one = weigh(rows, said, weights, old.shape)
+    assert (weigh(rows[order], said[order], weights[order], old.shape) == one).all()
+
+
+@settings(deadline=None)
+@given(tasks())
+def test_permuting_the_classes_permutes_what_is_believed_and_no_gain(case):
+    rng, prior, old, rows, said, weights = case
+    k = old.shape[1]
+    order = rng.permutation(k)
+    rates = rng.uniform(0.01, highest_error(k), k)
+    votes = weigh(rows, said, weights, old.shape)
+    q = beliefs(prior, old, votes, rates)
+    moved = beliefs(prior[:, order], old[:, order], votes[:, order], rates[order])
+    np.testing.assert_allclose(moved, q[:, order], rtol=1e-9)
+    assert q.sum(1) == pytest.approx(1)
+    labels, places = rng.integers(0, k, len(q)), np.argsort(order)
+    unfinished = rng.random(len(q)) < 0.5
+    here = posterior_gain(q, labels, 0.1, unfinished=unfinished)
+    there = posterior_gain(moved, places[labels], 0.1, unfinished=unfinished)
+    np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-12)
+    doubts = disbelief(moved, places[labels])
+    np.testing.assert_allclose(doubts, disbelief(q, labels), rtol=1e-9)
+    by_majority = majority_gain(q, old, labels, 0.1, max_votes=10)
+    mirrored = majority_gain(moved, old[:, order], places[labels], 0.1, max_votes=10)
+    np.testing.assert_allclose(mirrored, by_majority, rtol=1e-6, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(tasks(), st.integers(0, 2))
+def test_a_vote_for_a_class_never_lowers_what_is_believed_of_it(case, voted):
+    rng, prior, old, rows, said, weights = case
+    k = old.shape[1]
+    voted = min(voted, k - 1)
+    rates = rng.uniform(0.01, highest_error(k), k)
+    before = beliefs(prior, old, weigh(rows, said, weights, old.shape), rates)
+    more = vote_weight(rng.uniform(1e-3, 1.0), k)
+    after = beliefs(
+        prior,
+        old,
+        weigh(np.append(rows, 1), np.append(said, voted), np.append(weights, more), old.shape),
+        rates,
+    )
+    assert after[1, voted] >= before[1, voted] * (1 - 1e-12)
+
+
+@settings(deadline=None)
+@given(tasks(), st.floats(0.01, 0.39))
+def test_with_a_flat_model_and_one_error_the_plurality_is_believed(case, error):
+    _, prior, old, rows, said, _ = case
+    k = old.shape[1]
+    counts = old.copy()
+    np.add.at(counts, (rows, said), 1)
+    votes = (counts - old) * vote_weight(error, k)
+    q = beliefs(np.full_like(prior, 1 / k), old, votes, np.full(k, error))
+    ahead = majority(counts).labels
+    clear = ahead >= 0
+    assert (q.argmax(1)[clear] == ahead[clear]).all()
+    top = np.sort(q, axis=1)
+    assert top[~clear, -1] == pytest.approx(top[~clear, -2])
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.05, 0.3),
+    st.floats(0.9, 0.99),
+    st.floats(0.01, 0.4),
+    st.booleans(),
+)
+def test_with_two_classes_every_begun_task_has_a_reason_to_be_asked_until_it_is_settled(
+    seed, error, confidence, old_error, right
+):
+    """Two voices that agree ever more often than not: the walk ends, and no step of it starves."""
+    rng = np.random.default_rng(seed)
+    prior = denoised(rng.dirichlet(np.ones(2), 1), 0.1)
+    old, rates, weight = np.array([[1, 0]]), np.full(2, old_error), vote_weight(error, 2)
+    votes = np.zeros((1, 2), dtype=np.int64)
+    for _ in range(1000):
+        votes[0, int((rng.random() < error) == right)] += 1
+        q = beliefs(prior, old, votes * weight, rates)
+        state = settle(
+            q, old, votes.sum(1), confidence=confidence, answers=votes.sum(1), max_votes=10**6
+        )
+        if state.states[0] == State.SETTLED:
+            return
+        assert posterior_gain(q, state.labels, error, unfinished=np.array([True]))[0] > 0
+    raise AssertionError("1,000 votes did not settle the task")
+
+
+@settings(deadline=None)
+@given(tasks(), st.floats(0.05, 0.3))
+def test_tasks_of_which_different_things_are_believed_have_different_keys(case, error):
+    """However sure all of them are: nothing falls back on the number of the task."""
+    _, prior, old, rows, said, weights = case
+    k = old.shape[1]
+    q = beliefs(prior, old, weigh(rows, said, weights, old.shape), np.full(k, 0.15))
+    labels = q.argmax(1)
+    gain = posterior_gain(q, labels, error, unfinished=np.zeros(len(q), dtype=bool))
+    keys = list(zip(gain.tolist(), disbelief(q, labels).tolist(), strict=True))
+    for one in range(len(q)):
+        for other in range(one):
+            same = np.allclose(np.sort(q[one]), np.sort(q[other]), rtol=1e-9, atol=0)
+            assert same or keys[one] != keys[other]

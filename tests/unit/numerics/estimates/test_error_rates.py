@@ -1,0 +1,78 @@
+"""Rates from the audit: by hand, and against people whose error is known."""
+
+import numpy as np
+import pytest
+from relabel.numerics.consensus.posterior import chance_error, highest_error
+from relabel.numerics.estimates.error_rates import (
+    annotator_errors,
+    old_error,
+    people_error,
+    trained_error,
+    verdicts,
+)
+
+
+def audited(wrong, right, classes=10):
+    """Return the rate for all classes after so many wrong and right old labels of class 0."""
+    said = np.zeros(wrong + right, dtype=int)
+    old = np.append(np.ones(wrong, dtype=int), np.zeros(right, dtype=int))
+    return old_error(said, old, classes)
+
+
+def test_a_verdict_needs_two_new_people_who_agree():
+    new = np.array([[1, 0, 0], [2, 0, 0], [1, 1, 0], [1, 2, 0], [2, 2, 1], [0, 0, 0]])
+    assert verdicts(new).tolist() == [-1, 0, -1, 1, -1, -1]
+
+
+def test_before_the_audit_one_label_in_seven_is_believed_wrong():
+    assert audited(0, 0) == pytest.approx(np.full(10, 1 / 7))
+
+
+def test_an_audit_of_twenty_without_a_wrong_one_leaves_votes_their_say():
+    assert audited(0, 20) == pytest.approx(np.full(10, 1 / 27))
+    assert audited(0, 10_000)[1] == 0.01
+
+
+def test_a_class_has_a_rate_of_its_own_from_a_hundred_audited_tasks():
+    rates = audited(30, 70, 3)
+    assert rates == pytest.approx(np.full(3, 31 / 107))
+    said = np.repeat([0, 1], [100, 100])
+    old = np.where(np.arange(200) < 30, 2, said)
+    assert old_error(said, old, 3) == pytest.approx([31 / 107, 0.01, 31 / 207])
+
+
+def test_rates_stay_below_a_guess():
+    assert audited(1000, 0, 2)[1] == highest_error(2)
+
+
+def test_what_was_put_right_is_no_error_of_the_labels_a_round_learns_from():
+    old = np.full(10, 0.15)
+    assert trained_error(old, 0.0) == pytest.approx(0.15)
+    assert trained_error(old, 0.10) == pytest.approx(0.05)
+    assert trained_error(old, 0.30) == 0.01
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("error", [0.02, 0.1, 0.3])
+def test_the_error_of_people_is_found_from_how_often_two_differ(classes, error):
+    differ = 2 * error - error**2 / chance_error(classes)
+    found = people_error(100_000, round(100_000 * differ), classes)
+    assert found == pytest.approx(error, abs=2e-3)
+
+
+def test_people_are_believed_to_err_one_time_in_twenty_at_first():
+    assert people_error(0, 0, 10) == pytest.approx(0.05)
+    assert people_error(10, 10, 2) <= highest_error(2)
+
+
+def test_annotators_have_rates_of_their_own_once_they_are_known():
+    """The second is as good as the mean; the third guesses; the fourth is hardly known."""
+    classes, people = 10, 0.1
+    differ = lambda e: e * (1 - people / chance_error(classes)) + people  # noqa: E731
+    pairs = np.array([200, 200, 200, 19])
+    differing = np.array([200 * differ(0.02), 200 * differ(0.1), 200 * 0.9, 19])
+    found = annotator_errors(pairs, differing, people, classes)
+    assert found[0] == pytest.approx((200 * 0.02 + 20 * 0.1) / 220)
+    assert found[1] == pytest.approx(0.1)
+    assert found[2] == chance_error(classes)
+    assert found[3] == people
