@@ -21,7 +21,8 @@ from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.command import usual_noise
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.data.sources import load_dataset
-from relabel.simulation.experiment.runs import BASELINES, Run, Setting, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import BASELINES, Run, Setting
 from relabel.simulation.experiment.summary import summarise
 
 HERE = Path(__file__).resolve().parent

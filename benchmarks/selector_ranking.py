@@ -16,7 +16,8 @@ from pathlib import Path
 from frozen_features import frozen_features
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.data.sources import load_dataset
-from relabel.simulation.experiment.runs import Setting, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import Setting
 from relabel.simulation.experiment.summary import summarise
 
 OUT = Path(__file__).resolve().parent / "results" / "selectors.md"

@@ -23,7 +23,8 @@ from relabel.learning.selectors.ssl_linear import encoded
 from relabel.learning.ssl.byol import pretrained
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.data.sources import load_dataset
-from relabel.simulation.experiment.runs import Setting, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import Setting
 from relabel.simulation.experiment.summary import summarise
 
 OUT = Path(__file__).resolve().parent / "results" / "self_supervision.md"

@@ -34,14 +34,10 @@ def tasks(draw):
     return rng, prior, old, rng.integers(0, n, votes), said, weights
 
 
-def believed(prior, old, votes, rates):
-    return beliefs(prior, old, votes, rates)
-
-
 @settings(deadline=None)
 @given(tasks())
 def test_the_order_of_votes_does_not_matter(case):
-    rng, prior, old, rows, said, weights = case
+    rng, _, old, rows, said, weights = case
     order = rng.permutation(len(rows))
     one = weigh(rows, said, weights, old.shape)
     assert (weigh(rows[order], said[order], weights[order], old.shape) == one).all()

@@ -49,8 +49,20 @@ def simulate(
     noise: Annotated[str | None, typer.Option(help="Noise model; default by data set.")] = None,
     noise_rate: Annotated[float | None, typer.Option(help="Share of wrong labels.")] = None,
     selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
-    score: Annotated[str, typer.Option(help="One or several.")] = "phi,ce,tiered_phi",
+    score: Annotated[
+        str, typer.Option(help='One or several; "gain" asks vote by vote.')
+    ] = "phi,ce,tiered_phi",
     diversity: Annotated[str, typer.Option(help="One or several.")] = "none",
+    consensus: Annotated[
+        str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
+    ] = "majority",
+    confidence: Annotated[
+        float, typer.Option(help='What the consensus "posterior" settles a task at.')
+    ] = 0.95,
+    audit_share: Annotated[
+        float,
+        typer.Option(help="Share of votes for tasks in random order, judged by people alone."),
+    ] = 0.0,
     seeds: Annotated[int, typer.Option(help="Repetitions.")] = 5,
     budget: Annotated[int | None, typer.Option(help="Votes; default one per task.")] = None,
     retrain_every: Annotated[int | None, typer.Option(help="Votes between rounds.")] = None,
@@ -78,6 +90,9 @@ def simulate(
         selector=_names(selector),
         score=_names(score),
         diversity=_names(diversity),
+        consensus=_names(consensus),
+        confidence=confidence,
+        audit_share=audit_share,
         seeds=seeds,
         budget=budget,
         retrain_every=retrain_every,

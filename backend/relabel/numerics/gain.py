@@ -57,7 +57,7 @@ def posterior_gain(
 
 
 def _overtaking(rest: FloatArray, most: FloatArray, error: float, votes: FloatArray) -> FloatArray:
-    """(n,) gain of so many votes for one other class, summed over the classes that they put ahead."""
+    """(n,) gain of so many votes for one other class, over the classes that they put ahead."""
     right = (1 - error) ** votes
     wrong = (error / (rest.shape[1] - 1)) ** votes
     return np.asarray(np.maximum(0, rest * right[:, None] - (most * wrong)[:, None]).sum(1))

@@ -11,16 +11,24 @@ from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.settings import Settings
+from relabel.simulation.campaign.judge import Terms
 from relabel.simulation.campaign.loop import initial_counts
 from relabel.simulation.campaign.people import check_panel, parse_panel
-from relabel.simulation.campaign.rankings import Method, scores_of, selector_of, votes_of
+from relabel.simulation.campaign.rankings import (
+    GAIN,
+    Method,
+    scores_of,
+    selector_of,
+    votes_of,
+)
 from relabel.simulation.campaign.seeds import generator, seed_of
 from relabel.simulation.data.books import by_class, with_first_labels, without_first_labels
 from relabel.simulation.data.dataset import Dataset
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.data.noise_models import check_noise, make_noise
 from relabel.simulation.data.sources import load_dataset
-from relabel.simulation.experiment.runs import Run, Setting, first_labels, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import Run, Setting, check_method, first_labels
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.papers.parts import Job
 from relabel.simulation.papers.registry import check_preset, run_preset
@@ -41,8 +49,10 @@ class SimulationOptions:
     noise None = the labels that the data set brings, else temperature where annotators disagree,
     else symmetric. noise_rate None = 0.20 where the noise model takes one. budget None = one vote
     per task. retrain_every in votes, None = one model ranks all. annotators: "crowd" or accuracies
-    such as "0.95,0.9@0.5"; at_once: these work at the same time. choices: the tag that is read of a
-    Label Studio export. workers None = one per processor, at most one per seed.
+    such as "0.95,0.9@0.5"; at_once: these work at the same time. consensus: what settles a task;
+    confidence: that the consensus "posterior" settles at; audit_share: of the votes of each method.
+    choices: the tag that is read of a Label Studio export. workers None = one per processor, at
+    most one per seed.
     """
 
     dataset: str = "digits"
@@ -53,6 +63,9 @@ class SimulationOptions:
     selector: tuple[str, ...] = ("linear",)
     score: tuple[str, ...] = ("phi", "ce", "tiered_phi")
     diversity: tuple[str, ...] = ("none",)
+    consensus: tuple[str, ...] = ("majority",)
+    confidence: float = 0.95
+    audit_share: float = 0.0
     seeds: int = 5
     budget: int | None = None
     retrain_every: int | None = None
@@ -106,7 +119,9 @@ def _check(options: SimulationOptions) -> None:
     if options.preset is not None:
         check_preset(options.preset)
     check_panel(parse_panel(options.annotators), at_once=options.at_once)
-    methods_of(options)
+    Terms(1, confidence=options.confidence, audit_share=options.audit_share)
+    for method in methods_of(options):
+        check_method(method, at_once=options.at_once, audit_share=options.audit_share)
 
 
 def methods_of(options: SimulationOptions) -> tuple[Method, ...]:
@@ -117,13 +132,16 @@ def methods_of(options: SimulationOptions) -> tuple[Method, ...]:
 
     """
     methods = tuple(
-        Method(selector, score, diversity)
+        Method(selector, score, diversity, consensus)
         for selector in options.selector
         for score in options.score
         for diversity in options.diversity
+        for consensus in options.consensus
     )
     if not methods:
-        raise ConfigurationError("Name at least one selector, one score and one diversity.")
+        raise ConfigurationError(
+            "Name at least one selector, one score, one diversity and one consensus."
+        )
     return methods
 
 
@@ -155,6 +173,8 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
         panel=parse_panel(options.annotators),
         device=options.device,
         at_once=options.at_once,
+        confidence=options.confidence,
+        audit_share=options.audit_share,
     )
     return setting, methods
 
@@ -206,7 +226,9 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     surroundings = Surroundings(data.features, seed)
     select = selector_of(method.selector, data, surroundings, seed, setting.device, initial)
     selection = select(counts, initial)
-    score = scores_of(method.score, votes_of(counts, initial), selection, seed=0)
+    # The order by gain is one of votes; what is shown of its model is what the default would ask.
+    name = "tiered_phi" if method.score == GAIN else method.score
+    score = scores_of(name, votes_of(counts, initial), selection, seed=0)
     limit = Settings.from_env().max_image_pixels
     try:
         drawn = write_ranking(out, data, counts, selection, score, max_pixels=limit)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.simulation.campaign.people import NOBODY, make_annotators
 from relabel.simulation.data.dataset import Dataset
 from relabel.simulation.data.sources import DATASETS, load_dataset
 from relabel.simulation.data.sources.noisy_cxr import (
@@ -53,6 +54,19 @@ def test_unknown_data_set_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ConfigurationError, match="known: digits"):
         load_dataset("mnist9", tmp_path)
     assert "mnist9" not in DATASETS
+
+
+def test_recorded_people_come_in_their_order_and_none_after_the_last(tmp_path):
+    """One label is the first one, the other two are the answers."""
+    said = {f"random_label{n}": np.array([n % 3, 1, 2]) for n in (1, 2, 3)}
+    np.savez(tmp_path / "cifar10_train_jpeg.npz", y=np.array([0, 1, 2]), **said)
+    scale = np.ones(2, dtype=np.float32)
+    packed = np.zeros((3, 2), dtype=np.int8)
+    np.savez(tmp_path / "cifar10_train_features.npz", features_int8=packed, scale=scale)
+    data = load_dataset("cifar10n_people", tmp_path).rows(np.array([0, 2]))
+    assert data.given.tolist() == [1, 2]
+    people = make_annotators(data.distributions, None, 0, data.answers)
+    assert [people(0, nth) for nth in range(3)] == [(2, 0), (0, 1), (NOBODY, NOBODY)]
 
 
 def test_image_folder_takes_classes_from_its_folders(tmp_path):

@@ -19,7 +19,15 @@ from relabel.simulation.campaign.two_phase import QUERIES
 from relabel.simulation.command import SimulationOptions, run_simulation, usual_noise
 from relabel.simulation.data.dataset import Dataset, certain
 from relabel.simulation.data.noise_models import symmetric_matrix
-from relabel.simulation.experiment.runs import ORACLE, RANDOM, REPEATING, Setting, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import (
+    ORACLE,
+    RANDOM,
+    REPEATING,
+    WEIGHING_ORACLE,
+    Setting,
+    true_rates,
+)
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.measure.curves import final_labels, visits_of
 from relabel.simulation.papers.registry import PRESETS
@@ -103,7 +111,7 @@ def test_a_stopped_experiment_goes_on_to_the_same_figures(setting, tmp_path):
 def test_finished_campaigns_are_read_and_not_run_again(setting, tmp_path, monkeypatch):
     methods = (Method("linear", "ce"),)
     first = run_experiment(setting, methods, (0,), folder=tmp_path)
-    monkeypatch.setattr("relabel.simulation.experiment.runs.run_campaign", None)
+    monkeypatch.setattr("relabel.simulation.experiment.campaigns.run_campaign", None)
     second = run_experiment(setting, methods, (0,), folder=tmp_path)
     assert str([run.figures for run in second]) == str([run.figures for run in first])
 
@@ -228,6 +236,82 @@ def test_people_at_once_are_simulated_by_an_option(data):
         for runs in (turns, at_once)
     )
     assert waited == 2 < busy
+
+
+WEIGHED = (
+    Method("linear", "ce"),
+    Method("linear", "ce", consensus="posterior"),
+    Method("linear", "gain", consensus="posterior"),
+)
+
+
+@pytest.fixture(scope="module")
+def weighed(setting, tmp_path_factory):
+    """Runs with the posterior as evidence and an audit, and the folder that they are kept in."""
+    folder = tmp_path_factory.mktemp("weighed")
+    audited = replace(setting, audit_share=0.1)
+    return audited, run_experiment(audited, WEIGHED, (0, 1), folder=folder), folder
+
+
+def test_the_posterior_as_evidence_saves_votes(weighed):
+    audited, runs, _ = weighed
+    rows = {row["method"]: row for row in summarise(audited, WEIGHED, runs)}
+    assert list(rows) == [RANDOM, ORACLE, WEIGHING_ORACLE, *map(str, WEIGHED)]
+    by_people, evidence, gain = (rows[str(method)] for method in WEIGHED)
+    assert evidence["votes_to"]["0.95"] < by_people["votes_to"]["0.95"]
+    assert gain["votes_to_exported"]["0.95"] < by_people["votes_to"]["0.95"]
+    assert gain["consensus"] == "posterior"
+    assert rows[WEIGHING_ORACLE]["consensus"] == "posterior"
+    assert "area_minus_best" not in rows[WEIGHING_ORACLE]
+
+
+def test_where_votes_alone_decide_both_accounts_are_one_and_nothing_rests_on_the_model(weighed):
+    audited, runs, _ = weighed
+    rows = {row["method"]: row for row in summarise(audited, WEIGHED, runs)}
+    by_people, evidence = rows["linear ce"], rows["linear ce posterior"]
+    assert by_people["votes_to_exported"] == by_people["votes_to"]
+    assert (by_people["settled_by_one"], by_people["right_by_one"]) == (0, None)
+    assert evidence["settled_by_one"] > 50
+    assert evidence["right_by_one"] > 0.94
+    assert evidence["broken"] <= 1
+
+
+def test_both_accounts_stand_in_a_wide_table(weighed):
+    audited, runs, _ = weighed
+    rows = summarise(audited, WEIGHED, runs)
+    assert len(table_of(rows, "A title", 200).columns) == len(table_of(rows, "", 80).columns) + 8
+    assert len(table_of(rows[:2], "A title", 200).columns) == 10
+
+
+def test_a_finished_campaign_with_evidence_is_read_as_it_was(weighed, monkeypatch):
+    audited, runs, folder = weighed
+    monkeypatch.setattr("relabel.simulation.experiment.campaigns.run_project", None)
+    again = run_experiment(audited, WEIGHED, (0, 1), folder=folder)
+    assert str(figures(again)) == str(figures(runs))
+    for one, other in zip(runs, again, strict=True):
+        assert (one.exported.correct == other.exported.correct).all()
+
+
+def test_told_rates_are_those_of_labels_and_people(data):
+    initial = np.where(np.arange(150) < 30, (data.truth + 1) % 3, data.truth)
+    soft = replace(data, distributions=0.85 * data.distributions + 0.05)
+    rates = true_rates(soft, initial)
+    assert (rates.old[0], rates.people) == pytest.approx((0.2, 0.1))
+    said = np.column_stack([data.truth, np.zeros(150, dtype=np.int64)])
+    assert true_rates(replace(data, answers=said), initial).people == pytest.approx(
+        (data.truth != 0).mean() / 2
+    )
+
+
+def test_what_is_played_vote_by_vote_is_not_mixed_with_people_at_once(data, tmp_path):
+    arguments = ["simulate", "--annotators", "0.9,0.8", "--at-once", "--out", str(tmp_path)]
+    for more in (["--score", "gain"], ["--consensus", "posterior"], ["--audit-share", "0.05"]):
+        error = CliRunner().invoke(build_app(), [*arguments, *more]).exception
+        assert isinstance(error, ConfigurationError)
+        assert "vote by vote" in str(error)
+    setting = Setting(data, "symmetric", 0.2, closing="expert", audit_share=0.1)
+    with pytest.raises(ConfigurationError, match="vote by vote"):
+        run_experiment(setting, (Method("linear", "ce"),), (0,))
 
 
 def test_people_at_once_are_a_panel(data, tmp_path):

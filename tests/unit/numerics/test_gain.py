@@ -94,7 +94,8 @@ def test_course_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("counts", "label"), [((1, 0, 0, 0), 0), ((1, 1, 0, 0), 0), ((2, 1, 1, 0), 0), ((0, 0, 0, 0), -1)]
+    ("counts", "label"),
+    [((1, 0, 0, 0), 0), ((1, 1, 0, 0), 0), ((2, 1, 1, 0), 0), ((0, 0, 0, 0), -1)],
 )
 def test_expected_corrections_per_vote_are_those_of_played_courses(counts, label):
     q, error, cap, rng = np.array([0.4, 0.3, 0.2, 0.1]), 0.3, 8, np.random.default_rng(1)
@@ -112,9 +113,7 @@ def test_expected_corrections_per_vote_are_those_of_played_courses(counts, label
                 break
         corrected += int(shown == truth) - int(label == truth)
         spent += done
-    found = majority_gain(
-        q[None], np.array([counts]), np.array([label]), error, max_votes=cap
-    )
+    found = majority_gain(q[None], np.array([counts]), np.array([label]), error, max_votes=cap)
     assert found[0] == pytest.approx(corrected / spent, abs=4 / np.sqrt(spent))
 
 

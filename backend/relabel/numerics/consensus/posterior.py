@@ -48,7 +48,7 @@ def highest_error(classes: int) -> float:
 
 
 def vote_weight(error: FloatArray | float, classes: int) -> FloatArray:
-    """Return ln((1 - e)(K - 1) / e), what one vote adds to the log odds of its class against another.
+    """Return ln((1 - e)(K - 1) / e): what a vote adds to its class in log odds to any other.
 
     Args:
         error: rates in (0, 1), of any shape. At a guess's error the weight is 0, and beyond it as

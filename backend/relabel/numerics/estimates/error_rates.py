@@ -1,7 +1,8 @@
-"""How often old labels and people err, from the audit: tasks drawn at random, judged by people alone.
+"""How often old labels and people err, by the audit: random tasks that people alone judge.
 
 An audited task has a verdict once two new people agree; neither the old label nor the model has a
-say in it. With the old label as one of two voices a true rate of .150 is measured as .134 (CIFAR-10H).
+say in it. With the old label as one of two voices a true rate of .150 is measured as .134 on
+CIFAR-10H.
 """
 
 import numpy as np
@@ -55,7 +56,7 @@ def old_error(said: IntArray, old: IntArray, classes: int) -> FloatArray:
 
 
 def trained_error(old: FloatArray, corrected: float) -> float:
-    """Return the error of the labels a round was taught: that of the old ones less what was put right.
+    """Return the error of the labels a round was taught: the old ones' less what was put right.
 
     Args:
         old: (K,) of `old_error`.

@@ -49,6 +49,31 @@ class RescoringQueue:
         heappush(self._heap, (-self._rescore(task, label), self._ties[task], task))
 
 
+class KeyedQueue:
+    """Always the task whose key is the greatest, where any key may change at any time."""
+
+    def __init__(self, gain: FloatArray, doubt: FloatArray, pool: BoolArray, seed: int) -> None:
+        """gain, doubt: (N,) the key, higher = sooner, `doubt` where gains are equal; pool: (N,)."""
+        self._ties: list[float] = np.random.default_rng(seed).random(len(gain)).tolist()
+        self._versions = [0] * len(gain)
+        keys = zip((-gain).tolist(), (-doubt).tolist(), self._ties, strict=True)
+        self._heap = [(*key, task, 0) for task, key in enumerate(keys) if pool[task]]
+        heapify(self._heap)
+
+    def next(self) -> int | None:
+        """Return the best task, which stays there until `put` moves it; None = none is left."""
+        while self._heap and self._heap[0][4] != self._versions[self._heap[0][3]]:
+            heappop(self._heap)
+        return self._heap[0][3] if self._heap else None
+
+    def put(self, task: int, key: tuple[float, float] | None) -> None:
+        """Give a task another key, or take it out of the queue."""
+        self._versions[task] += 1
+        if key is not None:
+            place = (-key[0], -key[1], self._ties[task], task, self._versions[task])
+            heappush(self._heap, place)
+
+
 def random_order(seed: int) -> Prioritise:
     """Return the baseline: every task once, in random order."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from relabel.errors import ConfigurationError
 from relabel.simulation.data.noise_models import draw, symmetric_matrix
-from relabel.types import FloatArray
+from relabel.types import FloatArray, IntArray
 
 BLOCK = 12
 """Answers per task drawn at once; more than the usual cap on votes, so that few tasks need more."""
@@ -53,6 +53,19 @@ class Crowd:
         rng = np.random.default_rng([self._seed, task, block])
         rows = np.repeat(self._distributions[task : task + 1], BLOCK, axis=0)
         return draw(rows, rng).tolist()  # type: ignore[no-any-return]
+
+
+class Recorded:
+    """People whose answers are known: what each said when they were asked about a task."""
+
+    def __init__(self, answers: IntArray) -> None:
+        """answers: (N, M) classes, in the order in which they are given."""
+        self._answers: list[list[int]] = answers.tolist()
+
+    def __call__(self, task: int, nth: int) -> tuple[int, int]:
+        """Return the nth answer and nth as the annotator's number; nobody after the last one."""
+        mine = self._answers[task]
+        return (mine[nth], nth) if nth < len(mine) else (NOBODY, NOBODY)
 
 
 class Panel:
@@ -137,10 +150,22 @@ def check_panel(panel: PanelSpec | None, *, at_once: bool) -> None:
         )
 
 
-def make_annotators(distributions: FloatArray, spec: PanelSpec | None, seed: int) -> Annotators:
-    """Return the crowd (spec None), or a panel whose errors spread evenly over other classes."""
+def make_annotators(
+    distributions: FloatArray,
+    spec: PanelSpec | None,
+    seed: int,
+    answers: IntArray | None = None,
+) -> Annotators:
+    """Return the people of a campaign.
+
+    Args:
+        distributions: (N, K) what a crowd answers.
+        spec: a panel whose errors spread evenly over other classes; None = nobody in particular.
+        seed: of all that is drawn.
+        answers: (N, M) recorded ones, given where there is no panel; None = a crowd answers.
+    """
     if spec is None:
-        return Crowd(distributions, seed)
+        return Crowd(distributions, seed) if answers is None else Recorded(answers)
     k = distributions.shape[1]
     confusions = np.stack([symmetric_matrix(k, 1 - right) for right in spec.accuracy])
     return Panel(distributions, confusions, np.asarray(spec.coverage), seed)

@@ -15,6 +15,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.cleanlab_scores import PEERS
+from relabel.simulation.campaign.judge import CONSENSUS
 from relabel.simulation.campaign.loop import Prioritise, Queue
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.two_phase import QUERIES, TwoPhase, kept_by_either
@@ -26,6 +27,12 @@ TRUTH = "truth"
 
 TWO_PHASE = "two_phase"
 """Khanal et al. 2024: the selector is phase one, the "score" is the query of phase two."""
+
+GAIN = "gain"
+"""The "score" that asks one vote at a time where it gains most (`KeyedQueue`)."""
+
+WEIGHED = "linear"
+"""The selector whose posteriors may be evidence: out of fold of a task's old label and votes."""
 
 BATCH = 100
 """Tasks picked together by a diversity rule when the model is not retrained."""
@@ -41,12 +48,15 @@ class Method:
     selector: str
     score: str
     diversity: str = "none"
+    consensus: str = "majority"
 
     def __post_init__(self) -> None:
+        two_phase = self.selector == TWO_PHASE
         known = {
             "selector": [*names_of("selector"), TRUTH, TWO_PHASE],
-            "score": [*QUERIES] if self.selector == TWO_PHASE else [*names_of("score"), *PEERS],
-            "diversity": ["none"] if self.selector == TWO_PHASE else names_of("diversity"),
+            "score": [*QUERIES] if two_phase else [*names_of("score"), GAIN, *PEERS],
+            "diversity": ["none"] if two_phase or self.score == GAIN else names_of("diversity"),
+            "consensus": [*CONSENSUS],
         }
         for name, allowed in known.items():
             value = getattr(self, name)
@@ -56,10 +66,22 @@ class Method:
                     f"{meant(value, allowed)}"
                 )
         check_score(self.score, self.selector, {})
+        if self.weighs and self.selector != WEIGHED:
+            raise ConfigurationError(
+                f"selector={self.selector!r}: score='gain' and consensus='posterior' count the "
+                "posterior as evidence beside votes, so it must come from a model that has seen "
+                f"neither the task's old label nor its votes: use selector='{WEIGHED}'."
+            )
 
     def __str__(self) -> str:
         parts = [self.selector, self.score]
-        return " ".join(parts if self.diversity == "none" else [*parts, self.diversity])
+        parts += [self.diversity] if self.diversity != "none" else []
+        return " ".join([*parts, self.consensus] if self.consensus != "majority" else parts)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the posterior is used for more than an order."""
+        return self.score == GAIN or self.consensus == "posterior"
 
 
 Select = Callable[[IntArray, IntArray], Selection]

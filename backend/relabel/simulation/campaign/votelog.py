@@ -14,7 +14,8 @@ from relabel.types import IntArray
 class VoteLog:
     """Append-only events. One entry per vote in tasks, labels, annotators and audit.
 
-    rounds: how many votes had been cast each time the tasks were ranked anew.
+    rounds: how many votes had been cast each time the tasks were ranked anew. shown, settled: the
+    task's label and whether it was settled, just after the vote; empty where votes alone say so.
     """
 
     tasks: list[int] = field(default_factory=list)
@@ -22,6 +23,8 @@ class VoteLog:
     annotators: list[int] = field(default_factory=list)
     audit: list[bool] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+    settled: list[bool] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -34,6 +37,8 @@ class VoteLog:
             self.annotators[:votes],
             self.audit[:votes],
             [r for r in self.rounds if r < votes],
+            self.shown[:votes],
+            self.settled[:votes],
         )
 
     def save(self, path: Path) -> None:
@@ -46,6 +51,8 @@ class VoteLog:
             annotators=np.asarray(self.annotators, dtype=np.int64),
             audit=np.asarray(self.audit, dtype=bool),
             rounds=np.asarray(self.rounds, dtype=np.int64),
+            shown=np.asarray(self.shown, dtype=np.int64),
+            settled=np.asarray(self.settled, dtype=bool),
         )
         write_file(path, content.getvalue())
 

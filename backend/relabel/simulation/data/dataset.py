@@ -31,8 +31,10 @@ class Dataset:
     distributions: (N, K) rows sum to 1, what a crowd of annotators answers; `truth` is its argmax,
     lowest class on ties. features: (N, D) of a frozen encoder. images: (N, H, W) or (N, H, W, 3).
     paths: (N,) image files, where the images are too many to hold. given: (N,) labels that the
-    data set itself brings (human errors, an old project), -1 = none. accounts: what was read on the
-    way to these samples, and what of it was left out.
+    data set itself brings (human errors, an old project), -1 = none. answers: (N, M) what M people
+    said of each sample when they were asked, in this order; None = a crowd answers by
+    `distributions`. accounts: what was read on the way to these samples, and what of it was left
+    out.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Dataset:
     images: ImageArray | None = None
     paths: tuple[str, ...] = ()
     given: IntArray | None = None
+    answers: IntArray | None = None
     held_out: HeldOut | None = field(default=None)
     accounts: Accounts = field(default_factory=lambda: Accounts(()))
 
@@ -54,7 +57,7 @@ class Dataset:
             )
         if (self.distributions < 0).any() or (np.abs(self.distributions.sum(1) - 1) > 1e-6).any():
             raise InvalidValuesError("Dataset.distributions has rows that are not distributions.")
-        for name in ("features", "images", "paths", "given"):
+        for name in ("features", "images", "paths", "given", "answers"):
             value = getattr(self, name)
             if value is not None and len(value) not in (0, shape[0]):
                 raise InvalidValuesError(
@@ -95,6 +98,7 @@ class Dataset:
             images=None if self.images is None else self.images[rows],
             paths=tuple(self.paths[i] for i in rows) if self.paths else (),
             given=None if self.given is None else self.given[rows],
+            answers=None if self.answers is None else self.answers[rows],
         )
 
 

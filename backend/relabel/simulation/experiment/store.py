@@ -11,6 +11,7 @@ import numpy as np
 
 from relabel.errors import ConfigurationError
 from relabel.files import read_json, told, write_file
+from relabel.simulation.campaign.judge import Terms
 from relabel.simulation.campaign.loop import Rules
 from relabel.simulation.campaign.votelog import VoteLog
 from relabel.simulation.data.dataset import Dataset
@@ -21,7 +22,10 @@ from relabel.types import FloatArray, IntArray
 class Figures:
     """What one campaign achieved. noise_rate: at the start; auroc: of the first ranking's scores.
 
-    seconds: of the whole campaign, training included (shared training counts for the first).
+    broken: labels that were right at first and are wrong at the end. settled_by_one: tasks whose
+    label rests on one person and the model; right_by_one: share of these labels that is right, NaN
+    without any. seconds: of the whole campaign, training included (shared training counts for the
+    first).
     """
 
     noise_rate: float
@@ -32,6 +36,9 @@ class Figures:
     remaining_clear: int
     remaining_ambiguous: int
     total_variation: float
+    broken: int
+    settled_by_one: int
+    right_by_one: float
     seconds: float
 
 
@@ -91,7 +98,7 @@ class Store:
     folder: Path
     key: bytes
 
-    def campaign(self, method: str, rules: Rules) -> Kept:
+    def campaign(self, method: str, rules: Rules | Terms) -> Kept:
         """Return the files of a method's campaign."""
         words = repr((method, asdict(rules))).encode()
         return Kept(self.folder / sha256(self.key + words).hexdigest()[:24])

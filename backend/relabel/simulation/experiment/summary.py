@@ -12,8 +12,15 @@ import numpy as np
 
 from relabel.files import write_file
 from relabel.simulation.campaign.rankings import TRUTH, Method
-from relabel.simulation.experiment.runs import BASELINES, ORACLE, RANDOM, REPEATING, Run, Setting
-from relabel.simulation.measure.curves import minimal_curve
+from relabel.simulation.experiment.setting import (
+    BOUNDS,
+    ORACLE,
+    RANDOM,
+    WEIGHING_ORACLE,
+    Run,
+    Setting,
+)
+from relabel.simulation.measure.curves import Curve, minimal_curve
 from relabel.simulation.measure.evaluation import area_gain, paired_difference, relative_area
 from relabel.types import FloatArray, IntArray
 
@@ -36,7 +43,13 @@ def summarise(setting: Setting, methods: Sequence[Method], runs: Sequence[Run]) 
     parts = {str(method): asdict(method) for method in methods}
     rows = []
     for name, mine in by_method.items():
-        named = parts.get(name) or {"selector": name, "score": name, "diversity": "none"}
+        consensus = "posterior" if name == WEIGHING_ORACLE else "majority"
+        named = parts.get(name) or {
+            "selector": name,
+            "score": name,
+            "diversity": "none",
+            "consensus": consensus,
+        }
         rows.append({"method": name, **named, **_figures(setting, mine, by_method)})
     _compare(rows, by_method)
     return rows
@@ -88,13 +101,19 @@ def _figures(setting: Setting, mine: list[Run], by_method: dict[str, list[Run]])
         return next(b for b in by_method[name] if b.seed == run.seed)
 
     put("noise_rate", lambda run: run.figures.noise_rate)
-    for kind, of in (("votes_to", _votes_to), ("ratio_to_random", _ratio)):
-        pairs = {
-            f"{target:.2f}": mean_sd([of(run, baseline(RANDOM, run), target) for run in mine])
-            for target in TARGETS
-        }
-        row[kind] = {target: pair[0] for target, pair in pairs.items()}
-        row[f"{kind}_sd"] = {target: pair[1] for target, pair in pairs.items()}
+
+    def reach(name: str, figure: Callable[[Run, float], float | None]) -> None:
+        pairs = {f"{t:.2f}": mean_sd([figure(run, t) for run in mine]) for t in TARGETS}
+        row[name] = {target: pair[0] for target, pair in pairs.items()}
+        row[f"{name}_sd"] = {target: pair[1] for target, pair in pairs.items()}
+
+    def random(run: Run) -> Curve:
+        return baseline(RANDOM, run).curve
+
+    reach("votes_to", lambda run, target: run.curve.votes_to(target))
+    reach("ratio_to_random", lambda run, target: _ratio(run.curve, random(run), target))
+    reach("votes_to_exported", lambda run, target: run.exported.votes_to(target))
+    reach("ratio_exported", lambda run, target: _ratio(run.exported, random(run), target))
     put(
         "relative_area",
         lambda run: relative_area(
@@ -114,19 +133,17 @@ def _figures(setting: Setting, mine: list[Run], by_method: dict[str, list[Run]])
     )
     for name in ("auroc", "precision_at_noise", "final_correct"):
         put(name, lambda run, name=name: getattr(run.figures, name))  # type: ignore[misc]
+    put("final_exported", lambda run: float(run.exported.correct[-1]))
     for name in ("remaining_clear", "remaining_ambiguous", "total_variation", "seconds"):
+        put(name, lambda run, name=name: getattr(run.figures, name))  # type: ignore[misc]
+    for name in ("broken", "settled_by_one", "right_by_one"):
         put(name, lambda run, name=name: getattr(run.figures, name))  # type: ignore[misc]
     return row
 
 
-def _votes_to(run: Run, random: Run, target: float) -> float | None:
-    del random
-    return run.curve.votes_to(target)
-
-
-def _ratio(run: Run, random: Run, target: float) -> float | None:
-    ours, theirs = run.curve.votes_to(target), random.curve.votes_to(target)
-    return theirs / ours if ours and theirs else None
+def _ratio(ours: Curve, random: Curve, target: float) -> float | None:
+    mine, theirs = ours.votes_to(target), random.votes_to(target)
+    return theirs / mine if mine and theirs else None
 
 
 def _compare(rows: list[Row], by_method: dict[str, list[Run]]) -> None:
@@ -136,9 +153,7 @@ def _compare(rows: list[Row], by_method: dict[str, list[Run]]) -> None:
         runs = sorted(by_method[name], key=lambda run: run.seed)
         return np.array([run.figures.area for run in runs])
 
-    # Whatever knows the truth, or nothing, is a bound and no method to choose.
-    bounds = {*BASELINES, REPEATING}
-    ranked = [row for row in rows if row["method"] not in bounds and row["selector"] != TRUTH]
+    ranked = [row for row in rows if row["method"] not in BOUNDS and row["selector"] != TRUTH]
     if not ranked:
         return
     best = max(ranked, key=lambda row: row["area"])["method"]

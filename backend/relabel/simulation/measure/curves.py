@@ -6,6 +6,7 @@ import numpy as np
 
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import leading
+from relabel.simulation.campaign.judge import Terms
 from relabel.simulation.campaign.loop import Rules
 from relabel.simulation.campaign.votelog import VoteLog, running_counts
 from relabel.types import BoolArray, FloatArray, IntArray, State
@@ -81,6 +82,35 @@ def visits_of(log: VoteLog, counts: IntArray, rules: Rules) -> Visits:
         after=after[ended],
         audit=np.asarray(log.audit, dtype=bool)[ended],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """A campaign's labels, counted twice.
+
+    settled: a label changes when its task is settled. exported: as the labels would be taken out,
+    settled or not, which differs only where the posterior has a say.
+    """
+
+    settled: Visits
+    exported: Visits
+
+
+def accounts_of(log: VoteLog, counts: IntArray, rules: Rules | Terms) -> Accounts:
+    """Return what the votes did to the labels; counts: (N, K) before the campaign."""
+    if isinstance(rules, Rules):
+        visits = visits_of(log, counts, rules)
+        return Accounts(visits, visits)
+    tasks, initial = np.asarray(log.tasks, dtype=np.int64), leading(counts)
+    shown, settled = np.asarray(log.shown, dtype=np.int64), np.asarray(log.settled, dtype=bool)
+    audit = np.asarray(log.audit, dtype=bool)
+
+    def visits_where(ended: BoolArray) -> Visits:
+        before, after = _label_history(tasks, np.where(ended, shown, -1), initial)
+        ends = np.flatnonzero(ended) + 1
+        return Visits(ends, tasks[ended], before[ended], after[ended], audit[ended])
+
+    return Accounts(visits_where(settled), visits_where(np.ones(len(log), dtype=bool)))
 
 
 def curve_of(visits: Visits, truth: IntArray, initial: IntArray) -> Curve:

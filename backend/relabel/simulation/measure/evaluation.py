@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata, t
 
+from relabel.simulation.campaign.votelog import VoteLog
 from relabel.simulation.data.dataset import Dataset
 from relabel.simulation.data.sampling import ambiguous
 from relabel.simulation.measure.curves import Visits
@@ -52,6 +53,21 @@ def selection_precision(visits: Visits, truth: IntArray, first: int) -> float:
     """
     wrong = (visits.before != truth[visits.tasks])[:first]
     return float(wrong.mean()) if len(wrong) else float("nan")
+
+
+def settled_by_one(log: VoteLog, truth: IntArray) -> tuple[int, float]:
+    """Return how many tasks one person and the model settled, and the share of them that is right.
+
+    Where votes alone settle (`log.settled` is empty) there are none.
+    """
+    last = dict(zip(log.tasks, zip(log.shown, log.settled, strict=True), strict=False))
+    votes = np.bincount(log.tasks, minlength=len(truth)) if log.tasks else np.zeros(len(truth))
+    right = [
+        label == truth[task]
+        for task, (label, settled) in last.items()
+        if settled and votes[task] == 1
+    ]
+    return len(right), float(np.mean(right)) if right else float("nan")
 
 
 def auroc(scores: FloatArray, positive: BoolArray) -> float:

@@ -11,7 +11,7 @@ from relabel.simulation.data.sources.arrays import (
     cifar10_training_features,
     cifar10h_subset,
 )
-from relabel.simulation.experiment.runs import RANDOM, Run, Setting
+from relabel.simulation.experiment.setting import RANDOM, Run, Setting
 from relabel.simulation.experiment.summary import Row, summarise
 from relabel.simulation.measure.classifiers import labels_after
 from relabel.simulation.papers import published

@@ -8,7 +8,7 @@ from relabel.simulation.campaign.two_phase import QUERIES
 from relabel.simulation.data.dataset import Dataset, HeldOut
 from relabel.simulation.data.sampling import long_tailed
 from relabel.simulation.data.sources.arrays import cifar10_training_features
-from relabel.simulation.experiment.runs import RANDOM, Run, Setting
+from relabel.simulation.experiment.setting import RANDOM, Run, Setting
 from relabel.simulation.experiment.summary import Row
 from relabel.simulation.measure.classifiers import classify, labels_after
 from relabel.simulation.papers import published

@@ -8,7 +8,8 @@ from rich.console import Console
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.data.dataset import Dataset, HeldOut, certain
 from relabel.simulation.data.sources.arrays import CIFAR10, cifar10_training_features
-from relabel.simulation.experiment.runs import Run, Setting, run_experiment
+from relabel.simulation.experiment.runs import run_experiment
+from relabel.simulation.experiment.setting import Run, Setting
 from relabel.simulation.experiment.summary import Row, mean_sd
 from relabel.simulation.measure.classifiers import classify
 from relabel.types import IntArray

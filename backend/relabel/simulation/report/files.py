@@ -22,7 +22,7 @@ from relabel.media.image.decode import pixels
 from relabel.numerics.labels import leading
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
 from relabel.simulation.data.dataset import Dataset
-from relabel.simulation.experiment.runs import Run, Setting
+from relabel.simulation.experiment.setting import Run, Setting
 from relabel.simulation.experiment.summary import Row, grid, write_curves
 from relabel.simulation.measure.curves import minimal_curve
 from relabel.simulation.report.plots import Picture, draw_curves, draw_ranking
@@ -45,6 +45,14 @@ COLUMNS = {
 }
 """Heading -> where a summary row holds the figure."""
 
+EXPORTED = {
+    "90 % as exported": "votes_to_exported.0.90",
+    "x random  ": "ratio_exported.0.90",
+    "95 % as exported": "votes_to_exported.0.95",
+    "x random   ": "ratio_exported.0.95",
+}
+"""Columns that say something else only where the posterior is evidence; page and wide terminal."""
+
 CORE = dict(list(COLUMNS.items())[:6])
 """The columns that a terminal of ordinary width has room for."""
 
@@ -63,7 +71,8 @@ the first label not included. <b>x random</b>: how many times more votes random 
 <b>Relative area</b>: mean quality over the budget, 0 = random order, 1 = an oracle that knows the
 truth and asks each task once. <b>AUROC</b>: chance that a wrong label is ranked above a right one.
 <b>Precision</b>: share of wrong labels among the first questions, as many as labels are wrong. A
-dash: not reached within the budget.</p>
+dash: not reached within the budget. <b>As exported</b>, where the posterior is evidence: all labels
+as they would be taken out; the other columns count the labels of settled tasks.</p>
 <h2>Label quality against votes</h2><img alt="label quality against votes" src="$curves">
 $ranking<h2>How to repeat it</h2><pre><code>$options</code></pre></html>
 """
@@ -142,7 +151,7 @@ def write_ranking(
 def table_of(rows: Sequence[Row], title: str, width: int) -> Table:
     """Return the summary as a table for a terminal of `width` characters."""
     wide = width >= WIDE
-    columns = COLUMNS if wide else CORE
+    columns = all_columns(rows) if wide else CORE
     more = "" if wide else "; standard deviations and more figures are in the report"
     seeds = max(int(row["seeds"]) for row in rows)
     table = Table(
@@ -159,6 +168,13 @@ def table_of(rows: Sequence[Row], title: str, width: int) -> Table:
     for row in rows:
         table.add_row(*(_cell(row, where, spreads=wide) for where in columns.values()))
     return table
+
+
+def all_columns(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the columns for these rows: those of the second account where they differ."""
+    if all(row["votes_to_exported"] == row["votes_to"] for row in rows):
+        return COLUMNS
+    return COLUMNS | EXPORTED
 
 
 def paper_table(paper: Sequence[Row]) -> Table:
@@ -193,10 +209,11 @@ def _page(
             "the model, H: the model's entropy, both in nats.</p>"
             f'<img alt="ranked images" src="{_inline(out / "ranking.png")}">'
         )
+    columns = all_columns(rows)
     return PAGE.substitute(
         title=html.escape(title),
         intro=intro,
-        table=_html_table(COLUMNS, [[_cell(r, w) for w in COLUMNS.values()] for r in rows]),
+        table=_html_table(columns, [[_cell(r, w) for w in columns.values()] for r in rows]),
         books=_books_html(data.accounts),
         paper=_paper_html(paper),
         curves=_inline(out / "curves.png"),
@@ -235,8 +252,8 @@ def _cell(row: Row, where: str, *, spreads: bool = True) -> str:
         value, spread = value[key], spread and spread[key]
     if value is None or isinstance(value, str):
         return value or "-"
-    digits = 0 if name == "votes_to" else 1 if name == "seconds" else 3
-    digits = 2 if name == "ratio_to_random" else digits
+    digits = 0 if name.startswith("votes_to") else 1 if name == "seconds" else 3
+    digits = 2 if name.startswith("ratio") else digits
     text = f"{value:,.{digits}f}"
     if spread is None or name == "seconds" or not spreads:
         return text

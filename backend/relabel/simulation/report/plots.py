@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from relabel.files import write_file
 from relabel.simulation.data.dataset import ImageArray
-from relabel.simulation.experiment.runs import ORACLE, RANDOM, REPEATING, Run
+from relabel.simulation.experiment.setting import ORACLE, RANDOM, REPEATING, Run
 from relabel.types import FloatArray, IntArray
 
 GREY_SAFE = ("#1b4f9c", "#d1600a", "#2a8c55", "#8a2b8f", "#555555", "#b00020", "#0e8a93", "#7a5c00")

@@ -1,6 +1,7 @@
 """Data sets that are a few arrays: digits, CIFAR-10H, CIFAR-10N, Fashion-MNIST, MedMNIST."""
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -107,6 +108,16 @@ def cifar10n(folder: Path) -> Dataset:
 def cifar10n_worse(folder: Path) -> Dataset:
     """50,000 CIFAR-10 images with the worst of three people's labels: 40 % wrong (Wei 2022)."""
     return _cifar10n(folder, "worse_label")
+
+
+def cifar10n_people(folder: Path) -> Dataset:
+    """50,000 CIFAR-10 images: one person's labels, 17 % wrong, and two others who answer."""
+    data = _cifar10n(folder, "random_label1")
+    path = folder / "cifar10_train_jpeg.npz"
+    names = ("random_label2", "random_label3")
+    saved = load_arrays(path, *names)
+    said = [whole_labels(saved[name], len(CIFAR10), path) for name in names]
+    return replace(data, name="cifar10n_people", answers=np.stack(said, axis=1))
 
 
 def fashion_mnist(folder: Path) -> Dataset:

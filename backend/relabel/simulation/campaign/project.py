@@ -1,0 +1,182 @@
+"""A simulated project: one vote at a time, decided by a consensus, with an audit beside the queue.
+
+Where `run_campaign` follows the papers (a strict majority, task after task), this follows what a
+live project does when its posterior counts as evidence: rates are learnt from the audit, a round
+renews them, and with `by_gain` a begun task comes back when its next vote gains most.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from relabel.numerics.consensus.posterior import Rates
+from relabel.numerics.estimates.error_rates import trained_error, verdicts
+from relabel.numerics.labels import leading
+from relabel.simulation.campaign.audit import Audit
+from relabel.simulation.campaign.judge import ROUND, Judge, Terms
+from relabel.simulation.campaign.loop import Prioritise, Queue
+from relabel.simulation.campaign.orders import KeyedQueue
+from relabel.simulation.campaign.people import NOBODY, Annotators, Panel
+from relabel.simulation.campaign.votelog import VoteLog
+from relabel.types import BoolArray, FloatArray, IntArray
+
+
+class Model(Protocol):
+    """What learns from votes."""
+
+    def __call__(self, counts: IntArray, labels: IntArray) -> FloatArray:
+        """Return (N, K) out-of-fold posteriors from (N, K) votes and (N,) labels."""
+
+
+def run_project(
+    old: IntArray,
+    classes: int,
+    model: Model,
+    prioritise: Prioritise,
+    annotators: Annotators,
+    terms: Terms,
+    *,
+    seed: int,
+    on_keys: Callable[[FloatArray], None] = lambda _: None,
+) -> VoteLog:
+    """Run a project to the end of its budget, or until no task is left, and return all its votes.
+
+    Args:
+        old: (N,) labels at the start, all of them given.
+        classes: K.
+        model: asked at the start, and every `terms.update_every` votes.
+        prioritise: ranks the tasks whenever the model has learnt; not asked `by_gain`.
+        annotators: who answer.
+        terms: of the project.
+        seed: of the audit and of ties.
+        on_keys: told (N,) values, higher = sooner, of the first order by gain.
+    """
+    project = _Project(old, classes, terms, annotators, seed)
+    project.run(model, prioritise, on_keys)
+    return project.log
+
+
+class _Project:
+    def __init__(
+        self, old: IntArray, classes: int, terms: Terms, annotators: Annotators, seed: int
+    ) -> None:
+        self.log = VoteLog()
+        self.terms = terms
+        self.annotators = annotators
+        self.judge = Judge(old, classes, terms)
+        self.audit = Audit(old, classes, terms.audit_share, seed)
+        self.closed: BoolArray = np.zeros(len(old), dtype=bool)
+        self.seed = seed
+        self.queue: Queue | KeyedQueue
+        self.probs: FloatArray
+        self.taught = 0
+        self.trained_on: IntArray = old
+        self.news: tuple[float, ...] = ()
+        self.auditing: int | None = None
+        self.open: int | None = None
+
+    def run(
+        self, model: Model, prioritise: Prioritise, on_keys: Callable[[FloatArray], None]
+    ) -> None:
+        """Cast votes until the budget is spent or nothing is left to ask."""
+        while len(self.log) < self.terms.budget:
+            idle = self.open is None and self.auditing is None
+            if idle and (not self.log.rounds or len(self.log) - self.log.rounds[-1] >= ROUND):
+                self.begin_round(model, prioritise, on_keys)
+            task = self.pick()
+            if task is None:
+                return
+            label, annotator = self.annotators(task, len(self.judge.said[task]))
+            if label == NOBODY:
+                self.closed[task] = True
+            else:
+                self.cast(task, label, annotator)
+            self.move_on(task)
+
+    def begin_round(
+        self, model: Model, prioritise: Prioritise, on_keys: Callable[[FloatArray], None]
+    ) -> None:
+        """Let the model learn if it is its turn, and believe what the audit says by now."""
+        judge, every = self.judge, self.terms.update_every
+        self.log.rounds.append(len(self.log))
+        counts = judge.old + judge.new
+        if len(self.log.rounds) == 1 or (every and len(self.log) - self.taught >= every):
+            self.taught = len(self.log)
+            self.trained_on = np.where(leading(counts) >= 0, leading(counts), leading(judge.old))
+            if self.terms.weighs:
+                self.probs = model(counts, judge.labels)
+            if not self.terms.by_gain:
+                self.queue = prioritise(counts, judge.labels, ~(judge.settled | self.closed))
+        if self.terms.weighs:
+            self.renew(on_keys)
+
+    def renew(self, on_keys: Callable[[FloatArray], None]) -> None:
+        """Judge by what is known by now, if that is any news."""
+        judge = self.judge
+        rates, errors = self.believed()
+        news = (self.taught, *rates.old, rates.trained, rates.people, *errors)
+        if news == self.news:
+            return
+        self.news = news
+        judge.renew(self.probs, rates, errors)
+        if self.terms.by_gain:
+            keys = judge.keys(np.arange(len(self.closed)))
+            if len(self.log.rounds) == 1:
+                on_keys(np.argsort(np.lexsort(keys[::-1])).astype(np.float64))
+            self.queue = KeyedQueue(*keys, ~(judge.settled | self.closed), self.seed)
+
+    def believed(self) -> tuple[Rates, FloatArray]:
+        """Return how often labels and people err, and each person of a panel, if there is one."""
+        judge, people = self.judge, self.annotators
+        rates = self.terms.known or self.audit.rates(judge.new, judge.said)
+        corrected = float((self.trained_on != leading(judge.old)).mean())
+        rates = replace(rates, trained=trained_error(rates.old, corrected))
+        if not isinstance(people, Panel) or self.terms.known is not None:
+            return rates, np.zeros(0)
+        return rates, self.audit.annotator_errors(judge.said, people.size, rates.people)
+
+    def pick(self) -> int | None:
+        """Return the task to vote on: what is begun, the audit's if it is due, or the queue's."""
+        if self.auditing is not None or self.open is not None:
+            return self.auditing if self.auditing is not None else self.open
+        if self.audit.is_due(len(self.log)):
+            self.auditing = self.audit.next(self.judge.new, self.closed)
+        if self.auditing is not None:
+            return self.auditing
+        task = self.queue.next()
+        while task is not None and (self.judge.settled[task] or self.closed[task]):
+            task = self.queue.next()
+        self.open = task
+        return task
+
+    def cast(self, task: int, label: int, annotator: int) -> None:
+        """Count one vote and note what the task shows now."""
+        log, judge = self.log, self.judge
+        judge.cast(task, label, annotator)
+        log.tasks.append(task)
+        log.labels.append(label)
+        log.annotators.append(annotator)
+        log.audit.append(self.auditing == task)
+        log.shown.append(int(judge.labels[task]))
+        log.settled.append(bool(judge.settled[task]))
+        if self.auditing == task:
+            self.audit.count()
+        cap, votes = self.terms.max_votes, judge.old[task].sum() + judge.new[task].sum()
+        self.closed[task] = cap is not None and votes >= cap
+
+    def move_on(self, task: int) -> None:
+        """Stay with the task or leave it: the audit wants a verdict, a visit a settled task."""
+        judge = self.judge
+        done = bool(judge.settled[task] or self.closed[task])
+        if self.auditing == task:
+            undecided = verdicts(judge.new[task : task + 1])[0] < 0
+            self.auditing = task if undecided and not self.closed[task] else None
+        if isinstance(self.queue, KeyedQueue):
+            gain, doubt = judge.keys(np.array([task]))
+            self.queue.put(task, None if done else (gain[0], doubt[0]))
+            self.open = None
+        else:
+            # What the audit has begun is finished first, like everything that is begun.
+            self.open = None if done else task

@@ -1,0 +1,289 @@
+"""A simulated project: what the audit asks, what rounds renew, and who ends a task."""
+
+import numpy as np
+import pytest
+from relabel.errors import ConfigurationError
+from relabel.numerics.consensus.posterior import Rates, beliefs, denoised, vote_weight
+from relabel.numerics.estimates.error_rates import old_error, people_error, verdicts
+from relabel.numerics.gain import disbelief, posterior_gain
+from relabel.simulation.campaign.audit import EARLY, Audit
+from relabel.simulation.campaign.judge import ROUND, Judge, Terms
+from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
+from relabel.simulation.campaign.orders import KeyedQueue, random_order
+from relabel.simulation.campaign.people import Crowd, make_annotators, parse_panel
+from relabel.simulation.campaign.project import run_project
+from relabel.simulation.campaign.rankings import Method
+from relabel.simulation.measure.curves import accounts_of, curve_of, final_labels
+
+K = 4
+
+
+@pytest.fixture(scope="module")
+def made():
+    """400 tasks of four classes, a fifth wrongly labelled; a model that is right for most."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, K, 400)
+    old = np.where(rng.random(400) < 0.2, (truth + rng.integers(1, K, 400)) % K, truth)
+    guess = np.where(rng.random(400) < 0.25, rng.integers(0, K, 400), truth)
+    probs = 0.08 + 0.68 * np.eye(K)[guess]
+    people = 0.04 + 0.84 * np.eye(K)[truth]
+    return truth, old, probs, Crowd(people, 3)
+
+
+def play(made, *, prioritise=None, people=None, seed=1, **terms):
+    _, old, probs, crowd = made
+    return run_project(
+        old,
+        K,
+        lambda *_: probs,
+        prioritise or random_order(2),
+        people or crowd,
+        Terms(**({"budget": 600} | terms)),
+        seed=seed,
+    )
+
+
+def replayed(made, log, rates, at):
+    """Return what is believed of all tasks after so many votes."""
+    _, old, probs, _ = made
+    counts, new = initial_counts(old, K), np.zeros((len(old), K))
+    np.add.at(new, (log.tasks[:at], log.labels[:at]), 1)
+    prior = denoised(probs, rates.old.mean())
+    return beliefs(prior, counts, new * vote_weight(rates.people, K), rates.old), new
+
+
+def test_by_majority_and_without_an_audit_it_is_the_campaign_of_the_papers(made):
+    _, old, _, crowd = made
+    order = random_order(2)
+    ours = play(made, prioritise=order, max_votes=4)
+    theirs = run_campaign(initial_counts(old, K), order, crowd, Rules(600, max_votes=4))
+    assert (ours.tasks, ours.labels) == (theirs.tasks, theirs.labels)
+    accounts = accounts_of(ours, initial_counts(old, K), Terms(600))
+    papers = accounts_of(theirs, initial_counts(old, K), Rules(600, max_votes=4)).settled
+    assert (final_labels(accounts.settled, old) == final_labels(papers, old)).all()
+
+
+def test_every_vote_by_gain_goes_where_it_gains_most(made):
+    """Computed anew from all votes before each of the first hundred."""
+    rates = Rates(np.full(K, 0.2), 0.2, 0.12)
+    log = play(made, consensus="posterior", by_gain=True, known=rates)
+    assert len(set(log.tasks)) < len(log.tasks)
+    shown, settled = made[1].copy(), np.zeros(len(made[1]), dtype=bool)
+    for at, task in enumerate(log.tasks[:100]):
+        q, new = replayed(made, log, rates, at)
+        gain = posterior_gain(q, shown, rates.people, unfinished=new.any(1) & ~settled)
+        keys = list(zip(gain, disbelief(q, shown), strict=True))
+        best = max(key for row, key in enumerate(keys) if not settled[row])
+        assert keys[task] == pytest.approx(best, rel=1e-12)
+        shown[task], settled[task] = log.shown[at], log.settled[at]
+
+
+def test_a_task_ends_when_it_is_believed_and_never_without_a_person(made):
+    rates = Rates(np.full(K, 0.2), 0.2, 0.12)
+    log = play(made, consensus="posterior", confidence=0.9, known=rates, budget=1500)
+    q, new = replayed(made, log, rates, len(log))
+    last = dict(zip(log.tasks, log.settled, strict=True))
+    for task in range(len(q)):
+        assert last.get(task, False) == bool(new[task].any() and q[task].max() >= 0.9)
+    alone = new.sum(1) == 1
+    assert 0.3 < alone.mean() < 0.95
+    assert (log.shown[-1] == q[log.tasks[-1]].argmax()).all()
+
+
+@pytest.mark.parametrize("by_gain", [False, True])
+@pytest.mark.parametrize("consensus", ["majority", "posterior"])
+def test_the_audit_is_the_start_of_one_random_order_and_gets_its_share(made, by_gain, consensus):
+    log = play(made, consensus=consensus, by_gain=by_gain, audit_share=0.2, budget=900)
+    again = play(made, consensus="posterior", audit_share=0.2, budget=400)
+    asked = list(dict.fromkeys(np.array(log.tasks)[log.audit].tolist()))
+    order = np.random.default_rng(1).permutation(len(made[1])).tolist()
+    assert asked == sorted(asked, key=order.index)
+    others = list(dict.fromkeys(np.array(again.tasks)[again.audit].tolist()))
+    assert others == sorted(others, key=order.index)
+    assert np.mean(log.audit) == pytest.approx(0.2, abs=0.01)
+
+
+def test_an_audited_task_ends_when_two_new_people_agree(made):
+    log = play(made, consensus="posterior", audit_share=0.3, budget=500)
+    new = np.zeros((len(made[1]), K), dtype=int)
+    np.add.at(new, (log.tasks, log.labels), 1)
+    audited = list(dict.fromkeys(np.array(log.tasks)[log.audit].tolist()))[:-1]
+    assert len(audited) > 40
+    assert (verdicts(new[audited]) >= 0).all()
+
+
+def test_the_first_audited_tasks_come_early():
+    audit = Audit(np.zeros(100, dtype=int), K, 0.05, 0)
+    assert not audit.is_due(0)
+    assert audit.is_due(1)
+    for _ in range(20):
+        audit.count()
+    assert not audit.is_due(100)
+    assert audit.is_due(101)
+    new = np.zeros((100, K), dtype=int)
+    new[np.random.default_rng(0).permutation(100)[:EARLY], 1] = 2
+    audit.next(new, np.zeros(100, dtype=bool))
+    assert not audit.is_due(400)
+    assert audit.is_due(401)
+
+
+def test_votes_that_came_before_a_task_was_audited_count_for_its_verdict(made):
+    """And what the audit says is read from all of its tasks, asked or not."""
+    old = made[1]
+    audit = Audit(old, K, 0.5, 1)
+    order = np.random.default_rng(1).permutation(len(old))
+    new, said = np.zeros((len(old), K), dtype=int), [[] for _ in old]
+    for task in order[:3].tolist():
+        wrong = (int(old[task]) + 1) % K
+        said[task] = [(wrong, 0), (wrong, 1)]
+        new[task, wrong] = 2
+    assert audit.next(new, np.zeros(len(old), dtype=bool)) == order[3]
+    rates = audit.rates(new, said)
+    assert rates.old == pytest.approx(np.full(K, min(4 / 10, 0.6)))
+    assert rates.people == pytest.approx(people_error(3, 0, K))
+
+
+def test_rates_are_learnt_from_the_audit_and_renewed_with_a_round(made):
+    truth, old, _, _ = made
+    log = play(made, consensus="posterior", by_gain=True, audit_share=0.5, budget=1200)
+    assert np.diff(log.rounds).min() >= ROUND
+    judge = Judge(old, K, Terms(1))
+    audit = Audit(old, K, 0.5, 1)
+    for task, label, person in zip(log.tasks, log.labels, log.annotators, strict=True):
+        judge.cast(task, label, person)
+    audit.next(judge.new, np.zeros(len(old), dtype=bool))
+    rates = audit.rates(judge.new, judge.said)
+    assert rates.old[0] == pytest.approx((old != truth).mean(), abs=0.06)
+    assert rates.people == pytest.approx(0.12, abs=0.03)
+    assert old_error(np.zeros(0, dtype=int), np.zeros(0, dtype=int), K)[0] == pytest.approx(1 / 7)
+
+
+def test_a_new_round_reopens_nothing(made):
+    _, old, probs, _ = made
+    judge = Judge(old, K, Terms(1, consensus="posterior"))
+    sure = Rates(np.full(K, 0.1), 0.1, 0.05)
+    judge.renew(probs, sure, np.zeros(0))
+    judge.cast(0, int(probs[0].argmax()), 0)
+    before = judge.labels.copy(), judge.settled.copy()
+    assert judge.settled[0]
+    judge.renew(np.full_like(probs, 1 / K), Rates(np.full(K, 0.4), 0.4, 0.4), np.zeros(0))
+    assert (judge.labels == before[0]).all()
+    assert (judge.settled == before[1]).all()
+
+
+def test_a_panel_is_judged_one_by_one_and_who_guesses_has_no_weight(made):
+    truth, old, probs, _ = made
+    panel = make_annotators(np.eye(K)[truth], parse_panel("0.97,0.9,0.25"), 0)
+    log = play(made, people=panel, consensus="posterior", audit_share=0.5, budget=700)
+    judge = Judge(old, K, Terms(1, consensus="posterior"))
+    for task, label, person in zip(log.tasks, log.labels, log.annotators, strict=True):
+        judge.cast(task, label, person)
+    audit = Audit(old, K, 0.5, 1)
+    audit.next(judge.new, np.zeros(len(old), dtype=bool))
+    rates = audit.rates(judge.new, judge.said)
+    errors = audit.annotator_errors(judge.said, 3, rates.people)
+    assert errors[0] < errors[1] < errors[2] == 1 - 1 / K
+    judge.renew(probs, rates, errors)
+    untouched = int(np.flatnonzero(~judge.new.any(1))[0])
+    key = judge.keys(np.array([untouched]))[1]
+    judge.cast(untouched, (int(judge.labels[untouched]) + 1) % K, 2)
+    q_of_old = judge._beliefs(np.array([untouched]))[0, old[untouched]]
+    assert q_of_old == pytest.approx(1 - key[0])
+
+
+def test_a_task_that_nobody_can_take_is_left_and_the_rest_goes_on(made):
+    truth = made[0]
+    panel = make_annotators(np.eye(K)[truth], parse_panel("0.6@0.5"), 0)
+    for terms in ({"by_gain": True, "consensus": "posterior"}, {"audit_share": 0.3}):
+        log = play(made, people=panel, budget=10_000, **terms)
+        assert len(log) == len(set(log.tasks))
+        assert 0.4 * len(truth) < len(log) < 0.6 * len(truth)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_two_classes_every_task_of_a_project_ends(seed):
+    """Neither key nor round lets a begun task starve."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, 40)
+    old = np.where(rng.random(40) < 0.2, 1 - truth, truth)
+    probs = 0.3 + 0.4 * np.eye(2)[truth]
+    people = Crowd(0.2 + 0.6 * np.eye(2)[truth], seed)
+    terms = Terms(
+        5_000,
+        consensus="posterior",
+        confidence=float(rng.uniform(0.9, 0.99)),
+        by_gain=True,
+        audit_share=0.1,
+        max_votes=None,
+    )
+    log = run_project(old, 2, lambda *_: probs, random_order(0), people, terms, seed=seed)
+    assert len(log) < 5_000
+    last = dict(zip(log.tasks, log.settled, strict=True))
+    assert len(last) == 40
+    assert all(last.values())
+
+
+def test_the_two_accounts_differ_by_labels_that_are_not_settled(made):
+    truth, old, _, _ = made
+    terms = Terms(300, consensus="posterior", by_gain=True, confidence=0.99)
+    log = play(made, budget=300, consensus="posterior", by_gain=True, confidence=0.99)
+    accounts = accounts_of(log, initial_counts(old, K), terms)
+    shown = old.copy()
+    for task, label in zip(log.tasks, log.shown, strict=True):
+        shown[task] = label
+    assert (final_labels(accounts.exported, old) == shown).all()
+    settled = final_labels(accounts.settled, old)
+    differing = settled != shown
+    assert differing.any()
+    last = dict(zip(log.tasks, log.settled, strict=True))
+    assert not any(last[int(task)] for task in np.flatnonzero(differing))
+    curve = curve_of(accounts.exported, truth, old)
+    assert curve.correct[-1] == pytest.approx((shown == truth).mean())
+
+
+def test_the_best_key_comes_first_whenever_keys_change():
+    gain, doubt = np.array([0.0, 0.2, 0.0, 0.3]), np.array([0.5, 0.1, 0.6, 0.0])
+    queue = KeyedQueue(gain, doubt, np.array([True, True, True, False]), 0)
+    assert queue.next() == queue.next() == 1
+    queue.put(1, (0.0, 0.55))
+    assert queue.next() == 2
+    queue.put(2, None)
+    assert queue.next() == 1
+    queue.put(0, (0.1, 0.0))
+    assert queue.next() == 0
+    queue.put(0, None)
+    queue.put(1, None)
+    assert queue.next() is None
+
+
+def test_tasks_of_equal_keys_are_drawn_and_not_asked_by_their_number():
+    flat = np.zeros(50)
+    orders = []
+    for seed in (0, 1):
+        queue = KeyedQueue(flat, flat, np.ones(50, dtype=bool), seed)
+        order = []
+        while (task := queue.next()) is not None:
+            order.append(task)
+            queue.put(task, None)
+        orders.append(order)
+    assert orders[0] != orders[1] != list(range(50)) != orders[0]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("truth", "gain"), "selector='truth'"),
+        (("co_teaching", "phi", "none", "posterior"), "selector='co_teaching'"),
+        (("linear", "gain", "diffusion"), "diversity='diffusion'"),
+        (("linear", "phi", "none", "unanimity"), "consensus='unanimity'"),
+    ],
+)
+def test_a_posterior_that_may_have_seen_the_labels_is_no_evidence(parts, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Method(*parts)
+
+
+@pytest.mark.parametrize("wrong", [{"confidence": 0.5}, {"audit_share": 0.6}, {"budget": 0}])
+def test_terms_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Terms(**({"budget": 1} | wrong))
