@@ -49,7 +49,7 @@ def posterior_gain(
     most, own = q[each, top], np.where(labels >= 0, q[each, labels], 0.0)
     rest = q.copy()
     rest[each, top] = 0
-    gain = (most - own) + _overtaking(rest, most, error, np.ones(len(q)))
+    gain: FloatArray = (most - own) + _overtaking(rest, most, error, np.ones(len(q)))
     stuck = np.flatnonzero(unfinished & (gain == 0))
     if len(stuck):
         gain[stuck] = _by_several(rest[stuck], most[stuck], error)

@@ -90,7 +90,7 @@ def weigh(
     # Sums of floats depend on the order of their terms in the last digit.
     order = np.lexsort((weights, cells))
     summed = np.bincount(cells[order], weights=weights[order], minlength=shape[0] * shape[1])
-    return summed.reshape(shape)
+    return np.asarray(summed, dtype=np.float64).reshape(shape)
 
 
 def beliefs(
