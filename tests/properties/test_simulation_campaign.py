@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far
 from relabel.numerics.scoring import SCORES
+from relabel.simulation.campaign.judge import CONSENSUS, Terms
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
-from relabel.simulation.campaign.orders import OrderedQueue, oracle_order
-from relabel.simulation.campaign.people import Crowd, make_annotators, parse_panel
+from relabel.simulation.campaign.orders import OrderedQueue, oracle_order, random_order
+from relabel.simulation.campaign.people import NOBODY, Crowd, make_annotators, parse_panel
+from relabel.simulation.campaign.project import run_project
 from relabel.simulation.campaign.votelog import VoteLog, replay, running_counts
 from relabel.simulation.measure.curves import curve_of, final_labels, visits_of
 from relabel.types import State
@@ -123,6 +125,61 @@ def test_curve_starts_at_the_initial_quality_and_moves_by_at_most_one_task(case)
     assert (np.abs(np.diff(curve.correct)) <= 1 / len(truth) + 1e-12).all()
     ends = final_labels(visits, labels)
     assert curve.correct[-1] == pytest.approx((ends == truth).mean())
+
+
+@st.composite
+def projects(draw):
+    seed = draw(st.integers(0, 2**31))
+    n, k = draw(st.integers(1, 12)), draw(st.integers(2, 5))
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.full(k, draw(st.sampled_from([0.1, 1.0]))), size=n)
+    d = rng.dirichlet(np.full(k, 0.3), size=n)
+    terms = Terms(
+        budget=draw(st.sampled_from([5, 30, 1000])),
+        consensus=draw(st.sampled_from(CONSENSUS)),
+        confidence=draw(st.floats(0.8, 0.99)),
+        by_gain=draw(st.booleans()),
+        audit_share=draw(st.sampled_from([0.0, 0.05, 0.5])),
+        max_votes=draw(st.integers(2, 9)),
+    )
+    people = make_annotators(d, draw(st.sampled_from([None, parse_panel("0.9,0.7,0.8@0.6")])), seed)
+    order = random_order(seed)
+    old = rng.integers(0, k, n)
+    log = run_project(old, k, lambda *_: probs, order, people, terms, seed=seed)
+    return old, k, people, terms, log
+
+
+@settings(deadline=None)
+@given(projects())
+def test_a_project_keeps_to_its_budget_and_leaves_no_task_that_somebody_could_end(case):
+    old, k, people, terms, log = case
+    columns = (log.labels, log.annotators, log.audit, log.shown, log.settled)
+    assert {len(column) for column in columns} == {len(log)}
+    assert len(log) <= terms.budget
+    if len(log) == terms.budget:
+        return
+    votes = replay(log, initial_counts(old, k)).sum(1)
+    settled = dict(zip(log.tasks, log.settled, strict=True))
+    for task in range(len(old)):
+        nobody = people(task, int(votes[task]) - 1)[0] == NOBODY
+        assert settled.get(task) or nobody or votes[task] >= terms.max_votes
+
+
+@settings(deadline=None)
+@given(projects())
+def test_the_audit_has_its_share_of_a_projects_votes_and_no_vote_is_asked_for_nothing(case):
+    old, _, _, terms, log = case
+    asked = np.cumsum(log.audit)
+    # While the queue still has tasks it is never more than one audited task ahead.
+    queue = len(log) - int(asked[-1]) if len(log) else 0
+    last = np.flatnonzero(~np.array(log.audit, dtype=bool)).max(initial=-1) + 1
+    if queue:
+        most = 4 * terms.audit_share * last + terms.max_votes
+        assert asked[last - 1] <= most
+    settled = np.zeros(len(old), dtype=bool)
+    for task, audit, ends in zip(log.tasks, log.audit, log.settled, strict=True):
+        assert audit or not settled[task]
+        settled[task] = ends
 
 
 @given(campaigns())
