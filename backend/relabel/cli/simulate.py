@@ -49,9 +49,7 @@ def simulate(
     noise: Annotated[str | None, typer.Option(help="Noise model; default by data set.")] = None,
     noise_rate: Annotated[float | None, typer.Option(help="Share of wrong labels.")] = None,
     selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
-    score: Annotated[
-        str, typer.Option(help='One or several; "gain" asks vote by vote.')
-    ] = "phi,ce,tiered_phi",
+    score: Annotated[str, typer.Option(help='One or several, or "gain".')] = "phi,ce,tiered_phi",
     diversity: Annotated[str, typer.Option(help="One or several.")] = "none",
     consensus: Annotated[
         str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
