@@ -174,8 +174,12 @@ def serve() -> None:
     from relabel.service.sync.catch_up import carry_out
     from relabel.settings import Settings
     from relabel.storage.database import open_database, reading
-    from relabel.storage.journal.events import Action, journal
     from relabel.storage.projects import get_project
+
+    try:
+        from relabel.storage.journal.events import journal
+    except ImportError:  # an earlier tree
+        from relabel.storage.events import journal
 
     stub = Stub()
     with tempfile.TemporaryDirectory() as folder:
@@ -204,7 +208,7 @@ def serve() -> None:
             at = (START + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             stub.task = vote_on(100 * number, at)
             with context.engine.begin() as connection:
-                journal(connection, 1, Action.CHANGED)
+                journal(connection, 1, "CHANGED")
             began = time.process_time()
             carry_out(context, 1)
             print(time.process_time() - began, flush=True)

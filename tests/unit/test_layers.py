@@ -82,7 +82,7 @@ HEAVY = {
     "sqlalchemy": ("storage/", "service/", "web/"),
     "alembic": ("storage/",),
     "flask": ("web/", "label_studio_ml/"),
-    "filelock": ("storage/",),
+    "filelock": ("storage/", "demo/servers/"),
     "typer": ("cli/", "simulation/command.py", "demo/"),
     "defusedxml": ("labelstudio/tags.py",),
     "label_studio_ml": ("label_studio_ml/",),

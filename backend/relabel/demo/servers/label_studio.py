@@ -4,13 +4,14 @@ The first boot of Label Studio creates its database, which takes half a minute o
 done once per environment; each new data folder starts as a copy of the result.
 """
 
-import fcntl
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from relabel.demo.servers import processes
 from relabel.demo.servers.processes import Server
@@ -87,8 +88,7 @@ def prepare_template(bin_folder: Path) -> Path:
     program = check_program(bin_folder)
     template = bin_folder.parent / TEMPLATE
     if not template.exists():
-        with template.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(template.with_suffix(".lock")):
             if not template.exists():
                 _build_template(program, template)
     return template
