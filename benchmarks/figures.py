@@ -58,7 +58,7 @@ def make(folder: Path, tasks: int) -> None:
     """Fill the store: a published round, and votes since on every seventh task."""
     import numpy as np
     from relabel.service.connected import open_connected
-    from relabel.service.queue.task_states import count_missing
+    from relabel.service.votes.task_states import count_missing
     from relabel.storage.annotations import Annotation, Kind, record
     from relabel.storage.database import reading
     from relabel.storage.projects import get_project

@@ -114,7 +114,7 @@ def make_project(context: Any, tasks: int) -> None:
     """Fill the store with one project of which a round is published."""
     import numpy as np
     from relabel.numerics.ranking import QualityMap
-    from relabel.service.queue.scores import RoundResult
+    from relabel.service.votes.result import RoundResult
     from relabel.storage.annotations import Annotation, Kind, record
     from relabel.storage.projects import Project, save_project
     from relabel.storage.rounds import RoundState, finish_round, start_round
@@ -197,7 +197,7 @@ def serve() -> None:
             project = get_project(connection, 1)
         try:
             from relabel.service.connected import open_connected
-            from relabel.service.queue.task_states import count_missing
+            from relabel.service.votes.task_states import count_missing
         except ImportError:
             refresh_queue(context, project)
         else:

@@ -16,11 +16,12 @@ from relabel.service.insight.overview import class_figures
 from relabel.service.insight.preview import corrected_rows, explain, next_rows, undecided_rows
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import new_votes, yield_curve
-from relabel.service.queue.state import count_state, read_state
 from relabel.service.queue.stop_rule import recent_yield, stop_reason
-from relabel.service.queue.task_states import (
+from relabel.service.votes.state import count_state
+from relabel.service.votes.task_states import (
     count_tasks,
     read_answered_state,
+    read_state,
     uncounted_tasks,
 )
 from relabel.storage.annotations import list_annotations, record

@@ -16,11 +16,12 @@ from relabel.numerics.scoring import SCORES
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import publish
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.setup.connect import connect, plan_connect
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import ProjectState
+from relabel.service.votes.task_states import read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import connect as connect_database

@@ -18,8 +18,8 @@ from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
 from relabel.service.queue.counters import write_task
-from relabel.service.queue.state import AnsweredState, QueueState
-from relabel.service.queue.task_states import read_answered_state
+from relabel.service.votes.state import AnsweredState, QueueState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.storage.answers import Saying
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock

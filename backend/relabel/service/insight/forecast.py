@@ -9,9 +9,10 @@ from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.insight.audit import not_known
 from relabel.service.insight.noise import audit_now
-from relabel.service.queue.scores import RoundResult, scores_now
-from relabel.service.queue.state import QueueState
-from relabel.service.queue.task_states import read_answered_state
+from relabel.service.queue.scores import scores_now
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.simulation.forecast import Forecast, Pilot, forecast
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project

@@ -13,8 +13,9 @@ from relabel.numerics.estimates.noise_rate import (
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
 from relabel.service.insight.audit import Audit, not_known, read_audit
-from relabel.service.queue.scores import RoundResult, scores_shown
-from relabel.service.queue.state import AnsweredState, QueueState
+from relabel.service.queue.scores import scores_shown
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import AnsweredState, QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
 
 NEXT_VOTES = 100

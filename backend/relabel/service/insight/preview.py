@@ -10,9 +10,10 @@ import numpy as np
 
 from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
-from relabel.service.queue.scores import RoundResult, scores_shown
-from relabel.service.queue.state import QueueState
+from relabel.service.queue.scores import scores_shown
 from relabel.service.rounds.neighbours import Nearest
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
 
 TOP = 3

@@ -5,10 +5,10 @@ from typing import Any
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
-from relabel.service.queue.state import AnsweredState
-from relabel.service.queue.task_states import read_answered_state
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
+from relabel.service.votes.state import AnsweredState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.journal.events import count_events

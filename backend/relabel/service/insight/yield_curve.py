@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from relabel.numerics.consensus.majority import majority
-from relabel.service.queue.state import QueueState, one_opinion
+from relabel.service.votes.state import QueueState, one_opinion
 from relabel.storage.annotations import list_annotations
 from relabel.storage.answers import Answer, answers_of, meanings
 from relabel.types import FloatArray, IntArray, State

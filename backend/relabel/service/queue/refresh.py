@@ -13,11 +13,12 @@ from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
-from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
-from relabel.service.queue.state import QueueState
+from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import read_queue_state
 from relabel.service.queue.window import Change, choose_open, plan_changes
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import Place, Task, drop_tasks, set_task

@@ -19,8 +19,9 @@ from relabel.service.context import Context
 from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
-from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.task_states import read_queue_state
+from relabel.service.queue.scores import scores_now, shown_score
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock

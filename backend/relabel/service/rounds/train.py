@@ -15,10 +15,10 @@ from relabel.media.registry import MEDIUM
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.ranking import QualityMap
 from relabel.policy import Policy
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState
 from relabel.service.rounds.neighbours import Nearest, nearest_of
 from relabel.service.rounds.readiness import check_enough
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import ProjectState
 from relabel.types import BoolArray, Float32Array, IntArray, Progress
 
 

@@ -19,7 +19,7 @@ from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import repair_counters
 from relabel.service.queue.scores import shown_score
-from relabel.service.queue.task_states import count_tasks
+from relabel.service.votes.task_states import count_tasks
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project

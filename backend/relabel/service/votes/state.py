@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection
 
 from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
 from relabel.service.connected import Connected
-from relabel.service.queue.eligibility import Presence, Serving, presence_of, serving_of
-from relabel.storage.annotations import Annotation, Kind, list_annotations
+from relabel.service.votes.eligibility import Presence, Serving, presence_of, serving_of
+from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.answers import (
     BEGINNING,
     SILENT,
@@ -25,7 +24,7 @@ from relabel.storage.answers import (
     sayings_of,
 )
 from relabel.storage.projects import Project
-from relabel.storage.tasks import Places, Task, list_tasks, places_of
+from relabel.storage.tasks import Places, Task, places_of
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
 MIN_PER_CLASS = 2
@@ -158,14 +157,6 @@ class ProjectState(AnsweredState):
     tasks: dict[int, Task]
     answers: list[Answer]
     votes: list[Answer]
-
-
-def read_state(connection: Connection, connected: Connected) -> ProjectState:
-    """Read a project's tasks and annotations, and count."""
-    number = connected.project.id
-    return count_state(
-        connected, list_tasks(connection, number), list_annotations(connection, number)
-    )
 
 
 def count_state(

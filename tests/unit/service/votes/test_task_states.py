@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from fake_label_studio import CONFIG
 from relabel.service.connected import open_connected
-from relabel.service.queue import task_states
 from relabel.service.queue.refresh import open_ids
-from relabel.service.queue.state import read_state
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import (
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
+from relabel.service.votes import task_states
+from relabel.service.votes.task_states import (
     basis_of,
     count_missing,
     differing_tasks,
     read_queue_state,
+    read_state,
     uncounted_tasks,
 )
-from relabel.service.sync.catch_up import carry_out
-from relabel.service.sync.sweep import sweep_project
 from relabel.storage.annotations import list_annotations, record_deleted
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project

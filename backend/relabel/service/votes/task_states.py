@@ -16,8 +16,8 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from relabel.service.connected import Connected
-from relabel.service.queue.eligibility import Presence, serving_of
-from relabel.service.queue.state import AnsweredState, QueueState, count_state
+from relabel.service.votes.eligibility import Presence, serving_of
+from relabel.service.votes.state import AnsweredState, ProjectState, QueueState, count_state
 from relabel.storage.annotations import list_annotations
 from relabel.storage.answers import read_sayings
 from relabel.storage.database import CHUNK, reading
@@ -73,6 +73,14 @@ def read_answered_state(connection: Connection, connected: Connected) -> Answere
         asked_at=np.where(np.isnan(asked_at), np.inf, asked_at),
         overwritten=np.array(columns["overwritten"], dtype=np.int64),
         unusable=list_unusable(connection, connected.project.id),
+    )
+
+
+def read_state(connection: Connection, connected: Connected) -> ProjectState:
+    """Read a project's tasks and annotations, and count."""
+    number = connected.project.id
+    return count_state(
+        connected, list_tasks(connection, number), list_annotations(connection, number)
     )
 
 
