@@ -16,6 +16,7 @@ from relabel.service.insight.overview import class_figures
 from relabel.service.insight.preview import corrected_rows, explain, next_rows, undecided_rows
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import new_votes, yield_curve
+from relabel.service.queue.audit import audit_rows, audited, awaited, said_anew
 from relabel.service.queue.stop_rule import recent_yield, stop_reason
 from relabel.service.votes.state import count_state
 from relabel.service.votes.task_states import (
@@ -76,6 +77,8 @@ def shown(connection, state):
         "corrected": corrected_rows(state).tolist(),
         "stopped": (stop_reason(state), recent_yield(state)),
         "asked": state.asked_at.tolist(),
+        "audit": [f(state).tolist() for f in (audit_rows, audited, awaited, said_anew)],
+        "new": state.new_counts.tolist(),
         "images": state.unusable,
         "export": [asdict(row) for row in rows_of(state, list_images(connection, 1))],
     }

@@ -110,6 +110,7 @@ task_states = Table(
     Column("said", Text, nullable=False, default=""),
     Column("asked_at", Float),
     Column("overwritten", Integer, nullable=False, default=0),
+    Column("new_counts", LargeBinary, nullable=False, default=b""),
 )
 
 events = Table(

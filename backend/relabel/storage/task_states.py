@@ -15,6 +15,7 @@ STALE = ""
 DECIDING = (
     *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
     *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
+    "new_counts",
 )
 """Columns of what decisions need of a task; every vote reads those of all tasks."""
 COUNTED = (*DECIDING, "said", "asked_at", "overwritten")

@@ -37,11 +37,12 @@ class QueueState:
 
     All arrays have one row per task, task ids increasing. places: how each stands in Label
     Studio; counts: of all votes; initial: (N,) votes given before relabelling began; new: (N,)
-    votes and abstentions since; abstains: (N,) votes that could not tell; silent: (N,) people
-    who have answered since without any vote; voters: (N,) votes of different people, those of
-    unknown authors together one; given: (N,) initial label, -1 = none, of several the one given
-    first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 = there is none;
-    presence: who has been at each task; serving: whom Label Studio can still give which task.
+    votes and abstentions since; new_counts: (N, K) votes since; abstains: (N,) votes that could
+    not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes of
+    different people, those of unknown authors together one; given: (N,) initial label, -1 = none,
+    of several the one given first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 =
+    there is none; presence: who has been at each task; serving: whom Label Studio can still give
+    which task.
     """
 
     connected: Connected
@@ -49,6 +50,7 @@ class QueueState:
     counts: LabelCounts
     initial: IntArray
     new: IntArray
+    new_counts: IntArray
     abstains: IntArray
     silent: IntArray
     voters: IntArray
@@ -199,6 +201,7 @@ def count_state(
         counts=LabelCounts(tally.task_ids, tally.counts),
         initial=tally.before.sum(1),
         new=new,
+        new_counts=tally.counts - tally.before,
         abstains=tally.abstains,
         silent=silent,
         voters=voters,

@@ -183,6 +183,9 @@ def _rows(state: AnsweredState, names: Sequence[str] = COUNTED) -> Iterator[tupl
         "said": state.said.texts(),
         "asked_at": [None if at == np.inf else at for at in state.asked_at.tolist()],
         "overwritten": state.overwritten.tolist(),
+        "new_counts": [
+            votes.tobytes() if votes.any() else b"" for votes in state.new_counts.astype(COUNT)
+        ],
     }
     return zip(*(columns[name] for name in names), strict=True)
 
@@ -201,6 +204,8 @@ def _decided(
     numbers = {name: np.array(columns[name], dtype=np.int64) for name in NUMBERS}
     shape = (len(places.task_ids), len(connected.schema.classes))
     votes = np.frombuffer(b"".join(columns["counts"]), COUNT).reshape(shape)
+    none = bytes(shape[1] * COUNT.itemsize)
+    new = np.frombuffer(b"".join(some or none for some in columns["new_counts"]), COUNT)
     texts = {*columns["people"], *columns["answered"]}  # many tasks have the same people
     names = {text: tuple(json.loads(text)) if text else () for text in texts}
     presence = Presence(
@@ -214,6 +219,7 @@ def _decided(
         "connected": connected,
         "places": places,
         "counts": LabelCounts(numbers["task_id"], votes.astype(np.int64)),
+        "new_counts": new.reshape(shape).astype(np.int64),
         "voted_at": np.array(columns["voted_at"], dtype=np.float64),
         "presence": presence,
         "serving": serving_of(presence, connected.project.skip_queue),

@@ -46,6 +46,7 @@ def check_equal(context, number):
         one, other = getattr(kept.places, name), getattr(counted.places, name)
         assert np.array_equal(one, other, equal_nan=name == "score"), name
     assert (kept.counts.votes == counted.counts.votes).all()
+    assert (kept.new_counts == counted.new_counts).all()
     for name in ARRAYS:
         assert getattr(kept, name).tolist() == getattr(counted, name).tolist(), name
     assert kept.consensus.labels.tolist() == counted.consensus.labels.tolist()
