@@ -89,7 +89,8 @@ def make(folder: Path, tasks: int) -> None:
         connection.execute(update(rounds).values(model_version="relabel-1-benchmark", **times))
     with reading(context.engine) as connection:
         project = get_project(connection, 1)
-    count_missing(context.engine, open_connected(context.settings, project))
+    connected = open_connected(context.settings, project)
+    count_missing(context.engine, connected, context.folder(1))
     context.close()
 
 

@@ -942,6 +942,7 @@ def counted(task_id, revision, label=1):
         "counts": b"\1\0\0\0",
         "voted_at": 2.5,
         "new_counts": b"",
+        "believed": b"",
     }
     said = {"skipped": False, "held": True, "people": '["1"]', "answered": ""}
     said |= {"said": '[["1", "cat", "vote", 0, true, false]]', "asked_at": None}

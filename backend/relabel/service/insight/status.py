@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
@@ -86,6 +88,7 @@ def status_of(
 def _labels(state: AnsweredState) -> dict[str, Any]:
     new = state.touched()
     settled = (state.consensus.states == State.SETTLED) & new
+    certainty = state.believed.certainty(len(new))
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
     return {
         "tasks": len(state.places.task_ids),
@@ -95,6 +98,7 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "overwritten": int(state.overwritten.sum()),
         "tasks_relabelled": int(new.sum()),
         "settled": int(settled.sum()),
+        "settled_with_model": int((settled & ~np.isnan(certainty)).sum()),
         "corrected": int(corrected.sum()),
         "confirmed": int((settled & ~corrected).sum()),
         "in_progress": int(state.begun().sum()),

@@ -9,6 +9,7 @@ import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
+from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
@@ -127,7 +128,8 @@ def open_ids(state: QueueState, shown: FloatArray, reason: str) -> IntArray:
         state.counts.task_ids,
         -shown,
         candidates=state.waiting() & state.places.usable,
-        begun=state.begun(),
+        # By gain a begun task waits for its turn like any other.
+        begun=state.begun() & (state.policy.score != GAIN),
         is_open=~state.places.is_labeled,
         window=state.policy.window,
         taken=state.serving.taken,

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from relabel.catalogue.plugins import find
+from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
+from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
 from relabel.types import BoolArray, FloatArray, IntArray, match_rows
@@ -67,6 +69,7 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
             counts[changed],
             state.initial[changed],
             consensus.states[changed],
+            begun_first=(result.score or state.policy.score) != GAIN,
         )
     scores[judged] = result.quality.score(priority[judged])
     changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
@@ -80,6 +83,9 @@ def _scores_of(
     name = result.score or state.policy.score
     if name in WITHOUT_VOTES:
         return result.scores[rows]
+    if name == GAIN and result.rates is not None:
+        probs = result.posteriors.probs[rows].astype(np.float64)
+        return score_by_gain(state, np.flatnonzero(changed), probs, result.rates)
     return find("score", name, SCORES)(
         state.counts.votes[changed],
         result.posteriors.probs[rows].astype(np.float64),

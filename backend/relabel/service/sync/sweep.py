@@ -125,7 +125,7 @@ def sweep_project(
         if assert_settings(context, connected, body).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, connected)
-        count_missing(context.engine, connected)
+        count_missing(context.engine, connected, context.folder(project.id))
         refresh_queue(context, connected, look=body)
     _note(context, project, "swept_at")  # the rest begins at the end, however long this took
     carry_out(context, project.id, patience=patience)

@@ -1,14 +1,18 @@
 """The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
 from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap
+from relabel.service.votes.rates import RoundRates, places
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import FloatArray, IntArray, Posteriors
 
@@ -20,7 +24,8 @@ class RoundResult:
     posteriors: of its tasks; counts: (N, K) votes it was trained on; labels: (N,) what those
     showed, -1 = none; priority: (N,) higher = relabel sooner, diversity included; quality: the map
     from priority to prediction score; classes: (K,) names of the columns; score: name of the score;
-    scores: (N,) of it.
+    scores: (N,) of it; rates: how often labels and people err, None where the posteriors may not
+    count as evidence.
     """
 
     posteriors: Posteriors
@@ -31,9 +36,11 @@ class RoundResult:
     classes: tuple[str, ...]
     score: str
     scores: FloatArray
+    rates: RoundRates | None = None
 
     def save(self, folder: Path, name: str) -> str:
         """Write the result; return the name of the file."""
+        rates = None if self.rates is None else self.rates.to_json()
         return save_arrays(
             folder,
             name,
@@ -47,6 +54,7 @@ class RoundResult:
             classes=np.array(self.classes, dtype=np.str_),
             score=np.array(self.score, dtype=np.str_),
             scores=self.scores,
+            rates=np.array(json.dumps(rates), dtype=np.str_),
         )
 
     def arranged(self, classes: tuple[str, ...]) -> "RoundResult | None":
@@ -55,16 +63,17 @@ class RoundResult:
             return self
         if sorted(classes) != sorted(self.classes):
             return None
-        order = [self.classes.index(name) for name in classes]
+        order = places(self.classes, classes)
         posteriors = replace(self.posteriors, probs=self.posteriors.probs[:, order])
         # The last place is that of no label, which stays -1.
-        places = np.array([*(classes.index(name) for name in self.classes), -1], dtype=np.int64)
+        now = np.append(places(classes, self.classes), -1)
         return replace(
             self,
             posteriors=posteriors,
             counts=self.counts[:, order],
-            labels=places[self.labels],
+            labels=now[self.labels],
             classes=classes,
+            rates=None if self.rates is None else self.rates.arranged(classes),
         )
 
     @classmethod
@@ -94,4 +103,10 @@ class RoundResult:
             # Nor the score; the policy's was used and is used.
             str(arrays["score"]) if "score" in arrays else "",
             arrays["scores"].astype(np.float64) if "scores" in arrays else np.zeros(len(counts)),
+            _rates(arrays),
         )
+
+
+def _rates(arrays: Mapping[str, npt.NDArray[np.generic]]) -> RoundRates | None:
+    known = json.loads(str(arrays["rates"])) if "rates" in arrays else None
+    return None if known is None else RoundRates.from_json(known)

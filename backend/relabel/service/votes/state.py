@@ -32,6 +32,29 @@ MIN_PER_CLASS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Believed:
+    """What is believed of the tasks that the model's evidence decides beside people's votes.
+
+    rows: (m,) of the state, increasing; q: (m, K) probabilities of the true class; of all other
+    tasks people decide alone.
+    """
+
+    rows: IntArray
+    q: FloatArray
+
+    def certainty(self, tasks: int) -> FloatArray:
+        """Return (N,) how certainly the likeliest class is right, not a number = people alone."""
+        certainty = np.full(tasks, np.nan)
+        certainty[self.rows] = self.q.max(1, initial=0)
+        return certainty
+
+
+def nothing_believed(classes: int) -> Believed:
+    """Return what is believed where the model's evidence decides no task."""
+    return Believed(np.zeros(0, dtype=np.int64), np.zeros((0, classes)))
+
+
+@dataclass(frozen=True, slots=True)
 class QueueState:
     """One consistent view of a project, as far as decisions need it.
 
@@ -42,7 +65,7 @@ class QueueState:
     different people, those of unknown authors together one; given: (N,) initial label, -1 = none,
     of several the one given first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 =
     there is none; presence: who has been at each task; serving: whom Label Studio can still give
-    which task.
+    which task; believed: what the model's evidence decides.
     """
 
     connected: Connected
@@ -59,6 +82,7 @@ class QueueState:
     presence: Presence
     serving: Serving
     consensus: Consensus
+    believed: Believed
 
     @property
     def project(self) -> Project:
@@ -210,6 +234,7 @@ def count_state(
         presence=presence,
         serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
+        believed=nothing_believed(len(schema.classes)),
     )
 
 

@@ -137,7 +137,9 @@ def test_on_another_basis_every_task_is_counted_anew(context, fake, running, cha
     assert basis_of(opened(context, number)) != was
     assert uncounted(context, number) == ids
     check_equal(context, number)
-    assert count_missing(context.engine, opened(context, number)) == len(ids)
+    assert count_missing(context.engine, opened(context, number), context.folder(number)) == len(
+        ids
+    )
     assert uncounted(context, number) == []
     check_equal(context, number)
 
@@ -167,7 +169,7 @@ def test_what_changed_while_it_was_counted_is_not_kept(context, running, monkeyp
 
     with context.engine.begin() as counting:
         monkeypatch.setattr(task_states, "count_state", count)
-        task_states.count_tasks(counting, connected, ids)
+        task_states.count_tasks(counting, connected, ids, context.folder(number))
     assert uncounted(context, number) == [ids[0]]
 
 
