@@ -90,7 +90,8 @@ def check_open(world, state, wanted, scores):
         return
     # Said once more in other words: each contested task, and of the others the most urgent.
     ids = np.array(list(state.tasks))
-    contested = state.waiting() & (state.begun() | state.serving.held)
+    first = state.begun() & (state.policy.score != "gain")
+    contested = state.waiting() & (first | state.serving.held)
     assert set(ids[contested].tolist()) <= now
     order = np.argsort(scores, kind="stable")
     fresh = [i for i in order.tolist() if state.waiting()[i] and not contested[i]]

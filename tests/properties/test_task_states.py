@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def save(connection, drawn, counted):
     record(connection, 1, annotations)
     set_audit(connection, 1, [i for i in tasks if i % 3 == 0])
     set_scores(connection, 1, {i: 1 / i for i in tasks if i % 4})
-    count_tasks(connection, connected, [i for i in tasks if counted[i - 1]])
+    count_tasks(connection, connected, [i for i in tasks if counted[i - 1]], Path("nowhere"))
 
 
 def shown(connection, state):
