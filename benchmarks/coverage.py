@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.numerics.scoring import SCORES
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, read_audit
-from relabel.service.queue.state import AnsweredState
+from relabel.service.votes.state import AnsweredState
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import PanelSpec, make_annotators

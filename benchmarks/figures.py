@@ -58,7 +58,7 @@ def make(folder: Path, tasks: int) -> None:
     """Fill the store: a published round, and votes since on every seventh task."""
     import numpy as np
     from relabel.service.connected import open_connected
-    from relabel.service.queue.task_states import count_missing
+    from relabel.service.votes.task_states import count_missing
     from relabel.storage.annotations import Annotation, Kind, record
     from relabel.storage.database import reading
     from relabel.storage.projects import get_project
@@ -89,7 +89,8 @@ def make(folder: Path, tasks: int) -> None:
         connection.execute(update(rounds).values(model_version="relabel-1-benchmark", **times))
     with reading(context.engine) as connection:
         project = get_project(connection, 1)
-    count_missing(context.engine, open_connected(context.settings, project))
+    connected = open_connected(context.settings, project)
+    count_missing(context.engine, connected, context.folder(1))
     context.close()
 
 

@@ -38,9 +38,11 @@ HEAD = """# One vote
 {votes} votes, each on another task; SQLite, 10 classes, one old label per task, Label Studio
 answered by a stub. Both trees in turns, in one run.
 
-| tasks | before | now | ratio |
-|---|---|---|---|
+| tasks | before | now | ratio | now, posterior and gain | ratio |
+|---|---|---|---|---|---|
 """
+PARAMS = ("", 'consensus = "posterior"\nscore = "gain"\n')
+"""Policies of this tree: people alone, task after task; and with the model's evidence."""
 
 
 class Stub:
@@ -114,7 +116,11 @@ def make_project(context: Any, tasks: int) -> None:
     """Fill the store with one project of which a round is published."""
     import numpy as np
     from relabel.numerics.ranking import QualityMap
-    from relabel.service.queue.scores import RoundResult
+
+    try:
+        from relabel.service.votes.result import RoundResult
+    except ImportError:  # in trees from before that room
+        from relabel.service.queue.scores import RoundResult
     from relabel.storage.annotations import Annotation, Kind, record
     from relabel.storage.projects import Project, save_project
     from relabel.storage.rounds import RoundState, finish_round, start_round
@@ -122,7 +128,8 @@ def make_project(context: Any, tasks: int) -> None:
     from relabel.types import Posteriors
 
     now, early = START.isoformat(), (START - timedelta(days=9)).isoformat()
-    project = Project(1, "", "Large", CONFIG, 'encoder = "tiny"', now, {}, 1, view_id=1)
+    params = os.environ.get("ONE_VOTE_PARAMS", "")
+    project = Project(1, "", "Large", CONFIG, 'encoder = "tiny"\n' + params, now, {}, 1, view_id=1)
     ids = np.arange(1, tasks + 1)
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(len(CLASSES)), tasks).astype(np.float32)
@@ -139,6 +146,7 @@ def make_project(context: Any, tasks: int) -> None:
         tuple(CLASSES),
         "tiered_phi",
         priority,
+        *_rates(),
     )
     artifact = result.save(context.folder(1), "round-1")
     with context.engine.begin() as connection:
@@ -197,12 +205,11 @@ def serve() -> None:
             project = get_project(connection, 1)
         try:
             from relabel.service.connected import open_connected
-            from relabel.service.queue.task_states import count_missing
         except ImportError:
             refresh_queue(context, project)
         else:
             connected = open_connected(settings, project)
-            count_missing(context.engine, connected)
+            _count_missing(context, connected)
             refresh_queue(context, connected)
         for number, _ in enumerate(sys.stdin, start=1):
             at = (START + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -215,13 +222,41 @@ def serve() -> None:
         context.close()
 
 
+def _rates() -> list[Any]:
+    """Return how often labels and people err, where a tree wants to know."""
+    import numpy as np
+
+    try:
+        from relabel.numerics.consensus.posterior import Rates
+        from relabel.service.votes.rates import RoundRates
+    except ImportError:
+        return []
+    return [RoundRates(tuple(CLASSES), Rates(np.full(len(CLASSES), 0.14), 0.14, 0.05), {})]
+
+
+def _count_missing(context: Any, connected: Any) -> None:
+    """Count all tasks, where a tree knows of it."""
+    from inspect import signature
+
+    try:
+        from relabel.service.votes.task_states import count_missing
+    except ImportError:
+        try:
+            from relabel.service.queue.task_states import count_missing
+        except ImportError:
+            return
+    folder = [context.folder(1)] if len(signature(count_missing).parameters) > 2 else []
+    count_missing(context.engine, connected, *folder)
+
+
 class Tree:
     """One version of the package, in a process of its own."""
 
-    def __init__(self, root: Path, tasks: int) -> None:
+    def __init__(self, root: Path, tasks: int, params: str = "") -> None:
+        path = {"PYTHONPATH": str(root / "backend"), "ONE_VOTE_PARAMS": params}
         self._process = subprocess.Popen(
             [sys.executable, __file__, "--serve", str(tasks)],
-            env=os.environ | {"PYTHONPATH": str(root / "backend")},
+            env=os.environ | path,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -250,7 +285,8 @@ def main() -> None:
     options = parser.parse_args()
     lines = []
     for tasks in options.tasks:
-        trees = [Tree(root, tasks) for root in (options.before, ROOT) if root is not None]
+        known = [options.before] if options.before else []
+        trees = [*(Tree(root, tasks) for root in known), *(Tree(ROOT, tasks, p) for p in PARAMS)]
         seconds: list[list[float]] = [[] for _ in trees]
         for _ in range(VOTES):
             for tree, found in zip(trees, seconds, strict=True):
@@ -258,9 +294,9 @@ def main() -> None:
         for tree in trees:
             tree.close()
         medians = [statistics.median(found) for found in seconds]
-        before = medians[0] if len(medians) > 1 else None
-        compared = ("", "") if before is None else (f"{before:.3f}", f"{medians[-1] / before:.2f}")
-        lines.append(f"| {tasks:,} | {compared[0]} | {medians[-1]:.3f} | {compared[1]} |")
+        before = medians[0] if known else float("nan")
+        now = [f"{median:.3f} | {median / before:.2f}" for median in medians[len(known) :]]
+        lines.append(f"| {tasks:,} | {before:.3f} | {' | '.join(now)} |")
         print(lines[-1], flush=True)
     RESULTS.write_text(HEAD.format(votes=VOTES) + "\n".join(lines) + "\n")
 

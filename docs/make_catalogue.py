@@ -10,7 +10,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import numpy as np
-from relabel.catalogue.signatures import ABSENT, Entry, Option, read_entry
+from relabel.catalogue.signatures import ABSENT, Entry, Option, first_sentence, read_entry
 from relabel.errors import ConfigurationError
 from relabel.learning.data import RunArguments
 from relabel.learning.encoders.registry import ENCODERS
@@ -18,6 +18,7 @@ from relabel.learning.selectors.registry import SELECTORS
 from relabel.learning.selectors.single import PAIRS
 from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.diversity.spread import Surroundings, diversity_inputs
+from relabel.numerics.gain import GAIN, gain_score
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
 from torchvision import models
 
@@ -41,6 +42,8 @@ def module() -> str:
     run = tuple(RunArguments.__annotations__)
     selectors = {name: read_entry(function, run) for name, function in SELECTORS.items()}
     scores = {name: read_entry(f, ("labels", "rng")) for name, f in SCORES.items()}
+    # Of two formulas, one for each consensus, and of what only a project knows.
+    scores[GAIN] = Entry(first_sentence(gain_score))
     diversity = {name: read_entry(f, given_to(name)) for name, f in DIVERSITY.items()}
     encoders = {name: read_entry(function) for name, function in ENCODERS.items()}
     shared = {
@@ -53,6 +56,9 @@ def module() -> str:
         *_registry("SELECTORS", selectors, "Every selector."),
         *_names("PAIRS", PAIRS, "Selectors that train two networks."),
         *_registry("SCORES", scores, "Every score."),
+        f"GAIN = {GAIN!r}",
+        '"""The score that asks one vote at a time."""',
+        "",
         *_names("OF_MEMBERS", OF_MEMBERS, "Scores that compare several networks or passes."),
         *_registry("DIVERSITY", diversity, "Every way to spread the front."),
         *_registry("ENCODERS", encoders, "Every encoder."),

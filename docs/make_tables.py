@@ -21,7 +21,8 @@ from relabel.cli.app import build_app
 from relabel.learning.encoders.registry import ENCODERS
 from relabel.numerics.consensus.registry import RULES
 from relabel.numerics.diversity.registry import DIVERSITY
-from relabel.numerics.scoring import SCORES
+from relabel.numerics.gain import GAIN, gain_score
+from relabel.numerics.scoring import SCORES as OF_POSTERIORS
 from relabel.policy import PRESETS, Policy
 from relabel.service.doctor.checkup import CHECKS
 from relabel.settings import Settings
@@ -31,6 +32,7 @@ from relabel.web.metrics import FIGURES
 from torchvision import models
 
 ROOT = Path(__file__).resolve().parents[1]
+SCORES = {**OF_POSTERIORS, GAIN: gain_score}
 BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 

@@ -86,6 +86,18 @@ class Policy(BaseModel):
         description="Label of a tied task: current = the one it had before; lowest = the class "
         "that comes first in the labelling config.",
     )
+    consensus: Literal["majority", "posterior"] = Field(
+        default="majority",
+        description="What settles a task: majority = a strict majority of people; posterior = "
+        "people and the model, so that one person and the model can be enough.",
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="How certain the likeliest class has to be to settle a task where consensus = "
+        "posterior; at least one person has voted in any case.",
+    )
     max_votes: int = Field(
         default=10,
         ge=2,
@@ -204,7 +216,7 @@ def _said(error: Exception, text: str) -> str:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"encoder": "mobilenet_v2", "max_votes": 3, "window": 30, "retrain_after": 100},
-    "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50},
+    "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50, "confidence": 0.99},
     "medical": {"score": "ce", "max_votes": 7, "audit_share": 0.1, "cannot_tell": "cannot tell"},
 }
 """What each preset sets: quick saves votes on hopeless tasks, careful measures more; medical suits

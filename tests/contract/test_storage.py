@@ -938,7 +938,12 @@ def test_a_store_of_an_earlier_version_has_a_stale_row_for_every_task(new_addres
 
 
 def counted(task_id, revision, label=1):
-    numbers = dict.fromkeys(COUNTED, 1) | {"counts": b"\1\0\0\0", "voted_at": 2.5}
+    numbers = dict.fromkeys(COUNTED, 1) | {
+        "counts": b"\1\0\0\0",
+        "voted_at": 2.5,
+        "new_counts": b"",
+        "believed": b"",
+    }
     said = {"skipped": False, "held": True, "people": '["1"]', "answered": ""}
     said |= {"said": '[["1", "cat", "vote", 0, true, false]]', "asked_at": None}
     return numbers | said | {"task_id": task_id, "revision": revision, "label": label}

@@ -6,7 +6,7 @@ from relabel.demo.digits import CLASSES
 from relabel.errors import NotFoundError
 from relabel.policy import build_policy
 from relabel.service.connected import Connected, schema_of
-from relabel.service.queue.state import read_state
+from relabel.service.votes.task_states import read_state
 from relabel.storage.database import connect, reading
 from relabel.storage.projects import get_project
 

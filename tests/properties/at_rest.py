@@ -5,12 +5,13 @@ from acts import votes
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids, shown_scores
-from relabel.service.queue.scores import RoundResult, scores_now
+from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import differing_tasks, uncounted_tasks
 from relabel.service.setup.detach import detach
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import sweep_project
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.task_states import differing_tasks, uncounted_tasks
 from relabel.storage.database import reading
 from relabel.storage.journal.events import count_events
 from wiring import report, state_of, votes_of_store
@@ -89,7 +90,8 @@ def check_open(world, state, wanted, scores):
         return
     # Said once more in other words: each contested task, and of the others the most urgent.
     ids = np.array(list(state.tasks))
-    contested = state.waiting() & (state.begun() | state.serving.held)
+    first = state.begun() & (state.policy.score != "gain")
+    contested = state.waiting() & (first | state.serving.held)
     assert set(ids[contested].tolist()) <= now
     order = np.argsort(scores, kind="stable")
     fresh = [i for i in order.tolist() if state.waiting()[i] and not contested[i]]

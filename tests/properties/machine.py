@@ -10,6 +10,7 @@ from at_rest import check_counted, check_detached, check_mirror, check_queue, op
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from relabel.service.commands import ask_for_round, ask_for_undo, go_on, pause
+from relabel.service.queue.settle import settle_all
 from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
@@ -197,10 +198,21 @@ class RelabelMachine(RuleBasedStateMachine):
     def somebody_presses_a_button(self, wish):
         wish(self.context(1).engine, self.number)
 
-    @rule(window=st.integers(1, 3), worker=WORKERS, kill=KILL, meanwhile=MEANWHILE)
-    def the_policy_changes(self, window, worker, kill, meanwhile):
-        params = f"window = {window}"
+    @rule(
+        window=st.integers(1, 3),
+        consensus=st.sampled_from(["majority", "posterior"]),
+        score=st.sampled_from(["tiered_phi", "tiered_phi", "gain"]),
+        worker=WORKERS,
+        kill=KILL,
+        meanwhile=MEANWHILE,
+    )
+    def the_policy_changes(self, window, consensus, score, worker, kill, meanwhile):
+        params = f'window = {window}\nconsensus = "{consensus}"\nscore = "{score}"'
         self.world.work(worker, lambda c: self.world.connect(c, params), kill, meanwhile)
+
+    @rule(worker=WORKERS, kill=KILL, meanwhile=MEANWHILE)
+    def somebody_settles_on_request(self, worker, kill, meanwhile):
+        self.world.work(worker, lambda c: settle_all(c, self.number), kill, meanwhile)
 
     @rule(seconds=st.sampled_from([-7200.0, -30.0, 30.0, 130.0, 90_000.0]))
     def a_clock_jumps(self, seconds):

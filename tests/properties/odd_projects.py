@@ -58,6 +58,7 @@ def projects(draw):
         classes=draw(st.sampled_from([{}, {"Dog": "dog"}])),
         max_votes=draw(st.sampled_from([2, 3, 10])),
         solo=draw(st.booleans()),
+        audit_share=draw(st.sampled_from([0.0, 0.05, 0.5])),
     )
     named = policy.initial != "annotations"
     known = {

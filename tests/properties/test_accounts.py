@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from relabel.policy import Policy
 from relabel.service.books.accounts import project_accounts
 from relabel.service.connected import Connected, schema_of
-from relabel.service.queue.state import count_state
+from relabel.service.votes.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
 from relabel.storage.tasks import Task

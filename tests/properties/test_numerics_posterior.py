@@ -1,5 +1,7 @@
 """Laws of the posterior as a vote, with as few and as many classes as projects have."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,10 +15,11 @@ from relabel.numerics.consensus.posterior import (
     vote_weight,
     weigh,
 )
-from relabel.numerics.gain import disbelief, majority_gain, posterior_gain
+from relabel.numerics.gain import disbelief, gain_score, majority_gain, posterior_gain
 from relabel.types import State
 
 CLASSES = st.sampled_from([2, 3, 10, 1000])
+shares = st.floats(1e-20, 1.0)
 
 
 @st.composite
@@ -120,9 +123,7 @@ def test_with_two_classes_every_begun_task_has_a_reason_to_be_asked_until_it_is_
     for _ in range(1000):
         votes[0, int((rng.random() < error) == right)] += 1
         q = beliefs(prior, old, votes * weight, rates)
-        state = settle(
-            q, old, votes.sum(1), confidence=confidence, answers=votes.sum(1), max_votes=10**6
-        )
+        state = settle(q, old, votes, confidence=confidence, answers=votes.sum(1), max_votes=10**6)
         if state.states[0] == State.SETTLED:
             return
         assert posterior_gain(q, state.labels, error, unfinished=np.array([True]))[0] > 0
@@ -143,3 +144,15 @@ def test_tasks_of_which_different_things_are_believed_have_different_keys(case, 
         for other in range(one):
             same = np.allclose(np.sort(q[one]), np.sort(q[other]), rtol=1e-9, atol=0)
             assert same or keys[one] != keys[other]
+
+
+@given(st.lists(st.tuples(shares, shares), min_size=2, max_size=8), st.lists(st.booleans()))
+def test_one_number_orders_as_gain_and_then_doubt(pairs, without):
+    gain, doubt = np.array(pairs).T
+    gain[: len(without)][np.array(without[: len(gain)], dtype=bool)] = 0
+    score = gain_score(gain, doubt)
+    key = [(g, d if g == 0 else 0.0) for g, d in zip(gain.tolist(), doubt.tolist(), strict=True)]
+    for one, other in itertools.permutations(range(len(key)), 2):
+        # Closer ones than that are equal.
+        if key[one] > tuple(value * (1 + 1e-9) for value in key[other]):
+            assert score[one] > score[other]

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from relabel.service.insight.overview import class_figures
 from relabel.service.insight.preview import corrected_rows, explain, next_rows, undecided_rows
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import new_votes, yield_curve
-from relabel.service.queue.state import count_state, read_state
+from relabel.service.queue.audit import audit_rows, audited, awaited, said_anew
 from relabel.service.queue.stop_rule import recent_yield, stop_reason
-from relabel.service.queue.task_states import (
+from relabel.service.votes.state import count_state
+from relabel.service.votes.task_states import (
     count_tasks,
     read_answered_state,
+    read_state,
     uncounted_tasks,
 )
 from relabel.storage.annotations import list_annotations, record
@@ -54,7 +57,7 @@ def save(connection, drawn, counted):
     record(connection, 1, annotations)
     set_audit(connection, 1, [i for i in tasks if i % 3 == 0])
     set_scores(connection, 1, {i: 1 / i for i in tasks if i % 4})
-    count_tasks(connection, connected, [i for i in tasks if counted[i - 1]])
+    count_tasks(connection, connected, [i for i in tasks if counted[i - 1]], Path("nowhere"))
 
 
 def shown(connection, state):
@@ -75,6 +78,8 @@ def shown(connection, state):
         "corrected": corrected_rows(state).tolist(),
         "stopped": (stop_reason(state), recent_yield(state)),
         "asked": state.asked_at.tolist(),
+        "audit": [f(state).tolist() for f in (audit_rows, audited, awaited, said_anew)],
+        "new": state.new_counts.tolist(),
         "images": state.unusable,
         "export": [asdict(row) for row in rows_of(state, list_images(connection, 1))],
     }

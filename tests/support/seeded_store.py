@@ -18,10 +18,12 @@ from relabel.numerics.scoring import SCORES
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.connected import open_connected
 from relabel.service.queue.refresh import open_ids
-from relabel.service.queue.scores import RoundResult, scores_now
-from relabel.service.queue.state import ProjectState, read_state
+from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.rounds.neighbours import nearest_of
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import ProjectState
+from relabel.service.votes.task_states import read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import Annotation, Kind, record
 from relabel.storage.database import reading

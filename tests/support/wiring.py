@@ -11,16 +11,21 @@ import pytest
 from fake_label_studio import URL, FakeLabelStudio
 from flask.testing import FlaskClient
 from relabel.labelstudio.client import LabelStudio
+from relabel.numerics.consensus.posterior import Rates
+from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import publish
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.setup.connect import connect, plan_connect
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
+from relabel.service.votes.gains import score_by_gain
+from relabel.service.votes.rates import RoundRates
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import ProjectState
+from relabel.service.votes.task_states import read_state
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import connect as connect_database
@@ -124,8 +129,20 @@ def judge(
     for row, task in enumerate(state.counts.task_ids.tolist()):
         if task in (posteriors or {}):
             probs[row] = [posteriors[task][name] for name in state.schema.classes]
-    scores = SCORES[state.policy.score](counts, probs, labels=state.consensus.labels)
-    priority = prioritise(scores, counts, state.initial, state.consensus.states)
+    classes = state.schema.classes
+    rates = RoundRates(classes, Rates(np.full(len(classes), 0.2), 0.2, 0.05), {})
+    if state.policy.score == GAIN:
+        rows = np.arange(len(probs))
+        scores = score_by_gain(state, rows, probs.astype(np.float32).astype(np.float64), rates)
+    else:
+        scores = SCORES[state.policy.score](counts, probs, labels=state.consensus.labels)
+    priority = prioritise(
+        scores,
+        counts,
+        state.initial,
+        state.consensus.states,
+        begun_first=state.policy.score != GAIN,
+    )
     result = RoundResult(
         Posteriors(state.counts.task_ids, probs.astype(np.float32)),
         counts,
@@ -135,6 +152,7 @@ def judge(
         state.schema.classes,
         state.policy.score,
         scores,
+        rates,
     )
     artifact = result.save(context.folder(number), f"round-{current.number}")
     with context.engine.begin() as connection:

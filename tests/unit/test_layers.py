@@ -21,6 +21,7 @@ FLOORS = (
     "simulation/experiment simulation/forecast simulation/report simulation/papers",
     "service/context service/connected service/device service/webhooks service/traces",
     "service/crew",
+    "service/votes",
     "service/queue",
     "service/books service/commands service/export",
     "service/sync",

@@ -149,8 +149,14 @@ SCORES: dict[str, Entry] = {
     "activelab": Entry(
         "Minus ActiveLab's score with unit weights, in [-1, 0] (Goh and Mueller 2023)."
     ),
+    "gain": Entry(
+        "What one more vote on the task is expected to gain, right labels per vote: one at a time."
+    ),
 }
 """Every score."""
+
+GAIN = "gain"
+"""The score that asks one vote at a time."""
 
 OF_MEMBERS = ("bald",)
 """Scores that compare several networks or passes."""

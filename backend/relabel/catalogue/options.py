@@ -130,6 +130,32 @@ def check_score(score: str, selector: str, options: Mapping[str, Any]) -> None:
         raise single_member(score, selector)
 
 
+OUT_OF_FOLD = ("linear", "cross_fit")
+"""Selectors whose posteriors may count as evidence beside votes."""
+
+
+def check_evidence(consensus: str, score: str, selector: str, diversity: str) -> None:
+    """Refuse a model as a witness that has seen what it is to testify to.
+
+    Raises:
+        ConfigurationError: names the keys and what to use instead.
+    """
+    reasons = {"consensus": (consensus, "posterior"), "score": (score, built_in.GAIN)}
+    asked = [f'{key} = "{value}"' for key, (value, weighs) in reasons.items() if value == weighs]
+    if asked and selector not in OUT_OF_FOLD:
+        raise ConfigurationError(
+            f"{' and '.join(asked)}: the model's posterior counts as evidence beside votes, so it "
+            "must come from a model that has seen neither the task's old label nor its votes, and "
+            f'selector = "{told(selector)}" has: use selector = "linear", or "cross_fit" around '
+            "another one."
+        )
+    if score == built_in.GAIN and diversity != "none":
+        raise ConfigurationError(
+            f'score = "{score}" asks one vote at a time where it gains most, and diversity = '
+            f'"{told(diversity)}" asks task after task: use diversity = "none".'
+        )
+
+
 def single_member(score: str, selector: str) -> ConfigurationError:
     """Return the error of a score that compares members where the selector has one."""
     return ConfigurationError(

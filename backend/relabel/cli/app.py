@@ -27,6 +27,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "pause": control.pause,
         "resume": control.resume,
         "reconcile": control.reconcile,
+        "settle": control.settle,
         "log": inspect.log,
         "undo": control.undo,
     },

@@ -117,8 +117,28 @@ def stop(project: ProjectOption) -> None:
         console.print("The round ends within a second or two; the queue stays as it was.")
 
 
+def settle(
+    project: ProjectOption,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; else only say it.")] = False,
+) -> None:
+    """Let the consensus in force decide all tasks that have votes.
+
+    Without --apply it only says what would change: a new round and a changed policy settle and
+    reopen nothing by themselves. To take it back: relabel undo --project 3 --run settle
+
+    Example: relabel settle --project 3
+    """
+    from relabel.service.queue.settle import preview_settling, settle_all
+
+    with opened() as context:
+        done = (settle_all if apply else preview_settling)(context, project)
+        console.print(done.sentence(), highlight=False, markup=False)
+        if done.tasks and not apply:
+            console.print(f"To do it: relabel settle --project {project} --apply", highlight=False)
+
+
 def undo(project: ProjectOption, run: RunOption = None) -> None:
-    """Take back what a run wrote: the last round, or labels written back.
+    """Take back what a run wrote: the last round, labels written back, or `relabel settle`.
 
     Without --run it only says what could be undone.
 

@@ -47,7 +47,7 @@ class Order:
     """An order of N tasks.
 
     priority: (N,) before anything was spread, higher = sooner. front: (n,) rows of the tasks that
-    may be asked and whose relabelling has not begun, the one to ask first at the front.
+    may be asked and do not come before all others, the one to ask first at the front.
     """
 
     priority: FloatArray
@@ -92,6 +92,7 @@ def order_tasks(
     surroundings: Surroundings,
     contribution: FloatArray | None,
     seed: int,
+    begun_first: bool = True,
 ) -> Order:
     """Return the order in which tasks are asked.
 
@@ -109,8 +110,10 @@ def order_tasks(
         surroundings: of the tasks.
         contribution: (N,) of the selector, or None.
         seed: orders tasks of equal score.
+        begun_first: whether a begun task is finished before the next one is opened.
     """
-    priority = prioritise(scores, votes.counts, votes.initial, votes.consensus.states)
+    states = votes.consensus.states
+    priority = prioritise(scores, votes.counts, votes.initial, states, begun_first=begun_first)
     untouched = (priority < BEGUN - 1) & (priority > UNLABELLED + 1)
     eligible = pool & untouched
     exact = scores.round(DIGITS)

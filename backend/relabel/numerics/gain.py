@@ -11,6 +11,12 @@ import numpy as np
 from relabel.numerics.labels import EQUAL
 from relabel.types import BoolArray, FloatArray, IntArray
 
+GAIN = "gain"
+"""The score that asks one vote at a time where it gains most."""
+
+LEAST = 1e-25
+"""Gains and doubts below this are as good as equal."""
+
 Others = tuple[int, ...]
 """Votes of the classes that are not the true one, those without any left out, most first."""
 
@@ -26,6 +32,24 @@ def disbelief(q: FloatArray, labels: IntArray) -> FloatArray:
     shown = np.flatnonzero(labels >= 0)
     others[shown, labels[shown]] = 0
     return np.asarray(others.sum(1))
+
+
+def gain_score(gain: FloatArray, doubt: FloatArray) -> FloatArray:
+    """What one more vote on the task is expected to gain, right labels per vote: one at a time.
+
+    One number for the key (gain, doubt), in [-58, 61], higher = ask sooner.
+
+    Positive gains by their logarithm, above all tasks whose label one vote cannot change, which are
+    ordered by the logarithm of their doubt: so small differences count at either end.
+
+    Args:
+        gain: (N,) of `posterior_gain` or `majority_gain`.
+        doubt: (N,) of `disbelief`.
+    """
+    floor = -np.log(LEAST)
+    by_gain = np.log(np.maximum(gain, LEAST)) + floor + 1
+    by_doubt = np.log(np.maximum(doubt, LEAST))
+    return np.asarray(np.where(gain > 0, by_gain, by_doubt))
 
 
 def posterior_gain(

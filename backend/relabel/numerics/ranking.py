@@ -20,7 +20,12 @@ _QUALITY_EDGES = np.array([0.0, 0.1, 0.9, 1.0])
 
 
 def prioritise(
-    score: FloatArray, counts: IntArray, initial_votes: IntArray, states: IntArray
+    score: FloatArray,
+    counts: IntArray,
+    initial_votes: IntArray,
+    states: IntArray,
+    *,
+    begun_first: bool = True,
 ) -> FloatArray:
     """Turn scores into relabelling priorities, higher = relabel sooner.
 
@@ -34,6 +39,7 @@ def prioritise(
         counts: (N, K) votes so far.
         initial_votes: (N,) how many of them were there before relabelling.
         states: (N,) of `State`.
+        begun_first: whether begun tasks come first; otherwise they wait their turn by the score.
 
     Returns:
         (N,) in (1, 3) for begun, (-1, 1) for labelled, (-3, -1) for unlabelled tasks. Increasing in
@@ -57,7 +63,8 @@ def prioritise(
     total = counts.sum(1)
     finished = (states == State.SETTLED) | (states == State.AMBIGUOUS)
     tier = np.where(total == 0, UNLABELLED, UNTOUCHED)
-    tier = np.where((total > initial_votes) & ~finished, BEGUN, tier)
+    if begun_first:
+        tier = np.where((total > initial_votes) & ~finished, BEGUN, tier)
     exact = score.round(DIGITS)
     return np.asarray(tier + exact / (1 + np.abs(exact)))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from relabel.accounts import nearest
 from relabel.catalogue.options import (
     OWN,
+    check_evidence,
     check_options,
     check_score,
     check_selector,
@@ -106,6 +107,12 @@ def _check_names(policy: Policy) -> None:
     selector, diversity = policy.selector, policy.diversity
     check_selector(selector, policy.selector_options)
     check_score(policy.score, selector, policy.selector_options)
+    check_evidence(policy.consensus, policy.score, selector, diversity)
+    if policy.solo and policy.consensus != "majority":
+        raise ConfigurationError(
+            f'consensus = "{policy.consensus}" weighs several voices, and solo = true lets one '
+            'person decide alone: use consensus = "majority", or solo = false.'
+        )
     known_options = options_of("diversity", diversity)
     check_options("Diversity", diversity, policy.diversity_options, known_options)
     for key in ("score", "encoder"):

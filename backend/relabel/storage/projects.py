@@ -11,7 +11,17 @@ from sqlalchemy import Connection, Row, delete, select, update
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.policy import parse_extra_params
 from relabel.storage.database import upsert
-from relabel.storage.tables import annotations, events, projects, rounds, task_states, tasks, writes
+from relabel.storage.tables import (
+    annotations,
+    events,
+    evidence,
+    projects,
+    rates,
+    rounds,
+    task_states,
+    tasks,
+    writes,
+)
 from relabel.storage.writes import Write, list_writes, log_write
 
 DETACH = "detach"
@@ -172,7 +182,7 @@ def set_project(connection: Connection, project_id: int, **values: Any) -> None:
 
 def forget_project(connection: Connection, project_id: int) -> None:
     """Remove the project and all that is stored about it but where files of earlier times are."""
-    for table in (annotations, tasks, task_states, events, rounds):
+    for table in (annotations, tasks, task_states, evidence, rates, events, rounds):
         connection.execute(delete(table).where(table.c.project_id == project_id))
     logged = (writes.c.project_id == project_id) & (writes.c.run != DETACH)
     connection.execute(delete(writes).where(logged))

@@ -110,6 +110,26 @@ task_states = Table(
     Column("said", Text, nullable=False, default=""),
     Column("asked_at", Float),
     Column("overwritten", Integer, nullable=False, default=0),
+    Column("new_counts", LargeBinary, nullable=False, default=b""),
+    Column("believed", LargeBinary, nullable=False, default=b""),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("project_id", Integer, primary_key=True, autoincrement=False),
+    Column("task_id", Integer, primary_key=True, autoincrement=False),
+    Column("round_id", Integer, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("prior", LargeBinary, nullable=False),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("project_id", Integer, primary_key=True, autoincrement=False),
+    Column("round_id", Integer, primary_key=True, autoincrement=False),
+    Column("believed", JSON, nullable=False),
 )
 
 events = Table(

@@ -1,12 +1,18 @@
-"""What counting a task's annotations gave, and whether that still holds; can be thrown away."""
+"""What counting a task's annotations gave, and the model's evidence that counts beside them.
 
-from collections.abc import Iterable, Mapping, Sequence
+What was counted can be thrown away: it follows from the annotations and the evidence. Evidence
+cannot: it is what the model said when a task's last vote came, a part of what is known like the
+vote itself. A task without any is decided by people alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, literal, select, update
+from sqlalchemy import Connection, delete, literal, select, update
 
 from relabel.storage.database import chosen, insert_into, upsert
-from relabel.storage.tables import task_states, tasks
+from relabel.storage.tables import evidence, rates, task_states, tasks
 
 DECISION = 0
 """What is decided of a task; so far there is one decision, its label."""
@@ -15,6 +21,7 @@ STALE = ""
 DECIDING = (
     *("task_id", "state", "label", "given", "counts", "initial", "new", "abstains", "silent"),
     *("voters", "voted_at", "occupied", "skipped", "held", "people", "answered"),
+    *("new_counts", "believed"),
 )
 """Columns of what decisions need of a task; every vote reads those of all tasks."""
 COUNTED = (*DECIDING, "said", "asked_at", "overwritten")
@@ -81,3 +88,70 @@ def save_counted(
         for one in counted
     ]
     upsert(connection, task_states, rows, update=("basis", *COUNTED[1:]), unchanged="revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What counts beside the votes of one task.
+
+    round_id: whose model and rates they are; confidence: that settles the task; prior: K float32 as
+    bytes, what the model alone believes of its true class, in the order of the round's classes.
+    """
+
+    task_id: int
+    round_id: int
+    confidence: float
+    prior: bytes
+
+
+_COLUMNS = tuple(Evidence.__dataclass_fields__)
+
+
+def list_evidence(
+    connection: Connection, project_id: int, task_ids: Collection[int] | None = None
+) -> list[Evidence]:
+    """Return the evidence on a project's tasks (all, or those asked for), ids increasing."""
+    query = select(*(evidence.c[name] for name in _COLUMNS))
+    mine = [evidence.c.project_id == project_id]
+    parts = mine if task_ids is None else chosen(evidence, project_id, task_ids)
+    found = [Evidence(*row) for some in parts for row in connection.execute(query.where(some))]
+    return sorted(found, key=lambda one: one.task_id)
+
+
+def save_evidence(connection: Connection, project_id: int, found: Iterable[Evidence]) -> None:
+    """Keep evidence in place of what counted of the same tasks."""
+    rows = [{"project_id": project_id} | {n: getattr(one, n) for n in _COLUMNS} for one in found]
+    upsert(connection, evidence, rows, update=_COLUMNS[1:])
+
+
+def drop_evidence(connection: Connection, project_id: int, task_ids: Collection[int]) -> None:
+    """Let people alone decide these tasks."""
+    for some in chosen(evidence, project_id, task_ids):
+        connection.execute(delete(evidence).where(some))
+
+
+def save_rates(
+    connection: Connection, project_id: int, round_id: int, believed: Mapping[str, Any]
+) -> None:
+    """Keep the rates of a round; those that are kept already are the same."""
+    row = {"project_id": project_id, "round_id": round_id, "believed": dict(believed)}
+    upsert(connection, rates, [row], update=("believed",))
+
+
+def list_rates(
+    connection: Connection, project_id: int, round_ids: Collection[int]
+) -> dict[int, dict[str, Any]]:
+    """Return the rates of these rounds by their ids."""
+    query = select(rates.c.round_id, rates.c.believed).where(
+        rates.c.project_id == project_id, rates.c.round_id.in_(sorted(round_ids))
+    )
+    return {row.round_id: row.believed for row in connection.execute(query)}
+
+
+def list_said(connection: Connection, project_id: int, task_ids: Collection[int]) -> dict[int, str]:
+    """Return what was said of tasks when they were counted last, whether or not it still holds."""
+    found: dict[int, str] = {}
+    for some in chosen(task_states, project_id, task_ids):
+        query = select(task_states.c.task_id, task_states.c.said).where(some)
+        found |= {row.task_id: row.said for row in connection.execute(query)}
+    return found

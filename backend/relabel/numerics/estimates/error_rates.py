@@ -7,6 +7,7 @@ CIFAR-10H.
 
 import numpy as np
 
+from relabel.numerics.audit import PEOPLE as AGREEING
 from relabel.numerics.consensus.posterior import LEAST_ERROR, chance_error, highest_error
 from relabel.numerics.labels import leading
 from relabel.types import FloatArray, IntArray
@@ -27,13 +28,14 @@ OF_A_PERSON = 20
 """Shared tasks from which an annotator has a rate of their own; as many lean to the mean."""
 
 
-def verdicts(new: IntArray) -> IntArray:
+def verdicts(new: IntArray, least: IntArray | int = AGREEING) -> IntArray:
     """Return (N,) what people alone say: the class with most new votes, at least two; -1 = open.
 
     Args:
         new: (N, K) votes given since the project was connected.
+        least: (N,) votes that the class needs, or one number for all.
     """
-    return np.where(new.max(1) >= 2, leading(new), -1)
+    return np.where(new.max(1) >= least, leading(new), -1)
 
 
 def old_error(said: IntArray, old: IntArray, classes: int) -> FloatArray:

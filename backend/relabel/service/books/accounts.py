@@ -11,7 +11,7 @@ import numpy as np
 
 from relabel.accounts import EXAMPLES, Accounts, Book, Example, Part, counted_part, part_of
 from relabel.media.registry import MEDIUM
-from relabel.service.queue.state import AnsweredState
+from relabel.service.votes.state import AnsweredState
 from relabel.storage.answers import Outcome, Saying
 from relabel.storage.rounds import Round, RoundState
 from relabel.types import BoolArray, State

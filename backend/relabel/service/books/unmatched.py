@@ -7,8 +7,8 @@ from relabel.accounts import counted_part, nearest
 from relabel.labelstudio.images import first_field
 from relabel.policy import Policy
 from relabel.service.context import Context
-from relabel.service.queue.state import AnsweredState
 from relabel.service.traces import VERSION_PREFIX
+from relabel.service.votes.state import AnsweredState
 from relabel.storage.answers import Outcome
 from relabel.storage.projects import Project
 

@@ -3,8 +3,8 @@
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
-from relabel.service.queue.task_states import differing_tasks, uncounted_tasks
 from relabel.service.traces import several
+from relabel.service.votes.task_states import differing_tasks, uncounted_tasks
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 

@@ -7,7 +7,7 @@ from relabel.service.books.unmatched import missing_source, told_unknown
 from relabel.service.connected import check_cannot_tell, open_connected, policy_of
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
-from relabel.service.queue.task_states import read_answered_state
+from relabel.service.votes.task_states import read_answered_state
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 from relabel.storage.rounds import list_rounds

@@ -6,8 +6,8 @@ from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
 from relabel.service.queue.notices import tab_now
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import read_queue_state
 from relabel.service.rounds.attempts import last_error
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 from relabel.storage.rounds import list_rounds, published_round

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,9 @@ from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
 from relabel.service.queue.counters import write_task
-from relabel.service.queue.state import AnsweredState, QueueState
-from relabel.service.queue.task_states import read_answered_state
+from relabel.service.votes.settled import explained
+from relabel.service.votes.state import AnsweredState, QueueState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.storage.answers import Saying
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
@@ -39,7 +41,8 @@ class ExportRow:
     soft_label: share of votes of each class; votes: who said what; second_opinion: whether at least
     two people or sources agree on the label; initial_value: what the task came with, word for word,
     also where that is no class: of several different ones all, the oldest first; not_counted: who
-    said what that is no vote, and why.
+    said what that is no vote, and why; settled_by: how it was settled, in words; certainty: of the
+    label where the model's evidence counted, in (0, 1), None = people alone.
     """
 
     task_id: int
@@ -54,6 +57,8 @@ class ExportRow:
     audit: bool
     initial_value: str
     not_counted: dict[str, str]
+    settled_by: str
+    certainty: float | None
 
 
 def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[ExportRow]]:
@@ -74,8 +79,9 @@ def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
         for said in state.said.kinds
     ]
     columns = state.counts.task_ids.tolist(), state.said.rows.tolist()
+    settled, certainty = explained(state), state.believed.certainty(len(state.new)).tolist()
     return [
-        _row(state, row, images[task_id], told[kind])
+        _row(state, row, images[task_id], told[kind], settled[row], certainty[row])
         for row, (task_id, kind) in enumerate(zip(*columns, strict=True))
     ]
 
@@ -89,7 +95,9 @@ class _Told:
     not_counted: dict[str, str]
 
 
-def _row(state: AnsweredState, row: int, image: str, told: _Told) -> ExportRow:
+def _row(
+    state: AnsweredState, row: int, image: str, told: _Told, settled_by: str, certainty: float
+) -> ExportRow:
     classes = state.schema.classes
     counts = state.counts.votes[row].tolist()
     given, found = int(state.given[row]), int(state.consensus.labels[row])
@@ -108,6 +116,8 @@ def _row(state: AnsweredState, row: int, image: str, told: _Told) -> ExportRow:
         audit=bool(state.places.audit[row]),
         initial_value=told.initial_value,
         not_counted=told.not_counted,
+        settled_by=settled_by,
+        certainty=None if math.isnan(certainty) else round(certainty, 4),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from relabel.labelstudio.reimport import Label, hidden_tags, importable, with_label
 from relabel.service.context import Context
-from relabel.service.queue.state import QueueState
 from relabel.service.traces import VERSION_PREFIX
+from relabel.service.votes.state import QueueState
 
 
 @dataclass(frozen=True, slots=True)

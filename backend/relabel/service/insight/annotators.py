@@ -12,7 +12,7 @@ import numpy as np
 
 from relabel.numerics.consensus.agreement import AnnotatorStats, annotator_stats
 from relabel.numerics.consensus.table import VoteTable
-from relabel.service.queue.state import AnsweredState
+from relabel.service.votes.state import AnsweredState
 from relabel.storage.answers import UNKNOWN_AUTHOR, Saying
 from relabel.types import IntArray
 

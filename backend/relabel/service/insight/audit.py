@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.service.queue.state import AnsweredState
+from relabel.service.votes.state import AnsweredState
 from relabel.types import BoolArray, FloatArray, IntArray, State
 
 LEAST_AUDIT = 20

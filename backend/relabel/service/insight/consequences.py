@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine
 
 from relabel.service.connected import policy_of
+from relabel.service.queue.settle import SETTLE, standing_settling
 from relabel.service.rounds.due import votes_missing
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
@@ -71,9 +72,13 @@ def of_undoing(engine: Engine, settings: Settings, number: int) -> list[Conseque
             undone = published[-1]
             found.append(Consequence(undone.run, effects, f"Undo round {undone.number}"))
         data = written_back(connection, number)
+        settled = standing_settling(connection, number)
     if data:
         effect = f"The data of {len(data):,} tasks become what they were before the export."
         found.append(Consequence(WRITE_BACK, (effect,), "Undo the labels written back"))
+    if settled:
+        effect = f"{len(settled):,} tasks are decided as before, but for those with a vote since."
+        found.append(Consequence(SETTLE, (effect,), "Undo the settling on request"))
     return found
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.neighbours.graph import Neighbours, near_duplicates
-from relabel.service.queue.state import QueueState
 from relabel.service.rounds.neighbours import Nearest
+from relabel.service.votes.state import QueueState
 from relabel.types import match_rows
 
 

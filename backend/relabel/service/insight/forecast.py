@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from relabel.errors import NotReadyError
+from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.insight.audit import not_known
 from relabel.service.insight.noise import audit_now
-from relabel.service.queue.scores import RoundResult, scores_now
-from relabel.service.queue.state import QueueState
-from relabel.service.queue.task_states import read_answered_state
+from relabel.service.queue.scores import scores_now
+from relabel.service.votes.evidence import POSTERIOR
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.simulation.forecast import Forecast, Pilot, forecast
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
@@ -28,7 +30,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
     The share of wrong labels is told once the audit carries it.
 
     Raises:
-        ConfigurationError: target out of range.
+        ConfigurationError: target out of range, or the model counts beside people.
         NotReadyError: there is no round yet, or too few tasks are settled.
 
     """
@@ -37,6 +39,11 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
         state = read_answered_state(connection, open_connected(context.settings, project))
         rounds = list_rounds(connection, number)
         last = published_round(connection, number)
+    if state.policy.consensus == POSTERIOR:
+        raise ConfigurationError(
+            'There is no forecast for consensus = "posterior": a forecast plays a strict majority. '
+            "relabel simulate --consensus majority,posterior compares the two on known data."
+        )
     if last is None:
         raise NotReadyError(f"No round yet; start one: relabel round --project {number}")
     result = RoundResult.load(context.folder(number), last.artifact).arranged(state.schema.classes)

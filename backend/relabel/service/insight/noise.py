@@ -13,8 +13,10 @@ from relabel.numerics.estimates.noise_rate import (
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
 from relabel.service.insight.audit import Audit, not_known, read_audit
-from relabel.service.queue.scores import RoundResult, scores_shown
-from relabel.service.queue.state import AnsweredState, QueueState
+from relabel.service.queue.scores import scores_shown
+from relabel.service.votes.evidence import POSTERIOR
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import AnsweredState, QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
 
 NEXT_VOTES = 100
@@ -29,7 +31,8 @@ class Noise:
     figures come from; initial: share of wrong labels when relabelling began, wrong_left: labels
     still wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it;
     next_votes and forecast: how many votes ahead, and about how many wrong labels they should find,
-    None while unknown and when nothing is left to ask. A model alone sees more noise than there is,
+    None while unknown, when nothing is left to ask, and where the
+    model counts beside people. A model alone sees more noise than there is,
     and an interval around what it sees does not hold.
     """
 
@@ -68,6 +71,8 @@ def noise_now(
     unknown = not_known(audit.finished, state.policy.audit_share)
     initial = None if unknown else audit.initial(labelled)
     votes = votes_ahead(state)
+    # What a task costs is only known where people alone decide.
+    weighs = state.policy.consensus == POSTERIOR
     return Noise(
         unknown=unknown,
         source=audit.source,
@@ -75,7 +80,7 @@ def noise_now(
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),
         next_votes=votes,
-        forecast=None if unknown else _forecast(state, rows, probs, doubts, votes),
+        forecast=None if unknown or weighs else _forecast(state, rows, probs, doubts, votes),
     )
 
 

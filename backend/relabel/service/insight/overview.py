@@ -14,12 +14,12 @@ from relabel.service.connected import open_connected
 from relabel.service.insight.noise import Noise, noise_now
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import YieldCurve, new_votes, random_yield, yield_curve
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import AnsweredState
 from relabel.service.queue.stop_rule import headline, stop_reason
-from relabel.service.queue.task_states import read_answered_state
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.rounds.neighbours import Nearest
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import AnsweredState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.journal.events import count_events

@@ -10,9 +10,11 @@ import numpy as np
 
 from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
-from relabel.service.queue.scores import RoundResult, scores_shown
-from relabel.service.queue.state import QueueState
+from relabel.service.queue.scores import scores_shown
 from relabel.service.rounds.neighbours import Nearest
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.settled import explained as words_of
+from relabel.service.votes.state import QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
 
 TOP = 3
@@ -35,7 +37,8 @@ class Explained:
     """One task with what is known about its label; "" = none, None = not judged by the round.
 
     given, label: the initial one and the consensus; given_probability: the posterior's of `given`;
-    votes: class names with their votes, the given label's included; top: likeliest classes with
+    settled_by: how it was settled, in words; votes: class names with their votes, the given label's
+    included; top: likeliest classes with
     their probabilities; ce, h, phi: in nats (Bernhardt et al. 2022, Eq. 2-4); score: what Label
     Studio shows, low = relabel first.
     """
@@ -46,6 +49,7 @@ class Explained:
     given_probability: float | None
     suggested: str
     state: str
+    settled_by: str
     audit: bool
     votes: tuple[tuple[str, int], ...]
     abstained: int
@@ -120,6 +124,7 @@ def explain(
     judged = _posteriors(task_ids, result)
     classes, states, unanswered = state.schema.classes, state.consensus.states, state.unanswered()
     explained = []
+    settled = words_of(state)
     columns = rows.tolist(), task_ids.tolist(), scores.tolist(), judged
     for row, task_id, score, p in zip(*columns, strict=True):
         counts = state.counts.votes[row]
@@ -133,6 +138,7 @@ def explain(
                 given_probability=_given_probability(p, int(state.given[row])),
                 suggested=_name(classes, order[0]) if order else "",
                 state="no answer" if unanswered[row] else State(int(states[row])).name.lower(),
+                settled_by=settled[row],
                 audit=bool(state.places.audit[row]),
                 votes=tuple((classes[c], int(counts[c])) for c in np.flatnonzero(counts)),
                 abstained=int(state.abstains[row]),

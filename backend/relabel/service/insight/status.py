@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import numpy as np
+
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
-from relabel.service.queue.state import AnsweredState
-from relabel.service.queue.task_states import read_answered_state
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
+from relabel.service.votes.state import AnsweredState
+from relabel.service.votes.task_states import read_answered_state
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.journal.events import count_events
@@ -86,6 +88,7 @@ def status_of(
 def _labels(state: AnsweredState) -> dict[str, Any]:
     new = state.touched()
     settled = (state.consensus.states == State.SETTLED) & new
+    certainty = state.believed.certainty(len(new))
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
     return {
         "tasks": len(state.places.task_ids),
@@ -95,6 +98,7 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "overwritten": int(state.overwritten.sum()),
         "tasks_relabelled": int(new.sum()),
         "settled": int(settled.sum()),
+        "settled_with_model": int((settled & ~np.isnan(certainty)).sum()),
         "corrected": int(corrected.sum()),
         "confirmed": int((settled & ~corrected).sum()),
         "in_progress": int(state.begun().sum()),

@@ -6,10 +6,10 @@ import numpy as np
 from sqlalchemy import Connection
 
 from relabel.numerics.consensus.majority import majority
-from relabel.service.queue.state import QueueState, one_opinion
+from relabel.service.votes.state import QueueState, one_opinion
 from relabel.storage.annotations import list_annotations
 from relabel.storage.answers import Answer, answers_of, meanings
-from relabel.types import FloatArray, IntArray, State
+from relabel.types import BoolArray, FloatArray, IntArray, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ def new_votes(connection: Connection, state: QueueState) -> list[Answer]:
 def yield_curve(state: QueueState, votes: list[Answer]) -> YieldCurve:
     """Replay votes with the project's own consensus.
 
+    A task that the model's evidence decides counts from its last vote on: what the model said
+    before that is not kept.
+
     Args:
         state: the project now.
         votes: of `new_votes`.
@@ -68,6 +71,9 @@ def yield_curve(state: QueueState, votes: list[Answer]) -> YieldCurve:
         consensus = one_opinion(consensus, since[:, :-1])
     settled = consensus.states == State.SETTLED
     correct = settled & (consensus.labels != given) & (given >= 0)
+    weighed = np.isin(rows, state.believed.rows)
+    now = (state.consensus.states == State.SETTLED) & (state.consensus.labels != state.given)
+    correct = np.where(weighed, (now & (state.given >= 0))[rows] & _is_last(rows), correct)
     steps = correct.astype(np.int64) - _previous(rows, correct.astype(np.int64))
     return YieldCurve(np.arange(len(votes) + 1), np.concatenate([[0], steps]).cumsum())
 
@@ -103,6 +109,13 @@ def _running(rows: IntArray, cast: IntArray) -> IntArray:
     running = np.empty_like(cast)
     running[order] = totals - (totals[first] - cast[order][first])
     return running
+
+
+def _is_last(rows: IntArray) -> BoolArray:
+    """(V,) whether no later vote is on the same task."""
+    last = np.zeros(len(rows), dtype=np.bool_)
+    last[len(rows) - 1 - np.unique(rows[::-1], return_index=True)[1]] = True
+    return last
 
 
 def _previous(rows: IntArray, values: IntArray) -> IntArray:

@@ -12,10 +12,10 @@ from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
-from relabel.service.queue.state import QueueState
 from relabel.service.queue.stop_rule import explained, headline, stop_reason
-from relabel.service.queue.task_states import read_queue_state
 from relabel.service.traces import several
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import published_round

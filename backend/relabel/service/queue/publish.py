@@ -14,10 +14,11 @@ from relabel.service.queue.refresh import (
     refresh_queue,
     switch_queue,
 )
-from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.state import QueueState
+from relabel.service.queue.scores import scores_now, shown_score
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import read_queue_state
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, journal
 from relabel.storage.locks import BREATH_SECONDS, queue_lock

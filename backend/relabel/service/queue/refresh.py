@@ -9,15 +9,17 @@ import numpy as np
 
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
+from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
-from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, RoundResult, scores_now
-from relabel.service.queue.state import QueueState
+from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import read_queue_state
 from relabel.service.queue.window import Change, choose_open, plan_changes
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
 from relabel.storage.tasks import Place, Task, drop_tasks, set_task
@@ -126,7 +128,8 @@ def open_ids(state: QueueState, shown: FloatArray, reason: str) -> IntArray:
         state.counts.task_ids,
         -shown,
         candidates=state.waiting() & state.places.usable,
-        begun=state.begun(),
+        # By gain a begun task waits for its turn like any other.
+        begun=state.begun() & (state.policy.score != GAIN),
         is_open=~state.places.is_labeled,
         window=state.policy.window,
         taken=state.serving.taken,

@@ -1,21 +1,18 @@
-"""The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
+"""The score that a task shows in Label Studio: what the last round found, and the votes since."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from relabel.catalogue.plugins import find
-from relabel.errors import NotReadyError
-from relabel.numerics.labels import leading
-from relabel.numerics.ranking import QualityMap, prioritise
+from relabel.numerics.gain import GAIN
+from relabel.numerics.ranking import prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
-from relabel.service.queue.state import QueueState
-from relabel.storage.artifacts import load_arrays, save_arrays
-from relabel.types import BoolArray, FloatArray, IntArray, Posteriors, match_rows
+from relabel.service.votes.gains import score_by_gain
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import QueueState
+from relabel.types import BoolArray, FloatArray, IntArray, match_rows
 
 SCORE_TOLERANCE = 1e-9
 """Difference below which two scores are one."""
@@ -27,90 +24,6 @@ SEVERAL = -1.0
 
 WITHOUT_VOTES = (*OF_MEMBERS, "random")
 """Scores that votes do not change and posteriors do not give: a task keeps the round's."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoundResult:
-    """What a round found. Rows are its tasks, ids increasing.
-
-    posteriors: of its tasks; counts: (N, K) votes it was trained on; labels: (N,) what those
-    showed, -1 = none; priority: (N,) higher = relabel sooner, diversity included; quality: the map
-    from priority to prediction score; classes: (K,) names of the columns; score: name of the score;
-    scores: (N,) of it.
-    """
-
-    posteriors: Posteriors
-    counts: IntArray
-    labels: IntArray
-    priority: FloatArray
-    quality: QualityMap
-    classes: tuple[str, ...]
-    score: str
-    scores: FloatArray
-
-    def save(self, folder: Path, name: str) -> str:
-        """Write the result; return the name of the file."""
-        return save_arrays(
-            folder,
-            name,
-            task_ids=self.posteriors.task_ids,
-            probs=self.posteriors.probs,
-            counts=self.counts,
-            labels=self.labels,
-            priority=self.priority,
-            knots=self.quality.knots,
-            quality_seed=np.int64(self.quality.seed),
-            classes=np.array(self.classes, dtype=np.str_),
-            score=np.array(self.score, dtype=np.str_),
-            scores=self.scores,
-        )
-
-    def arranged(self, classes: tuple[str, ...]) -> "RoundResult | None":
-        """Return the result with its columns in this order; None if these are other classes."""
-        if classes == self.classes:
-            return self
-        if sorted(classes) != sorted(self.classes):
-            return None
-        order = [self.classes.index(name) for name in classes]
-        posteriors = replace(self.posteriors, probs=self.posteriors.probs[:, order])
-        # The last place is that of no label, which stays -1.
-        places = np.array([*(classes.index(name) for name in self.classes), -1], dtype=np.int64)
-        return replace(
-            self,
-            posteriors=posteriors,
-            counts=self.counts[:, order],
-            labels=places[self.labels],
-            classes=classes,
-        )
-
-    @classmethod
-    def load(cls, folder: Path, name: str) -> "RoundResult":
-        """Read a result written by `save`.
-
-        Raises:
-            NotReadyError: the file is gone or damaged.
-
-        """
-        try:
-            arrays = load_arrays(folder, name)
-        except (OSError, ValueError, BadZipFile) as error:
-            raise NotReadyError(
-                f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
-                f"start another round: relabel round --project {folder.name}"
-            ) from error
-        counts = arrays["counts"].astype(np.int64)
-        return cls(
-            Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
-            counts,
-            # Rounds of earlier versions kept no labels.
-            arrays["labels"].astype(np.int64) if "labels" in arrays else leading(counts),
-            arrays["priority"].astype(np.float64),
-            QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
-            tuple(arrays["classes"].astype(np.str_).tolist()),
-            # Nor the score; the policy's was used and is used.
-            str(arrays["score"]) if "score" in arrays else "",
-            arrays["scores"].astype(np.float64) if "scores" in arrays else np.zeros(len(counts)),
-        )
 
 
 def shown_score(predictions: Sequence[Mapping[str, Any]], version: str) -> float | None:
@@ -156,6 +69,7 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
             counts[changed],
             state.initial[changed],
             consensus.states[changed],
+            begun_first=(result.score or state.policy.score) != GAIN,
         )
     scores[judged] = result.quality.score(priority[judged])
     changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
@@ -169,6 +83,9 @@ def _scores_of(
     name = result.score or state.policy.score
     if name in WITHOUT_VOTES:
         return result.scores[rows]
+    if name == GAIN and result.rates is not None:
+        probs = result.posteriors.probs[rows].astype(np.float64)
+        return score_by_gain(state, np.flatnonzero(changed), probs, result.rates)
     return find("score", name, SCORES)(
         state.counts.votes[changed],
         result.posteriors.probs[rows].astype(np.float64),

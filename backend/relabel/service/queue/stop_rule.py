@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relabel.service.queue.state import QueueState
+from relabel.service.votes.state import QueueState
 from relabel.types import State
 
 RECENT = 50

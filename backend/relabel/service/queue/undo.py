@@ -19,8 +19,10 @@ from relabel.service.context import Context
 from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
-from relabel.service.queue.scores import RoundResult, scores_now, shown_score
-from relabel.service.queue.task_states import read_queue_state
+from relabel.service.queue.scores import scores_now, shown_score
+from relabel.service.queue.settle import SETTLE, standing_settling, undo_settling
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, journal, mark_handled, to_undo
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
@@ -47,7 +49,7 @@ Done = tuple[str, ...]
 
 
 def undo_run(context: Context, number: int, run: str) -> Done:
-    """Undo the last published round ("round-N") or the labels written back ("write-back").
+    """Undo the last published round ("round-N"), the labels written back ("write-back"), "settle".
 
     Raises:
         NotReadyError: there is no such run, later rounds stand on it, or a round is running.
@@ -84,6 +86,10 @@ def check_can_be_undone(connection: Connection, number: int, run: str) -> None:
     if run == WRITE_BACK:
         if not written_back(connection, number):
             raise NotReadyError(f"No labels stand written back in project {number}.")
+        return
+    if run == SETTLE:
+        if not standing_settling(connection, number):
+            raise NotReadyError(f"No task of project {number} was settled on request.")
         return
     last = published_round(connection, number)
     if last is not None and run == last.run:
@@ -122,7 +128,8 @@ def _carry_out(context: Context, number: int, run: str, patience: float) -> Done
             done = _undo_write_back(context, number, patience)
         else:
             with queue_lock(context.engine, context.settings.data_dir, number, patience=patience):
-                done = _undo_round(context, number, run)
+                undo = _undo_settling if run == SETTLE else _undo_round
+                done = undo(context, number, run)
     except NotReadyError as error:
         refused = error
     with context.engine.begin() as connection:
@@ -130,6 +137,11 @@ def _carry_out(context: Context, number: int, run: str, patience: float) -> Done
     if refused is not None:
         raise refused
     return done
+
+
+def _undo_settling(context: Context, number: int, _run: str) -> Done:
+    back = undo_settling(context, number)
+    return (f"{back} tasks are decided as before; those with a vote since stay as they are",)
 
 
 def _undo_round(context: Context, number: int, run: str) -> Done:

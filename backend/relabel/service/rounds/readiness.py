@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from relabel.errors import NotReadyError
 from relabel.service.books.problems import told_problems
 from relabel.service.books.unmatched import told_unknown
-from relabel.service.queue.state import MIN_PER_CLASS, ProjectState
+from relabel.service.votes.state import MIN_PER_CLASS, ProjectState
 from relabel.types import IntArray
 
 SHOWN = 12

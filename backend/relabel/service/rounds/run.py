@@ -17,7 +17,6 @@ from relabel.service.books.unmatched import missing_source
 from relabel.service.connected import Connected, open_connected, policy_of
 from relabel.service.context import Context
 from relabel.service.queue.publish import publish
-from relabel.service.queue.state import ProjectState, read_state
 from relabel.service.rounds.due import SEEN, what_is_there
 from relabel.service.rounds.ends import UNFINISHED, conclude
 from relabel.service.rounds.progress import RoundProgress
@@ -25,6 +24,8 @@ from relabel.service.rounds.readiness import check_enough
 from relabel.service.rounds.watchdog import RoundWatch
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.mirror import reconcile_recent
+from relabel.service.votes.state import ProjectState
+from relabel.service.votes.task_states import read_state
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project

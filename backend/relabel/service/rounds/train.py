@@ -1,7 +1,7 @@
 """One round's computation: images to posteriors to priorities. No store, no network, no clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,18 @@ from relabel.learning.selectors.registry import select
 from relabel.media.medium import Load
 from relabel.media.registry import MEDIUM
 from relabel.numerics.diversity.spread import Surroundings
+from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import QualityMap
 from relabel.policy import Policy
-from relabel.service.queue.scores import RoundResult
-from relabel.service.queue.state import ProjectState
+from relabel.service.queue.audit import audited, said_anew
 from relabel.service.rounds.neighbours import Nearest, nearest_of
 from relabel.service.rounds.readiness import check_enough
-from relabel.types import BoolArray, Float32Array, IntArray, Progress
+from relabel.service.votes.evidence import believed_by
+from relabel.service.votes.gains import score_by_gain
+from relabel.service.votes.rates import RoundRates, learn_rates, people_labels
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import ProjectState
+from relabel.types import BoolArray, Float32Array, FloatArray, IntArray, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def _to_learn_from(
         vectors=surroundings.vectors,
         images=MEDIUM.arrays(load, seen.digests, side) if side else None,
         given=state.given[rows],
-        shown=votes.consensus.labels,
+        shown=people_labels(state)[rows],
         groups=surroundings.groups,
     )
     return votes, surroundings, data
@@ -174,7 +179,11 @@ def _rank(
 ) -> tuple[RoundResult, IntArray]:
     """Return the order of these rows, and the positions within them that are audited."""
     policy = state.policy
-    scores = score_tasks(policy.score, votes, selection, seed=policy.seed)
+    rates = None
+    if selection.out_of_sample:
+        sample = audited(state)
+        rates = learn_rates(state, sample, said_anew(state)[sample])
+    scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(
         scores,
         votes,
@@ -183,6 +192,7 @@ def _rank(
         surroundings=surroundings,
         contribution=selection.contribution,
         seed=policy.seed,
+        begun_first=policy.score != GAIN,
     )
     audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
     priority = order.priorities(interleave(order.front, audit, policy.audit_share))
@@ -195,8 +205,25 @@ def _rank(
         state.schema.classes,
         policy.score,
         scores,
+        rates,
     )
     return result, audit
+
+
+def _scores(
+    state: ProjectState,
+    rows: IntArray,
+    votes: Votes,
+    selection: Selection,
+    rates: RoundRates | None,
+) -> FloatArray:
+    policy = state.policy
+    if policy.score != GAIN or rates is None:
+        return score_tasks(policy.score, votes, selection, seed=policy.seed)
+    # What this round believes of begun tasks is what their next vote will count beside.
+    task_ids, probs = selection.posteriors.task_ids, selection.posteriors.probs
+    believed = believed_by(state, task_ids, probs, rates)
+    return score_by_gain(replace(state, believed=believed), rows, probs.astype(np.float64), rates)
 
 
 def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) -> IntArray:

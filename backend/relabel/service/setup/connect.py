@@ -16,7 +16,6 @@ from relabel.service.queue.cleanup import remove_version
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.refresh import switch_queue
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import read_queue_state
 from relabel.service.setup.refusals import why_refused
 from relabel.service.setup.rollback import Rollback
 from relabel.service.setup.survey import Survey, survey_project
@@ -30,6 +29,7 @@ from relabel.service.traces import (
     own_versions,
     several,
 )
+from relabel.service.votes.task_states import read_queue_state
 from relabel.service.webhooks import add_webhooks, own_webhooks
 from relabel.settings import Settings
 from relabel.storage.annotations import FAR_FUTURE, forget_beginnings, list_annotations

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from relabel.service.queue.eligibility import IGNORE
+from relabel.service.votes.eligibility import IGNORE
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.tasks import Task
 

@@ -14,9 +14,9 @@ from relabel.service.books.label_sources import LabelSource, label_sources
 from relabel.service.books.unmatched import offered_mapping
 from relabel.service.connected import Connected
 from relabel.service.context import Context
-from relabel.service.queue.state import MIN_PER_CLASS, ProjectState, count_state
 from relabel.service.sync.mirror import annotations_of, read_everything, task_of
 from relabel.service.traces import several
+from relabel.service.votes.state import MIN_PER_CLASS, ProjectState, count_state
 from relabel.storage.answers import Outcome
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.counters import repair_counters
 from relabel.service.queue.scores import shown_score
-from relabel.service.queue.task_states import count_tasks
+from relabel.service.votes.task_states import count_tasks
 from relabel.storage.annotations import FAR_FUTURE, Annotation, record_truth
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
@@ -110,10 +111,11 @@ def _store_batches(
     readings: Sequence[TaskReading],
     read_at: float,
 ) -> None:
+    folder = context.folder(connected.project.id)
     for start in range(0, len(readings), BATCH):
         part = readings[start : start + BATCH]
         with context.engine.begin() as connection:
-            store(connection, connected, part, read_at=read_at)
+            store(connection, connected, part, read_at=read_at, folder=folder)
     if connected.project.connected_at != FAR_FUTURE:
         repair_counters(context.label_studio, readings)
 
@@ -165,14 +167,18 @@ def store(
     readings: Sequence[TaskReading],
     *,
     read_at: float,
+    folder: Path,
 ) -> None:
-    """Take over what Label Studio said of these tasks at `read_at` (Unix seconds)."""
+    """Take over what Label Studio said of these tasks at `read_at` (Unix seconds).
+
+    folder: of the project's rounds.
+    """
     project = connected.project
     save_tasks(connection, project.id, [task_of(connected, r) for r in readings])
     found = [a for one in readings for a in annotations_of(connected, one)]
     task_ids = [one.task_id for one in readings]
     record_truth(connection, project.id, task_ids, found, read_at=read_at)
-    count_tasks(connection, connected, task_ids)
+    count_tasks(connection, connected, task_ids, folder)
     last = published_round(connection, project.id)
     if last is not None:
         shown = {

@@ -10,9 +10,9 @@ from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
 from relabel.service.queue.publish import restore_predictions
 from relabel.service.queue.refresh import assert_settings, refresh_queue
-from relabel.service.queue.task_states import count_missing, differing_tasks
 from relabel.service.sync.catch_up import carry_out, take_over
 from relabel.service.sync.mirror import reconcile_all, reconcile_recent
+from relabel.service.votes.task_states import count_missing, differing_tasks
 from relabel.storage.database import clock, reading
 from relabel.storage.journal.claims import make_sweeps_due, take_sweep
 from relabel.storage.locks import PATIENCE_SECONDS, queue_lock
@@ -125,7 +125,7 @@ def sweep_project(
         if assert_settings(context, connected, body).get("maximum_annotations"):
             # Writing it has reset every task's overlap.
             reconcile_all(context, connected)
-        count_missing(context.engine, connected)
+        count_missing(context.engine, connected, context.folder(project.id))
         refresh_queue(context, connected, look=body)
     _note(context, project, "swept_at")  # the rest begins at the end, however long this took
     carry_out(context, project.id, patience=patience)

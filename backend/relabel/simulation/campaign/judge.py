@@ -117,7 +117,7 @@ class Judge:
             decided = settle(
                 self._beliefs(np.array([task])),
                 self.old[row],
-                self.new[row].sum(1),
+                self.new[row],
                 confidence=self._terms.confidence,
                 answers=(self.old[row] + self.new[row]).sum(1),
                 max_votes=self._cap,

@@ -24,11 +24,11 @@ def one(prior, old, votes, *, old_error=0.2, error=0.1):
     return beliefs(prior.astype(float), old, weighed, np.full(k, old_error))[0]
 
 
-def decided(q, old, new_votes, confidence=0.95, answers=2, max_votes=10):
+def decided(q, old, new, confidence=0.95, answers=2, max_votes=10):
     found = settle(
         np.array([q]),
         np.array([old]),
-        np.array([new_votes]),
+        np.array([new]),
         confidence=confidence,
         answers=np.array([answers]),
         max_votes=max_votes,
@@ -87,18 +87,24 @@ def test_three_people_overrule_a_model_that_is_certain_and_an_old_label():
 
 
 def test_nothing_settles_without_a_person_however_sure_the_model_is():
-    assert decided((0.001, 0.999), (1, 0), 0) == (0, State.OPEN)
-    assert decided((0.001, 0.999), (1, 0), 1) == (1, State.SETTLED)
+    assert decided((0.001, 0.999), (1, 0), (0, 0)) == (0, State.OPEN)
+    assert decided((0.001, 0.999), (1, 0), (0, 1)) == (1, State.SETTLED)
 
 
 def test_a_label_follows_what_is_believed_once_somebody_has_voted():
-    assert decided((0.3, 0.7), (1, 0), 1) == (1, State.OPEN)
-    assert decided((0.5, 0.5), (1, 0), 2) == (0, State.OPEN)
+    assert decided((0.3, 0.7), (1, 0), (0, 1)) == (1, State.OPEN)
+    assert decided((0.5, 0.5), (1, 0), (0, 2)) == (0, State.OPEN)
+
+
+def test_no_label_is_settled_that_no_person_gave():
+    """The old label and the model outweigh one person, and are not enough."""
+    assert decided((0.98, 0.02), (1, 0), (0, 1)) == (0, State.OPEN)
+    assert decided((0.98, 0.02), (1, 0), (1, 1), answers=3) == (0, State.SETTLED)
 
 
 def test_the_cap_ends_a_task_that_is_not_settled():
-    assert decided((0.3, 0.7), (1, 0), 3, answers=4, max_votes=4) == (1, State.AMBIGUOUS)
-    assert decided((0.01, 0.99), (1, 0), 3, answers=4, max_votes=4) == (1, State.SETTLED)
+    assert decided((0.3, 0.7), (1, 0), (0, 3), answers=4, max_votes=4) == (1, State.AMBIGUOUS)
+    assert decided((0.01, 0.99), (1, 0), (0, 3), answers=4, max_votes=4) == (1, State.SETTLED)
 
 
 def test_votes_by_people_of_different_reliability_add_their_own_weights():
@@ -110,7 +116,7 @@ def test_votes_by_people_of_different_reliability_add_their_own_weights():
 @pytest.mark.parametrize("confidence", [0.5, 1.0])
 def test_a_confidence_that_means_nothing_is_refused(confidence):
     with pytest.raises(ConfigurationError, match="confidence"):
-        decided((0.3, 0.7), (1, 0), 1, confidence=confidence)
+        decided((0.3, 0.7), (1, 0), (0, 1), confidence=confidence)
 
 
 def test_arrays_of_different_tasks_are_refused():
@@ -118,7 +124,7 @@ def test_arrays_of_different_tasks_are_refused():
         settle(
             np.full((2, 2), 0.5),
             np.ones((1, 2), dtype=int),
-            np.zeros(2, dtype=int),
+            np.zeros((2, 2), dtype=int),
             confidence=0.9,
             answers=np.zeros(2, dtype=int),
             max_votes=10,

@@ -1,7 +1,8 @@
 """Scores as they are kept, and which of them a vote moves."""
 
 import pytest
-from relabel.service.queue.scores import LAST, RoundResult, scores_now
+from relabel.service.queue.scores import LAST, scores_now
+from relabel.service.votes.result import RoundResult
 from wiring import (
     claim_round,
     deliver,

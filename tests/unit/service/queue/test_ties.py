@@ -8,7 +8,7 @@ from fake_label_studio import CONFIG, FakeLabelStudio
 from relabel.numerics.scoring import SCORES
 from relabel.service.export.export import FORMATS, export_rows
 from relabel.service.insight.preview import explain, next_rows, reason
-from relabel.service.queue.scores import RoundResult
+from relabel.service.votes.result import RoundResult
 from relabel.storage.database import reading
 from relabel.storage.rounds import published_round
 from relabel.types import State

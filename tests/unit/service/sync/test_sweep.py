@@ -6,10 +6,11 @@ import pytest
 from fake_label_studio import CONFIG
 from relabel.labelstudio.contract import with_notice
 from relabel.service import connected as connected_module
-from relabel.service.queue.scores import RoundResult, scores_now
+from relabel.service.queue.scores import scores_now
 from relabel.service.rounds.due import round_due_now
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import forget_sweeps, sweep
+from relabel.service.votes.result import RoundResult
 from relabel.storage.database import reading
 from relabel.storage.journal.events import Action, journal
 from relabel.storage.rounds import published_round

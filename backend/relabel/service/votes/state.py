@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection
 
 from relabel.labelstudio.labels import LabelSchema
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.labels import labels_so_far, leading
 from relabel.policy import Policy
 from relabel.service.connected import Connected
-from relabel.service.queue.eligibility import Presence, Serving, presence_of, serving_of
-from relabel.storage.annotations import Annotation, Kind, list_annotations
+from relabel.service.votes.eligibility import Presence, Serving, presence_of, serving_of
+from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.answers import (
     BEGINNING,
     SILENT,
@@ -25,11 +24,34 @@ from relabel.storage.answers import (
     sayings_of,
 )
 from relabel.storage.projects import Project
-from relabel.storage.tasks import Places, Task, list_tasks, places_of
+from relabel.storage.tasks import Places, Task, places_of
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
 MIN_PER_CLASS = 2
 """Labelled tasks that each of at least two classes needs before anything can be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What is believed of the tasks that the model's evidence decides beside people's votes.
+
+    rows: (m,) of the state, increasing; q: (m, K) probabilities of the true class; of all other
+    tasks people decide alone.
+    """
+
+    rows: IntArray
+    q: FloatArray
+
+    def certainty(self, tasks: int) -> FloatArray:
+        """Return (N,) how certainly the likeliest class is right, not a number = people alone."""
+        certainty = np.full(tasks, np.nan)
+        certainty[self.rows] = self.q.max(1, initial=0)
+        return certainty
+
+
+def nothing_believed(classes: int) -> Believed:
+    """Return what is believed where the model's evidence decides no task."""
+    return Believed(np.zeros(0, dtype=np.int64), np.zeros((0, classes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +60,12 @@ class QueueState:
 
     All arrays have one row per task, task ids increasing. places: how each stands in Label
     Studio; counts: of all votes; initial: (N,) votes given before relabelling began; new: (N,)
-    votes and abstentions since; abstains: (N,) votes that could not tell; silent: (N,) people
-    who have answered since without any vote; voters: (N,) votes of different people, those of
-    unknown authors together one; given: (N,) initial label, -1 = none, of several the one given
-    first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 = there is none;
-    presence: who has been at each task; serving: whom Label Studio can still give which task.
+    votes and abstentions since; new_counts: (N, K) votes since; abstains: (N,) votes that could
+    not tell; silent: (N,) people who have answered since without any vote; voters: (N,) votes of
+    different people, those of unknown authors together one; given: (N,) initial label, -1 = none,
+    of several the one given first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 =
+    there is none; presence: who has been at each task; serving: whom Label Studio can still give
+    which task; believed: what the model's evidence decides.
     """
 
     connected: Connected
@@ -50,6 +73,7 @@ class QueueState:
     counts: LabelCounts
     initial: IntArray
     new: IntArray
+    new_counts: IntArray
     abstains: IntArray
     silent: IntArray
     voters: IntArray
@@ -58,6 +82,7 @@ class QueueState:
     presence: Presence
     serving: Serving
     consensus: Consensus
+    believed: Believed
 
     @property
     def project(self) -> Project:
@@ -160,14 +185,6 @@ class ProjectState(AnsweredState):
     votes: list[Answer]
 
 
-def read_state(connection: Connection, connected: Connected) -> ProjectState:
-    """Read a project's tasks and annotations, and count."""
-    number = connected.project.id
-    return count_state(
-        connected, list_tasks(connection, number), list_annotations(connection, number)
-    )
-
-
 def count_state(
     connected: Connected, tasks: dict[int, Task], annotations: Iterable[Annotation]
 ) -> ProjectState:
@@ -208,6 +225,7 @@ def count_state(
         counts=LabelCounts(tally.task_ids, tally.counts),
         initial=tally.before.sum(1),
         new=new,
+        new_counts=tally.counts - tally.before,
         abstains=tally.abstains,
         silent=silent,
         voters=voters,
@@ -216,6 +234,7 @@ def count_state(
         presence=presence,
         serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
+        believed=nothing_believed(len(schema.classes)),
     )
 
 

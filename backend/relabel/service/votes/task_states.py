@@ -1,23 +1,32 @@
 """What the votes of each task say, kept in the store so that one vote costs what its task costs.
 
-A row is counted from its task's annotations alone, by the same `count_state` as everything else,
-and never added to. Whoever changes what it stands on marks it stale in the same transaction. It
-counts on the basis on which it was counted: classes, rules and the handling of skips. A row that is
-stale or of another basis is as good as missing: whoever reads counts that task in memory.
+A row is counted from its task's annotations and the evidence on it alone, by the same `count_state`
+as everything else, and never added to. Whoever changes what it stands on marks it stale in the same
+transaction. It counts on the basis on which it was counted: classes, rules and the handling of
+skips. A row that is stale or of another basis is as good as missing: whoever reads counts that task
+in memory.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine
 
 from relabel.service.connected import Connected
-from relabel.service.queue.eligibility import Presence, serving_of
-from relabel.service.queue.state import AnsweredState, QueueState, count_state
+from relabel.service.votes.eligibility import Presence, serving_of
+from relabel.service.votes.evidence import take_down, weigh_in
+from relabel.service.votes.state import (
+    AnsweredState,
+    Believed,
+    ProjectState,
+    QueueState,
+    count_state,
+)
 from relabel.storage.annotations import list_annotations
 from relabel.storage.answers import read_sayings
 from relabel.storage.database import CHUNK, reading
@@ -76,6 +85,13 @@ def read_answered_state(connection: Connection, connected: Connected) -> Answere
     )
 
 
+def read_state(connection: Connection, connected: Connected) -> ProjectState:
+    """Read a project's tasks and annotations, and count."""
+    number = connected.project.id
+    tasks, found = list_tasks(connection, number), list_annotations(connection, number)
+    return weigh_in(connection, count_state(connected, tasks, found))
+
+
 def _read(
     connection: Connection, connected: Connected, names: Sequence[str]
 ) -> tuple[Places, dict[str, Sequence[Any]]]:
@@ -91,7 +107,7 @@ def _read(
         tasks = list_tasks(connection, number, missing)
         some = missing if len(missing) <= CHUNK else None
         found = list_annotations(connection, number, some)
-        rows += _rows(count_state(connected, tasks, found), names)
+        rows += _rows(weigh_in(connection, count_state(connected, tasks, found)), names)
         rows.sort(key=lambda row: int(row[0]))
     if len(rows) < len(known):
         # On PostgreSQL a task may be deleted between two statements.
@@ -100,21 +116,27 @@ def _read(
     return places, dict(zip(names, columns, strict=True))
 
 
-def count_tasks(connection: Connection, connected: Connected, task_ids: Sequence[int]) -> None:
-    """Count what the votes of these tasks say, and keep it unless they change meanwhile."""
+def count_tasks(
+    connection: Connection, connected: Connected, task_ids: Sequence[int], folder: Path
+) -> None:
+    """Count what the votes of these tasks say, and keep it unless they change meanwhile.
+
+    What the model says of a task is taken down with its vote; folder: of the project's rounds.
+    """
     number = connected.project.id
     was = revisions(connection, number, task_ids)
     tasks = list_tasks(connection, number, task_ids)
-    found = list_annotations(connection, number, list(tasks))
+    state = count_state(connected, tasks, list_annotations(connection, number, list(tasks)))
+    take_down(connection, state, folder)
     counted = (
         dict(zip(COUNTED, row, strict=True)) | {"revision": was.get(row[0], 0)}
-        for row in _rows(count_state(connected, tasks, found))
+        for row in _rows(weigh_in(connection, state))
     )
     save_counted(connection, number, basis_of(connected), counted)
 
 
-def count_missing(engine: Engine, connected: Connected) -> int:
-    """Count all tasks of which no row is valid; return how many.
+def count_missing(engine: Engine, connected: Connected, folder: Path) -> int:
+    """Count all tasks of which no row is valid; return how many; see `count_tasks`.
 
     For a store of an earlier version, another policy, other classes, and whatever a killed process
     left stale.
@@ -126,7 +148,7 @@ def count_missing(engine: Engine, connected: Connected) -> int:
         if len(missing) > BATCH:
             log.info("project %s: counted %s of %s tasks", number, start, len(missing))
         with engine.begin() as connection:
-            count_tasks(connection, connected, missing[start : start + BATCH])
+            count_tasks(connection, connected, missing[start : start + BATCH], folder)
     return len(missing)
 
 
@@ -144,7 +166,8 @@ def differing_tasks(connection: Connection, connected: Connected) -> dict[int, l
     number = connected.project.id
     tasks = list_tasks(connection, number)
     kept = {r[0]: tuple(r) for r in list_counted(connection, number, basis_of(connected))}
-    everything = count_state(connected, tasks, list_annotations(connection, number))
+    counted = count_state(connected, tasks, list_annotations(connection, number))
+    everything = weigh_in(connection, counted)
     found = {
         row[0]: [name for name, a, b in zip(COUNTED, kept[row[0]], row, strict=True) if a != b]
         for row in _rows(everything)
@@ -172,11 +195,28 @@ def _rows(state: AnsweredState, names: Sequence[str] = COUNTED) -> Iterator[tupl
         "held": state.presence.held.tolist(),
         "people": [json.dumps(some) if some else "" for some in state.presence.people],
         "answered": [json.dumps(some) if some else "" for some in state.presence.answered],
+        "believed": _texts(state.believed, len(state.counts.task_ids)),
         "said": state.said.texts(),
         "asked_at": [None if at == np.inf else at for at in state.asked_at.tolist()],
         "overwritten": state.overwritten.tolist(),
+        "new_counts": [
+            votes.tobytes() if votes.any() else b"" for votes in state.new_counts.astype(COUNT)
+        ],
     }
     return zip(*(columns[name] for name in names), strict=True)
+
+
+def _texts(believed: Believed, tasks: int) -> list[bytes]:
+    """Return what is believed of each task as the store keeps it, empty = people decide alone."""
+    texts = [b""] * tasks
+    for row, q in zip(believed.rows.tolist(), believed.q, strict=True):
+        texts[row] = q.tobytes()
+    return texts
+
+
+def _read_believed(texts: Sequence[bytes], classes: int) -> Believed:
+    rows = np.array([row for row, text in enumerate(texts) if text], dtype=np.int64)
+    return Believed(rows, np.frombuffer(b"".join(texts)).reshape(-1, classes))
 
 
 def _decided(
@@ -193,6 +233,8 @@ def _decided(
     numbers = {name: np.array(columns[name], dtype=np.int64) for name in NUMBERS}
     shape = (len(places.task_ids), len(connected.schema.classes))
     votes = np.frombuffer(b"".join(columns["counts"]), COUNT).reshape(shape)
+    none = bytes(shape[1] * COUNT.itemsize)
+    new = np.frombuffer(b"".join(some or none for some in columns["new_counts"]), COUNT)
     texts = {*columns["people"], *columns["answered"]}  # many tasks have the same people
     names = {text: tuple(json.loads(text)) if text else () for text in texts}
     presence = Presence(
@@ -206,9 +248,11 @@ def _decided(
         "connected": connected,
         "places": places,
         "counts": LabelCounts(numbers["task_id"], votes.astype(np.int64)),
+        "new_counts": new.reshape(shape).astype(np.int64),
         "voted_at": np.array(columns["voted_at"], dtype=np.float64),
         "presence": presence,
         "serving": serving_of(presence, connected.project.skip_queue),
         "consensus": Consensus(numbers["label"], numbers["state"]),
+        "believed": _read_believed(columns["believed"], shape[1]),
         **{name: numbers[name] for name in FIELDS},
     }

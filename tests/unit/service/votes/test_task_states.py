@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from fake_label_studio import CONFIG
 from relabel.service.connected import open_connected
-from relabel.service.queue import task_states
 from relabel.service.queue.refresh import open_ids
-from relabel.service.queue.state import read_state
 from relabel.service.queue.stop_rule import stop_reason
-from relabel.service.queue.task_states import (
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.sweep import sweep_project
+from relabel.service.votes import task_states
+from relabel.service.votes.task_states import (
     basis_of,
     count_missing,
     differing_tasks,
     read_queue_state,
+    read_state,
     uncounted_tasks,
 )
-from relabel.service.sync.catch_up import carry_out
-from relabel.service.sync.sweep import sweep_project
 from relabel.storage.annotations import list_annotations, record_deleted
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
@@ -46,6 +46,7 @@ def check_equal(context, number):
         one, other = getattr(kept.places, name), getattr(counted.places, name)
         assert np.array_equal(one, other, equal_nan=name == "score"), name
     assert (kept.counts.votes == counted.counts.votes).all()
+    assert (kept.new_counts == counted.new_counts).all()
     for name in ARRAYS:
         assert getattr(kept, name).tolist() == getattr(counted, name).tolist(), name
     assert kept.consensus.labels.tolist() == counted.consensus.labels.tolist()
@@ -136,7 +137,9 @@ def test_on_another_basis_every_task_is_counted_anew(context, fake, running, cha
     assert basis_of(opened(context, number)) != was
     assert uncounted(context, number) == ids
     check_equal(context, number)
-    assert count_missing(context.engine, opened(context, number)) == len(ids)
+    assert count_missing(context.engine, opened(context, number), context.folder(number)) == len(
+        ids
+    )
     assert uncounted(context, number) == []
     check_equal(context, number)
 
@@ -166,7 +169,7 @@ def test_what_changed_while_it_was_counted_is_not_kept(context, running, monkeyp
 
     with context.engine.begin() as counting:
         monkeypatch.setattr(task_states, "count_state", count)
-        task_states.count_tasks(counting, connected, ids)
+        task_states.count_tasks(counting, connected, ids, context.folder(number))
     assert uncounted(context, number) == [ids[0]]
 
 

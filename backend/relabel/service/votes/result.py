@@ -1,0 +1,112 @@
+"""The result of a round, on disk and in use: posteriors, priorities, and the map to scores."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from relabel.errors import NotReadyError
+from relabel.numerics.labels import leading
+from relabel.numerics.ranking import QualityMap
+from relabel.service.votes.rates import RoundRates, places
+from relabel.storage.artifacts import load_arrays, save_arrays
+from relabel.types import FloatArray, IntArray, Posteriors
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What a round found. Rows are its tasks, ids increasing.
+
+    posteriors: of its tasks; counts: (N, K) votes it was trained on; labels: (N,) what those
+    showed, -1 = none; priority: (N,) higher = relabel sooner, diversity included; quality: the map
+    from priority to prediction score; classes: (K,) names of the columns; score: name of the score;
+    scores: (N,) of it; rates: how often labels and people err, None where the posteriors may not
+    count as evidence.
+    """
+
+    posteriors: Posteriors
+    counts: IntArray
+    labels: IntArray
+    priority: FloatArray
+    quality: QualityMap
+    classes: tuple[str, ...]
+    score: str
+    scores: FloatArray
+    rates: RoundRates | None = None
+
+    def save(self, folder: Path, name: str) -> str:
+        """Write the result; return the name of the file."""
+        rates = None if self.rates is None else self.rates.to_json()
+        return save_arrays(
+            folder,
+            name,
+            task_ids=self.posteriors.task_ids,
+            probs=self.posteriors.probs,
+            counts=self.counts,
+            labels=self.labels,
+            priority=self.priority,
+            knots=self.quality.knots,
+            quality_seed=np.int64(self.quality.seed),
+            classes=np.array(self.classes, dtype=np.str_),
+            score=np.array(self.score, dtype=np.str_),
+            scores=self.scores,
+            rates=np.array(json.dumps(rates), dtype=np.str_),
+        )
+
+    def arranged(self, classes: tuple[str, ...]) -> "RoundResult | None":
+        """Return the result with its columns in this order; None if these are other classes."""
+        if classes == self.classes:
+            return self
+        if sorted(classes) != sorted(self.classes):
+            return None
+        order = places(self.classes, classes)
+        posteriors = replace(self.posteriors, probs=self.posteriors.probs[:, order])
+        # The last place is that of no label, which stays -1.
+        now = np.append(places(classes, self.classes), -1)
+        return replace(
+            self,
+            posteriors=posteriors,
+            counts=self.counts[:, order],
+            labels=now[self.labels],
+            classes=classes,
+            rates=None if self.rates is None else self.rates.arranged(classes),
+        )
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> "RoundResult":
+        """Read a result written by `save`.
+
+        Raises:
+            NotReadyError: the file is gone or damaged.
+
+        """
+        try:
+            arrays = load_arrays(folder, name)
+        except (OSError, ValueError, BadZipFile) as error:
+            raise NotReadyError(
+                f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
+                f"start another round: relabel round --project {folder.name}"
+            ) from error
+        counts = arrays["counts"].astype(np.int64)
+        return cls(
+            Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
+            counts,
+            # Rounds of earlier versions kept no labels.
+            arrays["labels"].astype(np.int64) if "labels" in arrays else leading(counts),
+            arrays["priority"].astype(np.float64),
+            QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
+            tuple(arrays["classes"].astype(np.str_).tolist()),
+            # Nor the score; the policy's was used and is used.
+            str(arrays["score"]) if "score" in arrays else "",
+            arrays["scores"].astype(np.float64) if "scores" in arrays else np.zeros(len(counts)),
+            _rates(arrays),
+        )
+
+
+def _rates(arrays: Mapping[str, npt.NDArray[np.generic]]) -> RoundRates | None:
+    known = json.loads(str(arrays["rates"])) if "rates" in arrays else None
+    return None if known is None else RoundRates.from_json(known)
