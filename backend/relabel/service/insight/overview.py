@@ -12,6 +12,7 @@ from relabel.policy import Policy
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
 from relabel.service.insight.noise import Noise, noise_now
+from relabel.service.insight.replay import Replay, replay
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import YieldCurve, new_votes, random_yield, yield_curve
 from relabel.service.queue.stop_rule import headline, stop_reason
@@ -47,7 +48,8 @@ class Overview:
 
     status: the figures of `relabel status --json`; accounts: the books; noise: None before the
     first round; curve: corrected labels against votes; random: (M,) what a random order would have
-    corrected, None while the share of wrong labels is not known.
+    corrected, None while the share of wrong labels is not known; replay: what the other consensus
+    would have made of the votes.
     """
 
     status: dict[str, Any]
@@ -59,6 +61,7 @@ class Overview:
     noise: Noise | None
     curve: YieldCurve
     random: FloatArray | None
+    replay: Replay | None
 
     @property
     def policy(self) -> Policy:
@@ -120,6 +123,7 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
         noise=noise,
         curve=curve,
         random=_random(curve, noise, labelled),
+        replay=replay(state, votes, result),
     )
 
 
