@@ -11,7 +11,7 @@ import pytest
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.preview import next_rows
 from relabel.storage.database import reading
-from relabel.storage.journal.events import Action, is_to_stop, to_undo, unhandled
+from relabel.storage.journal.events import Action, is_to_cancel, to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import list_tasks, set_problems
@@ -275,18 +275,22 @@ def test_undoing_is_confirmed_and_left_to_a_worker(own, page):
         assert set(to_undo(connection, 1)) == {"round-1"}
 
 
-def test_stopping_is_confirmed_and_told_to_the_round(busy, page):
-    """Nobody can stop what does not run; whoever runs it sees the wish in the journal."""
+def test_cancelling_is_confirmed_and_told_to_the_round(busy, page):
+    """Nobody can cancel what does not run; whoever runs it sees the wish in the journal."""
     client = busy.client()
-    assert "Stop this round" in page(client, "/projects/1")
-    text = page(client, "/projects/1/stop/confirm")
-    assert "Stop round 2" in text
+    assert "Cancel this round" in page(client, "/projects/1")
+    text = page(client, "/projects/1/cancel/confirm")
+    assert "Cancel round 2" in text
     assert "keeps the order of round 1" in text
-    assert client.post("/projects/1/stop", data={"run": "round-1"}, headers=OWN).status_code == 404
-    assert client.post("/projects/1/stop", data={"run": "round-2"}, headers=OWN).status_code == 303
+    assert (
+        client.post("/projects/1/cancel", data={"run": "round-1"}, headers=OWN).status_code == 404
+    )
+    assert (
+        client.post("/projects/1/cancel", data={"run": "round-2"}, headers=OWN).status_code == 303
+    )
     with reading(busy.engine) as connection:
-        assert unhandled(connection, 1)[2] == {Action.STOP}
-        assert is_to_stop(connection, 1, "round-2")
+        assert unhandled(connection, 1)[2] == {Action.CANCEL}
+        assert is_to_cancel(connection, 1, "round-2")
         assert running_round(connection, 1) is not None  # until its process has seen the wish
     assert "nothing to undo, or a round is running" in page(client, "/projects/1/undo/confirm")
 
