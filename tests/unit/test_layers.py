@@ -11,7 +11,7 @@ ROOT = Path(relabel.__file__).parent
 
 FLOORS = (
     "types errors files first_bytes http machine accounts secret_values",
-    "catalogue policy settings",
+    "catalogue former_keys policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
     "storage storage/journal storage/migrations storage/migrations/versions labelstudio",
     "media/medium media/image media/registry",

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from relabel.former_keys import carried_over
 from relabel.policy import PRESETS, Policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 
@@ -30,8 +31,8 @@ class Explained:
 def explain_policy(policy: Policy, settings: Settings, extra_params: str) -> list[Explained]:
     """Return every policy key with its value in this project."""
     layers = {
-        "extra params in Label Studio": parse_extra_params(extra_params),
-        "policy file": read_policy_file(settings.policy_file),
+        "extra params in Label Studio": carried_over(parse_extra_params(extra_params)),
+        "policy file": carried_over(read_policy_file(settings.policy_file)),
         f"preset {policy.preset}": PRESETS.get(policy.preset, {}),
     }
     return [
