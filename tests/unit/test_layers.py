@@ -73,7 +73,7 @@ HEAVY = {
     "torchvision": ("learning/encoders/", "simulation/data/sources/downloads.py"),
     "faiss": ("numerics/neighbours/knn",),
     "matplotlib": ("simulation/report/plots.py",),
-    "cleanlab": ("numerics/consensus/crowdlab.py", "simulation/campaign/cleanlab_scores.py"),
+    "cleanlab": ("simulation/campaign/cleanlab_scores.py",),
     "sklearn": (
         "demo/digits.py",
         "simulation/data/sources/",

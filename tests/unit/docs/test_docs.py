@@ -93,7 +93,6 @@ def test_rows_are_one_for_each_setting_key_command_and_registered_name():
         "encoders": TABLES.ENCODERS,
         "scores": TABLES.SCORES,
         "diversity": TABLES.DIVERSITY,
-        "rules": TABLES.RULES,
         "noise-models": TABLES.NOISE_MODELS,
         "datasets": TABLES.DATASETS,
         "presets": TABLES.PRESETS,
