@@ -150,5 +150,5 @@ def cases(classes: list[int]) -> list[Case]:
         Case(*kind, votes)
         for kind in kinds
         for votes in (1, 2, 3)
-        if kind[0] < 1000 or (kind[1] == "anywhere" and kind[3] == "suspects" and votes < 3)
+        if kind[0] < 1000 or (kind[1:] == ("anywhere", "good", "suspects") and votes < 3)
     ]

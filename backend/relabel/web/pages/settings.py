@@ -1,5 +1,6 @@
 """What every setting and policy key is, says and does, as the settings page lists them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -89,4 +90,10 @@ def _text(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return _table(value) if isinstance(value, Mapping) else str(value)
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    """Return a table as it is written in extra params."""
+    keys = {key: key if key.isidentifier() else json.dumps(key) for key in values}
+    return f"{{ {', '.join(f'{keys[key]} = {json.dumps(each)}' for key, each in values.items())} }}"

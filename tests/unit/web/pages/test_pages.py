@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from relabel.service.connected import policy_of
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.preview import next_rows
 from relabel.storage.database import reading
@@ -106,6 +107,19 @@ def test_the_settings_page_explains_every_key_and_shows_no_secret(seeded, page):
     assert all(name in text for name in Policy.model_fields)
     assert all(f"RELABEL_{name.upper()}" in text for name in Settings.model_fields)
     assert seeded.settings.api_key() not in text
+
+
+def test_a_table_among_the_keys_is_shown_as_it_is_written():
+    """Also one that was written under the name that it had before."""
+    from relabel.settings import Settings
+    from relabel.web.pages.settings import explain_policy
+
+    settings, params = Settings(), 'stop_yield = 0.05\nclasses = {"a dog" = "dog"}'
+    shown = {one.name: one for one in explain_policy(policy_of(settings, params), settings, params)}
+    assert shown["stop_when"].value == "{ yield = 0.05 }"
+    assert shown["classes"].value == '{ "a dog" = "dog" }'
+    assert shown["stop_when"].source == shown["classes"].source == "extra params in Label Studio"
+    assert shown["diversity_options"].value == shown["stop_when"].default == "none"
 
 
 def test_rounds_are_listed_newest_first(client, page):
