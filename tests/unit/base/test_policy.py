@@ -82,6 +82,8 @@ WRONG = [
     ("score", "loss", "choose one of "),
     ("diversity", "much", "choose one of diffusion, k_centre, none, quotas"),
     ("diversity_options", [1], "valid dictionary"),
+    ("consensus", "experts", "'majority' or 'posterior'"),
+    ("confidence", 0.5, "greater than 0.5"),
     ("tie_rule", "coin", "'lowest' or 'current'"),
     ("max_votes", 1, "greater than or equal to 2"),
     ("max_votes", 101, "less than or equal to 100"),

@@ -127,6 +127,18 @@ def test_rounds_are_listed_newest_first(client, page):
     assert text.index("Round 2") < text.index("Round 1")
 
 
+def test_a_key_that_an_earlier_version_did_not_have_is_no_changed_policy(own, page):
+    from relabel.policy import Policy
+
+    with own.engine.begin() as connection:
+        for policy in ({"score": "ce"}, Policy().model_dump(mode="json")):
+            current = start_round(connection, 1, policy, "x")
+            finish_round(connection, current.id, RoundState.FAILED)
+    newest = page(own.client(), "/projects/1/rounds").split("Round 2")[0]
+    (changed,) = re.findall(r"Policy changed: (.*?)\.", newest)
+    assert changed.strip() == "score from ce to tiered_phi"
+
+
 def test_figures_about_people_need_the_setting_and_a_second_step(seeded, page):
     path = "/projects/1/annotators?people=1"
     off = page(seeded.client(), path)
