@@ -19,7 +19,6 @@ from relabel.catalogue.built_in import SELECTORS
 from relabel.catalogue.signatures import ABSENT
 from relabel.cli.app import build_app
 from relabel.learning.encoders.registry import ENCODERS
-from relabel.numerics.consensus.registry import RULES
 from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.gain import GAIN, gain_score
 from relabel.numerics.scoring import SCORES as OF_POSTERIORS
@@ -182,7 +181,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "encoders": encoders_table,
     "scores": lambda: registry_table("Score", SCORES),
     "diversity": lambda: registry_table("Diversity", DIVERSITY),
-    "rules": lambda: registry_table("Rule", RULES),
     "noise-models": lambda: registry_table("Noise model", NOISE_MODELS),
     "datasets": lambda: registry_table("Data set", DATASETS),
     "benchmarks": benchmarks_list,

@@ -9,7 +9,7 @@ RelabelError
 │   └── PassingImageError       ... for now: it may be there at the next try
 ├── NotReadyError           something must happen first (no round yet, too few labels)
 ├── RoundInProgressError    another worker already runs this project's round
-├── RoundStoppedError       somebody stopped this round while it ran
+├── RoundCancelledError     somebody cancelled this round while it ran
 ├── QueueBusyError          another process is changing the project's queue; come back
 ├── RoundHungError          a round makes no progress any more
 ├── RoundLostError          a round was given up for dead; whoever still works on it must end
@@ -59,8 +59,8 @@ class RoundInProgressError(RelabelError):
     """Another process runs a round of the same project."""
 
 
-class RoundStoppedError(RelabelError):
-    """Somebody stopped the running round; the old queue is untouched."""
+class RoundCancelledError(RelabelError):
+    """Somebody cancelled the running round; the old queue is untouched."""
 
 
 class QueueBusyError(RelabelError):

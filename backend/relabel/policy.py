@@ -10,13 +10,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from relabel.catalogue.options import meant, shown
 from relabel.errors import ConfigurationError
 from relabel.files import decode_text, named, read_bytes, told
+from relabel.former_keys import carried_over
 
 POLICY_FILE = "RELABEL_POLICY_FILE"
 
@@ -125,11 +127,10 @@ class Policy(BaseModel):
         le=0.5,
         description="Share of served tasks drawn at random: what unbiased figures rest on.",
     )
-    stop_yield: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="Stop once fewer than this share of the last 50 finished tasks were wrong.",
+    stop_when: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default_factory=dict,
+        description="When the queue closes by itself: { yield = 0.05 } once fewer than this share "
+        "of the last 50 finished tasks were wrong.",
     )
     budget: int | None = Field(
         default=None, ge=1, description="Votes to spend in all; none = no limit."
@@ -141,6 +142,16 @@ class Policy(BaseModel):
         default=50, ge=1, description="New votes after which the next round starts."
     )
     seed: int = Field(default=0, ge=0, description="Seed of everything random in a round.")
+
+    @field_validator("stop_when")
+    @classmethod
+    def _check_reasons(cls, reasons: dict[str, float]) -> dict[str, float]:
+        if set(reasons) - {"yield"}:
+            raise PydanticCustomError(
+                "stop_when",
+                "it knows yield alone: stop_when = { yield = 0.05 }; a limit of votes is budget",
+            )
+        return reasons
 
     def digest(self) -> str:
         """Eight hexadecimal digits that change whenever any key does."""
@@ -232,7 +243,7 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
     """
     explicit: dict[str, Any] = {}
     for layer in layers:
-        explicit.update(layer)
+        explicit.update(carried_over(layer))
     merged = dict(PRESETS.get(str(explicit.get("preset", "")), {})) | explicit
     unknown = sorted(set(merged) - set(Policy.model_fields))
     if unknown:

@@ -28,7 +28,7 @@ PAGES = {
     "rounds": "/projects/1/rounds",
     "annotators": "/projects/1/annotators?people=1",
     "settings": "/projects/1/settings",
-    "stop": "/projects/1/stop/confirm",
+    "cancel": "/projects/1/cancel/confirm",
     "undo": "/projects/1/undo/confirm",
     "error": "/projects/99",
 }

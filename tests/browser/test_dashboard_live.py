@@ -218,14 +218,14 @@ def test_pausing_empties_the_queue_and_going_on_fills_it(visit, live):
     assert next_task(live, person) is not None
 
 
-def test_a_running_round_is_stopped_after_a_question(visit, live):
+def test_a_running_round_is_cancelled_after_a_question(visit, live):
     """The queue, its order and all votes stay; no other round starts by itself."""
     before, settings = status(live), live.project.settings()
     page = visit("").page
     start_round(page)
-    page.get_by_role("link", name="Stop this round…").click()
+    page.get_by_role("link", name="Cancel this round…").click()
     assert "No vote is lost" in page.locator("main").inner_text()
-    press(page, f"Stop round {before['round'] + 1}")
+    press(page, f"Cancel round {before['round'] + 1}")
     assert poll(lambda: not status(live)["round_running"], seconds=120)
     await_rounds(live, before["rounds"])
     after = status(live)
@@ -236,7 +236,7 @@ def test_a_running_round_is_stopped_after_a_question(visit, live):
 
     def told():
         page.reload()
-        return page.locator(".state").first.inner_text() == "stopped"
+        return page.locator(".state").first.inner_text() == "cancelled"
 
     assert poll(told, seconds=60)
 

@@ -109,17 +109,17 @@ def test_a_round_that_was_suspended_while_it_published_stops_before_its_next_wri
     assert states(context, number)[-2:] == ["killed", "running"]
 
 
-@pytest.mark.parametrize("end", ["returns", "fails", "is not ready", "is stopped"])
+@pytest.mark.parametrize("end", ["returns", "fails", "is not ready", "is cancelled"])
 def test_what_becomes_of_a_round_that_was_replaced_changes_no_state(
     context, ordered, monkeypatch, end
 ):
-    from relabel.errors import NotReadyError, RoundStoppedError
+    from relabel.errors import NotReadyError, RoundCancelledError
 
     number, _ = ordered
     errors = {
         "fails": OSError(28, "No space left on device"),
         "is not ready": NotReadyError("Too few"),
-        "is stopped": RoundStoppedError("stopped"),
+        "is cancelled": RoundCancelledError("cancelled"),
     }
 
     def work(_context, _project, current, **_):

@@ -36,7 +36,7 @@ from relabel.storage.journal.claims import take as take_events
 from relabel.storage.journal.events import (
     Action,
     count_events,
-    is_to_stop,
+    is_to_cancel,
     journal,
     mark_handled,
     prune_events,
@@ -862,7 +862,7 @@ def test_a_store_of_an_earlier_version_keeps_its_labels_as_initial_ones(new_addr
 def store_of_0_1_0(new_address, tmp_path):
     """A store that version 0.1.0 left behind, with work that was not carried out.
 
-    Two projects were connected, rounds published, labels written back, a round was stopped.
+    Two projects were connected, rounds published, labels written back, a round was cancelled.
     """
     file = tmp_path / "0.1.0.sqlite3"
     with closing(sqlite3.connect(file)) as connection:
@@ -884,23 +884,25 @@ def store_of_0_1_0(new_address, tmp_path):
 
 
 def test_the_journal_of_a_store_of_0_1_0_is_carried_on_with(store_of_0_1_0):
-    """What stood within an action stands in a column, and what waited waits still."""
+    """What stood within an action stands in a column; what waited waits; STOP is CANCEL now."""
     with reading(store_of_0_1_0) as connection:
         before = connection.execute(text("SELECT action, handled_at FROM events ORDER BY id")).all()
     assert {"STOP round-3", "UNDO round-2", "UNDO write-back"} <= {row.action for row in before}
     migrate(store_of_0_1_0)
     with reading(store_of_0_1_0) as connection:
         after = connection.execute(select(events).order_by(events.c.id)).all()
+        renamed = {"STOP round-3": "CANCEL round-3", "ROUND_STOPPED": "ROUND_CANCELLED"}
         assert [f"{row.action} {row.run}".strip() for row in after] == [
-            row.action for row in before
+            renamed.get(row.action, row.action) for row in before
         ]
+        assert list_rounds(connection, 1)[-1].state is RoundState.CANCELLED
         assert [row.handled_at for row in after] == [row.handled_at for row in before]
-        assert {Action(row.action) for row in after} > {Action.STOP, Action.UNDO}
+        assert {Action(row.action) for row in after} > {Action.CANCEL, Action.UNDO}
         assert set(to_undo(connection, 1)) == {"round-2", "write-back"}
-        assert is_to_stop(connection, 1, "round-3")
-        assert not is_to_stop(connection, 1, "round-2")
+        assert is_to_cancel(connection, 1, "round-3")
+        assert not is_to_cancel(connection, 1, "round-2")
         assert unhandled(connection, 1)[2] == {
-            *(Action.STOP, Action.ROUND_STOPPED, Action.ANNOTATION_CREATED),
+            *(Action.CANCEL, Action.ROUND_CANCELLED, Action.ANNOTATION_CREATED),
             *(Action.CHANGED, Action.RECONCILE),
         }
         (one,) = waiting(connection)

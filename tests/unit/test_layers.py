@@ -11,7 +11,7 @@ ROOT = Path(relabel.__file__).parent
 
 FLOORS = (
     "types errors files first_bytes http machine accounts secret_values",
-    "catalogue policy settings",
+    "catalogue former_keys policy settings",
     "numerics numerics/consensus numerics/diversity numerics/estimates numerics/neighbours",
     "storage storage/journal storage/migrations storage/migrations/versions labelstudio",
     "media/medium media/image media/registry",
@@ -73,7 +73,7 @@ HEAVY = {
     "torchvision": ("learning/encoders/", "simulation/data/sources/downloads.py"),
     "faiss": ("numerics/neighbours/knn",),
     "matplotlib": ("simulation/report/plots.py",),
-    "cleanlab": ("numerics/consensus/crowdlab.py", "simulation/campaign/cleanlab_scores.py"),
+    "cleanlab": ("simulation/campaign/cleanlab_scores.py",),
     "sklearn": (
         "demo/digits.py",
         "simulation/data/sources/",

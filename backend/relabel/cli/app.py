@@ -23,7 +23,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Watch and steer": {
         "status": inspect.status,
         "round": control.round_,
-        "stop": control.stop,
+        "cancel": control.cancel,
         "pause": control.pause,
         "resume": control.resume,
         "reconcile": control.reconcile,
@@ -47,6 +47,9 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
 }
 """Every command by the heading under which the help lists it."""
 
+FORMER: dict[str, Callable[..., None]] = {"stop": control.cancel}
+"""Names that commands had before; they still work, and no help lists them."""
+
 
 HELP = "Find and fix the wrong labels of a Label Studio project, the most valuable first."
 
@@ -63,6 +66,8 @@ def build_app() -> typer.Typer:
     for heading, commands in COMMANDS.items():
         for name, command in commands.items():
             app.command(name=name, rich_help_panel=heading)(command)
+    for name, command in FORMER.items():
+        app.command(name=name, hidden=True)(command)
     return app
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relabel.cli.options import ProjectOption, RunOption, console, opened
-from relabel.errors import RoundInProgressError, RoundStoppedError
+from relabel.errors import RoundCancelledError, RoundInProgressError
 
 if TYPE_CHECKING:
     from relabel.service.commands import Wish
@@ -38,7 +38,7 @@ def round_(
             if due:
                 return
             raise
-        except RoundStoppedError as error:
+        except RoundCancelledError as error:
             console.print(str(error), highlight=False, markup=False)
             # To end well would take seconds, and wait for threads that wait for a connection.
             leave()
@@ -101,10 +101,10 @@ def _steer(number: int, change: "Wish") -> None:
         console.print(queue_sentence(context, number), highlight=False, markup=False)
 
 
-def stop(project: ProjectOption) -> None:
-    """Stop the running round; queue and votes stay as they are.
+def cancel(project: ProjectOption) -> None:
+    """Cancel the running round; queue and votes stay as they are.
 
-    Example: relabel stop --project 3
+    Example: relabel cancel --project 3
     """
     from relabel.service import commands
     from relabel.storage.database import reading
@@ -113,7 +113,7 @@ def stop(project: ProjectOption) -> None:
     with opened() as context:
         with reading(context.engine) as connection:
             running = running_round(connection, project)
-        commands.stop_round(context.engine, project, running.run if running else "")
+        commands.cancel_round(context.engine, project, running.run if running else "")
         console.print("The round ends within a second or two; the queue stays as it was.")
 
 

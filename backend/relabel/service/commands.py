@@ -1,6 +1,6 @@
-"""What people may do from the dashboard: ask for a round, stop it, undo it, pause, go on.
+"""What people may do from the dashboard: ask for a round, cancel it, undo it, pause, go on.
 
-Each is journalled, and a worker carries it out. Stopping and undoing name the run they mean, so
+Each is journalled, and a worker carries it out. Cancelling and undoing name the run they mean, so
 that a page that was open for long cannot hit another one.
 """
 
@@ -31,7 +31,7 @@ def ask_for_round(engine: Engine, number: int) -> None:
         journal(connection, number, Action.START_TRAINING)
 
 
-def stop_round(engine: Engine, number: int, run: str) -> None:
+def cancel_round(engine: Engine, number: int, run: str) -> None:
     """Ask the running round to end without touching the queue; it does so within a second or two.
 
     Raises:
@@ -44,7 +44,7 @@ def stop_round(engine: Engine, number: int, run: str) -> None:
         if running is None or running.run != run:
             raise NotReadyError(f"{run or 'A round'} is not running (any more).")
         set_project(connection, number, train_requested=False)
-        journal(connection, number, Action.STOP, run=run)
+        journal(connection, number, Action.CANCEL, run=run)
 
 
 def ask_for_undo(engine: Engine, number: int, run: str) -> None:

@@ -1,5 +1,6 @@
 """A connected project with its policy and its classes: read once per event or request."""
 
+import logging
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from relabel.catalogue.options import (
 )
 from relabel.errors import ConfigurationError, LabelConfigError
 from relabel.files import read_bytes
+from relabel.former_keys import renamed
 from relabel.labelstudio.labels import LabelSchema, check_abstention, parse_label_config
 from relabel.policy import (
     POLICY_FILE,
@@ -29,6 +31,8 @@ from relabel.policy import (
 )
 from relabel.settings import Settings
 from relabel.storage.projects import Project
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,11 @@ def _checked(file: Path | None, content: bytes, extra_params: object) -> Policy:
             _check_names(build_policy(deployed))
         except ConfigurationError as error:
             raise ConfigurationError(f"{POLICY_FILE} = {file}: {error}") from error
-    policy = build_policy(deployed, parse_extra_params(extra_params))
+    asked = parse_extra_params(extra_params)
+    policy = build_policy(deployed, asked)
     _check_names(policy)
+    for sentence in (*renamed(deployed), *renamed(asked)):
+        log.warning("Policy key %s.", sentence)
     return policy
 
 

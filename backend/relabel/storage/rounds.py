@@ -31,7 +31,7 @@ class RoundState(StrEnum):
     FAILED = "failed"
     NOT_READY = "not ready"
     KILLED = "killed"
-    STOPPED = "stopped"
+    CANCELLED = "cancelled"
     UNDONE = "undone"
 
 

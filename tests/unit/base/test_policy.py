@@ -82,6 +82,8 @@ WRONG = [
     ("score", "loss", "choose one of "),
     ("diversity", "much", "choose one of diffusion, k_centre, none, quotas"),
     ("diversity_options", [1], "valid dictionary"),
+    ("consensus", "experts", "'majority' or 'posterior'"),
+    ("confidence", 0.5, "greater than 0.5"),
     ("tie_rule", "coin", "'lowest' or 'current'"),
     ("max_votes", 1, "greater than or equal to 2"),
     ("max_votes", 101, "less than or equal to 100"),
@@ -91,8 +93,8 @@ WRONG = [
     ("queue", "list", "'window' or 'view'"),
     ("audit_share", 0.7, "less than or equal to 0.5"),
     ("audit_share", -0.1, "greater than or equal to 0"),
-    ("stop_yield", 1, "less than 1"),
-    ("stop_yield", -1, "greater than or equal to 0"),
+    ("stop_when", "never", "valid dictionary"),
+    ("stop_when", 0.05, "valid dictionary"),
     ("budget", 0, "greater than or equal to 1"),
     ("budget", "much", "valid integer"),
     ("window", 0, "greater than or equal to 1"),
@@ -125,6 +127,39 @@ def test_a_wrong_value_in_the_policy_file_is_told_with_the_file(tmp_path, key, v
     assert str(error.value).startswith(f"RELABEL_POLICY_FILE = {file}: ")
     assert f"olicy key {key} = {value!r}" in str(error.value)
     assert allowed in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("stop_when = { yield = 1 }", "stop_when.yield = 1: Input should be less than 1."),
+        ('{"stop_when": {"yield": 0}}', "stop_when.yield = 0: Input should be greater than 0."),
+        ('stop_when.yield = "few"', "stop_when.yield = 'few': Input should be a valid number"),
+        ("stop_when = { found = 0.9 }", "stop_when = {'found': 0.9}: it knows yield alone"),
+        ("stop_when = { budget = 0.5 }", "a limit of votes is budget."),
+    ],
+)
+def test_a_reason_to_stop_that_there_is_not_is_told_with_what_to_write(text, why):
+    with pytest.raises(ConfigurationError) as error:
+        policy_of(Settings(), text)
+    assert why in str(error.value)
+
+
+def test_the_key_of_an_earlier_version_is_read_and_told_with_what_to_write(tmp_path, caplog):
+    """Of file and extra params the later one wins, whichever name each uses."""
+    file = tmp_path / "policy.toml"
+    file.write_text("stop_yield = 0.05\n")
+    settings = Settings(policy_file=file)
+    assert policy_of(settings, "").stop_when == {"yield": 0.05}
+    (told,) = caplog.messages
+    assert told.startswith("Policy key stop_yield = 0.05 is called stop_when now: ")
+    assert told.endswith("write stop_when = { yield = 0.05 } instead.")
+    assert policy_of(settings, "stop_when.yield = 0.1").stop_when == {"yield": 0.1}
+    assert policy_of(settings, "stop_when = {}").stop_when == {}
+    assert policy_of(settings, "stop_yield = 0.0").stop_when == {}
+    assert caplog.messages[-1].endswith("take it out.")
+    with pytest.raises(ConfigurationError, match=r"stop_when stands beside it .* take stop_yield"):
+        policy_of(Settings(), "stop_yield = 0.1\nstop_when = { yield = 0.1 }")
 
 
 def test_later_layers_win():

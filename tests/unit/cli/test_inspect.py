@@ -61,8 +61,8 @@ def test_status_without_a_number_lists_every_project(relabel, store):
     assert one == found[1]
 
 
-def test_what_could_be_undone_or_stopped_is_told_before_it_is_done(relabel, tmp_path):
-    """Without a run nothing is undone; there is nothing to stop where no round runs."""
+def test_what_could_be_undone_or_cancelled_is_told_before_it_is_done(relabel, tmp_path):
+    """Without a run nothing is undone; there is nothing to cancel where no round runs."""
     settings = Settings(data_dir=tmp_path / "data", label_studio_api_key="x" * 40)
     engine = open_database(settings.database())
     seed_store(engine, settings, Campaign(tasks=40, votes=6, rounds=1, pictures=0))
@@ -70,8 +70,9 @@ def test_what_could_be_undone_or_stopped_is_told_before_it_is_done(relabel, tmp_
     shown = relabel("undo", "-p", "1", LABEL_STUDIO_API_KEY="x" * 40).stdout
     assert "--run round-1" in shown
     assert "No vote is lost: all 6 count as before." in shown
-    done = relabel("stop", "-p", "1", LABEL_STUDIO_API_KEY="x" * 40)
-    assert (done.returncode, "not running" in done.stderr) == (1, True)
+    for name in ("cancel", "stop"):  # as it was called before
+        done = relabel(name, "-p", "1", LABEL_STUDIO_API_KEY="x" * 40)
+        assert (done.returncode, "not running" in done.stderr) == (1, True)
 
 
 def test_status_of_nothing_says_how_to_connect(relabel):
@@ -117,3 +118,5 @@ def test_commands_are_listed_under_headings(relabel):
     for heading in ("Set up", "Watch and steer", "Take out what was found"):
         assert heading in shown
     assert "completion" not in shown
+    assert " cancel " in shown
+    assert " stop " not in shown  # the name that it had before

@@ -107,7 +107,9 @@ def test_a_demo_is_refused(refused, options, why):
     assert refused("demo", *options.split()).startswith(why)
 
 
-@pytest.mark.parametrize("command", ["round", "stop", "pause", "log", "forecast", "detach"])
+@pytest.mark.parametrize(
+    "command", ["round", "cancel", "stop", "pause", "log", "forecast", "detach"]
+)
 def test_a_command_about_a_project_makes_no_store(refused, command):
     assert refused(command, "-p", "1") == (
         "No project is connected: there is no store in RELABEL_DATA_DIR = relabel-data. Go to the "

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from relabel.errors import BadImageError, RelabelError, RoundStoppedError
+from relabel.errors import BadImageError, RelabelError, RoundCancelledError
 from relabel.labelstudio.client import LabelStudio
 from relabel.media.image.cache import ImageCache
 from relabel.media.image.collect import collect_images
@@ -110,7 +110,7 @@ def test_fetching_ends_at_once_when_the_round_is_to_end(tmp_path):
 
     def check():
         if time.monotonic() > wanted:
-            raise RoundStoppedError("stopped")
+            raise RoundCancelledError("cancelled")
 
     def collect(port):
         references = [f"http://127.0.0.1:{port}/{n}.png" for n in range(20)]
@@ -121,7 +121,7 @@ def test_fetching_ends_at_once_when_the_round_is_to_end(tmp_path):
 
     with dripping(b"", b"") as port:
         began = time.monotonic()
-        with pytest.raises(RoundStoppedError):
+        with pytest.raises(RoundCancelledError):
             stop_after(8, collect, port)
         assert time.monotonic() - began < 3
         alive = [t for t in threading.enumerate() if t.name.startswith("images")]

@@ -1,10 +1,10 @@
-"""Stopping a running round and undoing the last one, as the dashboard's buttons do."""
+"""Cancelling a running round and undoing the last one, as the dashboard's buttons do."""
 
 import pytest
-from relabel.errors import NotReadyError, RoundStoppedError
-from relabel.service.commands import ask_for_undo, stop_round
+from relabel.errors import NotReadyError, RoundCancelledError
+from relabel.service.commands import ask_for_undo, cancel_round
 from relabel.service.export.export import write_back
-from relabel.service.insight.consequences import of_stopping, of_undoing
+from relabel.service.insight.consequences import of_cancelling, of_undoing
 from relabel.service.queue.cleanup import remove_old_predictions
 from relabel.service.rounds.due import round_due_now
 from relabel.service.rounds.progress import RoundProgress
@@ -34,7 +34,7 @@ def votes(context, number):
     return {(v.task_id, v.source, v.label) for v in state_of(context, number).votes}
 
 
-def test_a_stopped_round_ends_at_its_next_step_and_starts_no_other(
+def test_a_cancelled_round_ends_at_its_next_step_and_starts_no_other(
     context, fake, ordered, monkeypatch
 ):
     """The queue, its version and the votes stay; only new votes or a wish start another round."""
@@ -44,20 +44,20 @@ def test_a_stopped_round_ends_at_its_next_step_and_starts_no_other(
     before, version = votes(context, number), fake.projects[number]["model_version"]
 
     def work(context, _project, current):
-        stop_round(context.engine, number, current.run)
+        cancel_round(context.engine, number, current.run)
         RoundProgress(context, current)("predictions", 1, 4)
 
     monkeypatch.setattr("relabel.service.rounds.run._run", work)
-    with pytest.raises(RoundStoppedError, match="'predictions'"):
+    with pytest.raises(RoundCancelledError, match="'predictions'"):
         run_round(context, number)
-    assert rounds(context, number)[-1].state is RoundState.STOPPED
+    assert rounds(context, number)[-1].state is RoundState.CANCELLED
     assert round_due_now(context, number) == ""
     assert fake.projects[number]["model_version"] == version
     assert fake.next_task(2) == ids[3]  # begun, so first
     assert votes(context, number) == before
 
 
-def test_what_a_stopped_round_had_already_written_is_taken_back(
+def test_what_a_cancelled_round_had_already_written_is_taken_back(
     context, fake, ordered, monkeypatch
 ):
     """Its predictions go with the next sweeps; a task that it opened waits behind those before."""
@@ -73,26 +73,26 @@ def test_what_a_stopped_round_had_already_written_is_taken_back(
         write_predictions(context, number, version, dict.fromkeys(ids, 0.5), silent)
         task = state_of(context, number).tasks[ids[3]]
         change_task(context, connected.project.id, task, Change(ids[3], 2, is_labeled=False))
-        stop_round(context.engine, number, current.run)
+        cancel_round(context.engine, number, current.run)
         RoundProgress(context, current)("opening tasks", 1, 2)
 
     monkeypatch.setattr("relabel.service.rounds.run._run", work)
-    with pytest.raises(RoundStoppedError):
+    with pytest.raises(RoundCancelledError):
         run_round(context, number)
     assert fake.next_task(1) == ids[0]
-    stopped = rounds(context, number)[-1].model_version
+    cancelled = rounds(context, number)[-1].model_version
     remove_old_predictions(context, number)
-    assert stopped not in context.label_studio.model_versions(number)
+    assert cancelled not in context.label_studio.model_versions(number)
 
 
-def test_only_the_round_that_runs_can_be_stopped(context, ordered):
+def test_only_the_round_that_runs_can_be_cancelled(context, ordered):
     number, _ = ordered
     with pytest.raises(NotReadyError, match="not running"):
-        stop_round(context.engine, number, "round-1")
+        cancel_round(context.engine, number, "round-1")
     running = claim_round(context, number)
     with pytest.raises(NotReadyError, match="not running"):
-        stop_round(context.engine, number, "round-1")
-    stop_round(context.engine, number, running.run)
+        cancel_round(context.engine, number, "round-1")
+    cancel_round(context.engine, number, running.run)
 
 
 def test_undoing_a_round_puts_the_one_before_in_force_and_keeps_every_vote(context, fake, ordered):
@@ -151,7 +151,7 @@ def test_what_cannot_be_undone_is_refused_before_anything_is_noted(context, orde
         with pytest.raises(NotReadyError):
             ask_for_undo(context.engine, number, run)
     claim_round(context, number)
-    with pytest.raises(NotReadyError, match="stop it"):
+    with pytest.raises(NotReadyError, match="cancel it"):
         ask_for_undo(context.engine, number, "round-1")
     assert carry_out(context, number).events == 0
 
@@ -186,9 +186,9 @@ def test_the_preview_says_what_would_be_undone(context, fake, ordered):
     assert rounds(context, number)[0].model_version in text
     assert "all 1 count as before" in text
     assert "opened or closed 2 tasks" in text
-    assert of_stopping(context.engine, context.settings, number) == []
+    assert of_cancelling(context.engine, context.settings, number) == []
     running = claim_round(context, number)
     assert of_undoing(context.engine, context.settings, number) == []
-    (stop,) = of_stopping(context.engine, context.settings, number)
-    assert stop.run == running.run
-    assert "keeps the order of round 1" in " ".join(stop.effects)
+    (cancelling,) = of_cancelling(context.engine, context.settings, number)
+    assert cancelling.run == running.run
+    assert "keeps the order of round 1" in " ".join(cancelling.effects)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from relabel.numerics import posteriors
-from relabel.numerics.consensus import majority, registry
+from relabel.numerics import posteriors, scoring
+from relabel.numerics.consensus import majority
 from shapes import RESULT, check_shapes, checked, checked_class, told
 
 
@@ -73,4 +73,4 @@ def test_modules_and_registries_hold_the_checked_functions():
     check_shapes("relabel.numerics")
     assert hasattr(posteriors.marginalise, "__wrapped__")
     assert hasattr(majority.majority, "__wrapped__")
-    assert registry.RULES["majority"] is majority.majority
+    assert scoring.SCORES["phi"] is scoring.phi

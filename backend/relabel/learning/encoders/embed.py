@@ -134,7 +134,7 @@ def _prepared(
         while waiting:
             yield [future.result() for future in waiting.popleft()]
     finally:
-        # Of a round that was stopped nobody wants the images that were to come.
+        # Of a round that was cancelled nobody wants the images that were to come.
         pool.shutdown(cancel_futures=True)
 
 

@@ -1,18 +1,16 @@
-"""Who voted what: the long table that rules about annotators work on."""
+"""Who voted what: the long table that figures about annotators are made of."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from relabel.errors import InvalidValuesError
-from relabel.types import FloatArray, IntArray
+from relabel.types import IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class VoteTable:
     """One row per vote, at most one per task and annotator. Letters: V votes, A annotators.
-
-    The initial source of labels is an annotator like any other.
 
     tasks: (V,) rows in 0..N-1; annotators: (V,) in 0..A-1; labels: (V,) in 0..K-1, or -1 = "cannot
     tell".
@@ -53,17 +51,6 @@ class VoteTable:
         cells = self.tasks[given] * self.n_classes + self.labels[given]
         counted = np.bincount(cells, minlength=self.n_tasks * self.n_classes)
         return counted.reshape(self.n_tasks, self.n_classes).astype(np.int64)
-
-    def abstains(self) -> IntArray:
-        """Return the (N,) number of "cannot tell" votes."""
-        return np.bincount(self.tasks[self.labels < 0], minlength=self.n_tasks).astype(np.int64)
-
-    def matrix(self) -> FloatArray:
-        """Return the (N, A) labels, NaN where an annotator gave none."""
-        labels = np.full((self.n_tasks, self.n_annotators), np.nan)
-        given = self.labels >= 0
-        labels[self.tasks[given], self.annotators[given]] = self.labels[given]
-        return labels
 
     def given(self) -> "VoteTable":
         """Return the table without abstentions."""

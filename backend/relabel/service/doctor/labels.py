@@ -1,6 +1,7 @@
 """The doctor's checks of what is read: labelling config, policy, labels."""
 
 from relabel.catalogue.options import options_of
+from relabel.former_keys import renamed
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.books.unmatched import missing_source, told_unknown
@@ -31,7 +32,7 @@ def check_config(context: Context, project: Project) -> Finding:
 
 
 def check_policy(context: Context, project: Project) -> Finding:
-    """Name the keys that were set and do nothing beside the others."""
+    """Name the keys that were set and do nothing beside the others, or have another name now."""
     policy = policy_of(context.settings, project.extra_params)
     said = read_policy_file(context.settings.policy_file) | parse_extra_params(project.extra_params)
     idle = {key: why for key, why in _without_effect(policy).items() if key in said}
@@ -39,7 +40,7 @@ def check_policy(context: Context, project: Project) -> Finding:
         told = "; ".join(f"{key} = {said[key]!r} does nothing: {why}" for key, why in idle.items())
         return Finding("policy", ok=False, text=f"{told}. Take it out, or change the other key")
     keys = ", ".join(f"{key} = {value!r}" for key, value in said.items()) or "all keys as usual"
-    return Finding("policy", ok=True, text=keys)
+    return Finding("policy", ok=True, text="; ".join([keys, *renamed(said)]))
 
 
 def check_labels(context: Context, project: Project) -> Finding:

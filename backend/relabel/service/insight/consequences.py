@@ -1,4 +1,4 @@
-"""What stopping or undoing would do, told before anybody confirms it."""
+"""What cancelling or undoing would do, told before anybody confirms it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +25,8 @@ class Consequence:
     button: str
 
 
-def of_stopping(engine: Engine, settings: Settings, number: int) -> list[Consequence]:
-    """Return what stopping the running round would do; empty = none runs.
+def of_cancelling(engine: Engine, settings: Settings, number: int) -> list[Consequence]:
+    """Return what cancelling the running round would do; empty = none runs.
 
     Raises:
         NotReadyError: the project is not connected.
@@ -47,7 +47,7 @@ def of_stopping(engine: Engine, settings: Settings, number: int) -> list[Consequ
             _votes_stay(connection, number),
             _next_round(policy_of(settings, project.extra_params).retrain_after),
         )
-    return [Consequence(running.run, effects, f"Stop round {running.number}")]
+    return [Consequence(running.run, effects, f"Cancel round {running.number}")]
 
 
 def of_undoing(engine: Engine, settings: Settings, number: int) -> list[Consequence]:

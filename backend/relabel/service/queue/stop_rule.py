@@ -23,8 +23,9 @@ def stop_reason(state: QueueState) -> str:
         return PAUSED
     if policy.budget is not None and state.spent >= policy.budget:
         return f"budget of {policy.budget} votes spent"
-    found = recent_yield(state) if policy.stop_yield else None
-    if found is not None and found < policy.stop_yield:
+    least = policy.stop_when.get("yield", 0.0)
+    found = recent_yield(state) if least else None
+    if found is not None and found < least:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
     waiting, unusable = state.waiting(), ~state.places.usable
     if state.counts.votes.any() and not (waiting & ~unusable).any():

@@ -71,7 +71,7 @@ def wish_undone(connection: Connection, number: int, run: str) -> None:
     if run in to_undo(connection, number):
         return
     if running_round(connection, number) is not None:
-        raise NotReadyError("A round is running: stop it, or wait for its end, then undo.")
+        raise NotReadyError("A round is running: cancel it, or wait for its end, then undo.")
     check_can_be_undone(connection, number, run)
     journal(connection, number, Action.UNDO, run=run)
 

@@ -3,7 +3,7 @@
 import shutil
 from contextlib import suppress
 
-from relabel.errors import NotReadyError, RelabelError, RoundLostError, RoundStoppedError
+from relabel.errors import NotReadyError, RelabelError, RoundCancelledError, RoundLostError
 from relabel.service.context import Context
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.journal.events import Action, journal
@@ -16,16 +16,16 @@ UNFINISHED = "training"
 def conclude(context: Context, current: Round, error: BaseException) -> None:
     """Close a round by what ended it; one that is published, or was replaced, stays as it is.
 
-    A stopped one ends as if it had never begun: votes so far start no other one.
+    A cancelled one ends as if it had never begun: votes so far start no other one.
     """
     number = current.project_id
     # Once published, only the switch is left to do, and the sweep does it.
     with suppress(RoundLostError), context.engine.begin() as connection:
-        if isinstance(error, RoundStoppedError):
+        if isinstance(error, RoundCancelledError):
             shutil.rmtree(context.folder(number) / UNFINISHED, ignore_errors=True)
             votes = count_new_votes(connection, number)
-            finish_round(connection, current.id, RoundState.STOPPED, votes=votes)
-            journal(connection, number, Action.ROUND_STOPPED)
+            finish_round(connection, current.id, RoundState.CANCELLED, votes=votes)
+            journal(connection, number, Action.ROUND_CANCELLED)
         else:
             finish_round(connection, current.id, _state(error), error=_text(error))
 
@@ -33,8 +33,8 @@ def conclude(context: Context, current: Round, error: BaseException) -> None:
 def _state(error: BaseException) -> RoundState:
     if isinstance(error, NotReadyError):
         return RoundState.NOT_READY
-    stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-    return RoundState.KILLED if stopped else RoundState.FAILED
+    ended = isinstance(error, KeyboardInterrupt | SystemExit)
+    return RoundState.KILLED if ended else RoundState.FAILED
 
 
 def _text(error: BaseException) -> str:

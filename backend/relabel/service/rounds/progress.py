@@ -4,8 +4,8 @@ import logging
 import time
 
 from relabel.service.context import Context
-from relabel.service.rounds.watchdog import stopped
-from relabel.storage.journal.events import is_to_stop
+from relabel.service.rounds.watchdog import cancelled
+from relabel.storage.journal.events import is_to_cancel
 from relabel.storage.rounds import Round, set_round
 
 log = logging.getLogger("relabel.round")
@@ -28,7 +28,7 @@ class RoundProgress:
         """Write down stage, done and total; every writing is also the round's heartbeat.
 
         Raises:
-            RoundStoppedError: somebody wants it to end.
+            RoundCancelledError: somebody wants it to end.
             RoundLostError: it was given up, and another one may run.
 
         """
@@ -48,6 +48,6 @@ class RoundProgress:
                 total=total,
                 stage_started_at=self._stage_started_at,
             )
-            stop = is_to_stop(connection, self._round.project_id, self._round.run)
-        if stop:
-            raise stopped(self._round, stage)
+            unwanted = is_to_cancel(connection, self._round.project_id, self._round.run)
+        if unwanted:
+            raise cancelled(self._round, stage)

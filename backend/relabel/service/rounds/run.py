@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relabel.errors import NotReadyError, RoundStoppedError
+from relabel.errors import NotReadyError, RoundCancelledError
 from relabel.http.deadlines import ending
 from relabel.media.registry import MEDIUM
 from relabel.service.books.accounts import NEWEST_TASK
@@ -58,7 +58,7 @@ def run_round(context: Context, number: int, *, leave: Callable[[], None] | None
     Raises:
         RoundInProgressError: another process is at it.
         RoundLostError: it was given up for dead, and another one has taken its place.
-        RoundStoppedError: somebody stopped it.
+        RoundCancelledError: somebody cancelled it.
         RelabelError: what went wrong; the old queue is untouched.
 
     """
@@ -77,7 +77,7 @@ def run_round(context: Context, number: int, *, leave: Callable[[], None] | None
                 _run(context, open_connected(context.settings, project), current)
         except BaseException as error:
             conclude(context, current, error)
-            if isinstance(error, RoundStoppedError):
+            if isinstance(error, RoundCancelledError):
                 carry_out(context, number)
             raise
     # Votes that arrived while the window was being opened.

@@ -14,12 +14,12 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from relabel.errors import RelabelError, RoundHungError, RoundLostError, RoundStoppedError
+from relabel.errors import RelabelError, RoundCancelledError, RoundHungError, RoundLostError
 from relabel.machine import all_memory, peak_memory
 from relabel.service.context import Context
 from relabel.service.rounds.ends import conclude
 from relabel.storage.database import reading
-from relabel.storage.journal.events import is_to_stop
+from relabel.storage.journal.events import is_to_cancel
 from relabel.storage.rounds import Round, RoundState, find_round, lost_round, set_round
 
 log = logging.getLogger("relabel.round")
@@ -102,13 +102,13 @@ class RoundWatch:
         number, run = self._round.project_id, self._round.run
         with reading(self._context.engine) as connection:
             now = find_round(connection, self._round.id)
-            stop = is_to_stop(connection, number, run)
+            unwanted = is_to_cancel(connection, number, run)
         if self._reason is not None or now is None or now.state is RoundState.PUBLISHED:
             return
         if now.state is not RoundState.RUNNING:
             self._tell(lost_round(now, RoundState.RUNNING))
-        elif stop:
-            self._tell(stopped(self._round, now.stage))
+        elif unwanted:
+            self._tell(cancelled(self._round, now.stage))
         elif self._gets_on(now):
             self._beat(now)
         else:
@@ -149,10 +149,10 @@ class RoundWatch:
             self._leave()
 
 
-def stopped(current: Round, stage: str) -> RoundStoppedError:
+def cancelled(current: Round, stage: str) -> RoundCancelledError:
     """Return the error of a round that somebody wants to end."""
-    return RoundStoppedError(
-        f"Round {current.number} of project {current.project_id} was stopped in stage {stage!r}; "
+    return RoundCancelledError(
+        f"Round {current.number} of project {current.project_id} was cancelled in stage {stage!r}; "
         f"the queue stays as it was."
     )
 

@@ -35,9 +35,9 @@ class Action(StrEnum):
     CONNECTED = "CONNECTED"
     PAUSED = "PAUSED"
     RESUMED = "RESUMED"
-    STOP = "STOP"
+    CANCEL = "CANCEL"
     """Somebody wants a running round to end; `run` names it."""
-    ROUND_STOPPED = "ROUND_STOPPED"
+    ROUND_CANCELLED = "ROUND_CANCELLED"
     UNDO = "UNDO"
     """Somebody wants what a run wrote taken back; `run` names it."""
 
@@ -119,11 +119,11 @@ def _unhandled(
     return connection.execute(query.order_by(events.c.id)).all()
 
 
-def is_to_stop(connection: Connection, project_id: int, run: str) -> bool:
+def is_to_cancel(connection: Connection, project_id: int, run: str) -> bool:
     """Return whether somebody ever wanted this run to end, carried out or not."""
     query = select(events.c.id).where(
         events.c.project_id == project_id,
-        events.c.action == str(Action.STOP),
+        events.c.action == str(Action.CANCEL),
         events.c.run == run,
     )
     return connection.execute(query.limit(1)).first() is not None

@@ -39,18 +39,18 @@ ACTIONS: dict[str, Action] = {
 }
 
 CONFIRMED: dict[str, ConfirmedAction] = {
-    "stop": ConfirmedAction(
-        commands.stop_round,
-        "The round was told to stop; it does so within a second or two.",
-        "Stop the running round?",
+    "cancel": ConfirmedAction(
+        commands.cancel_round,
+        "The round is being cancelled; it ends within a second or two.",
+        "Cancel the running round?",
         "No round is running.",
-        consequences.of_stopping,
+        consequences.of_cancelling,
     ),
     "undo": ConfirmedAction(
         commands.ask_for_undo,
         "It is being undone; the rounds page shows when it is done.",
         "Undo the last round?",
-        "There is nothing to undo, or a round is running: stop it, or wait for its end.",
+        "There is nothing to undo, or a round is running: cancel it, or wait for its end.",
         consequences.of_undoing,
     ),
 }

@@ -109,7 +109,7 @@ def _changes(one: Round, overview: Overview) -> dict[str, tuple[Any, Any]]:
         return {}
     before = earlier[-1].policy
     return {
-        key: (before.get(key), value)
+        key: (before.get(key, value), value)
         for key, value in one.policy.items()
-        if before.get(key) != value
+        if before.get(key, value) != value  # an earlier version may not have had the key
     }

@@ -1,5 +1,6 @@
 """What every setting and policy key is, says and does, as the settings page lists them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from relabel.former_keys import carried_over
 from relabel.policy import PRESETS, Policy, parse_extra_params, read_policy_file
 from relabel.settings import Settings
 
@@ -30,8 +32,8 @@ class Explained:
 def explain_policy(policy: Policy, settings: Settings, extra_params: str) -> list[Explained]:
     """Return every policy key with its value in this project."""
     layers = {
-        "extra params in Label Studio": parse_extra_params(extra_params),
-        "policy file": read_policy_file(settings.policy_file),
+        "extra params in Label Studio": carried_over(parse_extra_params(extra_params)),
+        "policy file": carried_over(read_policy_file(settings.policy_file)),
         f"preset {policy.preset}": PRESETS.get(policy.preset, {}),
     }
     return [
@@ -88,4 +90,10 @@ def _text(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return _table(value) if isinstance(value, Mapping) else str(value)
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    """Return a table as it is written in extra params."""
+    keys = {key: key if key.isidentifier() else json.dumps(key) for key in values}
+    return f"{{ {', '.join(f'{keys[key]} = {json.dumps(each)}' for key, each in values.items())} }}"

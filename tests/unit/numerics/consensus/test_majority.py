@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.numerics.consensus.majority import TIE_RULES, majority
-from relabel.numerics.consensus.registry import RULES
 from relabel.types import State
 
 OPEN, SETTLED, TIED, AMBIGUOUS = State.OPEN, State.SETTLED, State.TIED, State.AMBIGUOUS
@@ -168,8 +167,3 @@ def test_all_unlabelled_stays_open_without_labels():
     decided = majority(np.zeros((3, 2), dtype=int))
     assert decided.labels.tolist() == [-1, -1, -1]
     assert decided.states.tolist() == [OPEN] * 3
-
-
-def test_the_rules_are_known_by_name():
-    assert RULES["majority"] is majority
-    assert set(RULES) == {"majority", "dawid_skene", "crowdlab"}

@@ -365,6 +365,13 @@ def test_a_policy_whose_keys_all_do_something_is_well(context, connected):
     assert "image_size = 64" in finding.text
 
 
+def test_a_key_of_an_earlier_version_is_named_with_what_to_write(context, connected):
+    """All is well: it is read as before."""
+    finding = found(context, connected(["cat", "dog"], params="stop_yield = 0.05"), "policy")
+    assert finding.ok
+    assert finding.text.endswith("write stop_when = { yield = 0.05 } instead")
+
+
 def test_every_check_runs_even_if_label_studio_fails(context, fake, running):
     fake.intercept = lambda _request: httpx.Response(503, text="down")
     findings = examine_project(context, running)

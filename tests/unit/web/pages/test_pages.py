@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from relabel.service.connected import policy_of
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.preview import next_rows
 from relabel.storage.database import reading
-from relabel.storage.journal.events import Action, is_to_stop, to_undo, unhandled
+from relabel.storage.journal.events import Action, is_to_cancel, to_undo, unhandled
 from relabel.storage.projects import get_project, set_project
 from relabel.storage.rounds import RoundState, finish_round, running_round, start_round
 from relabel.storage.tasks import list_tasks, set_problems
@@ -108,9 +109,34 @@ def test_the_settings_page_explains_every_key_and_shows_no_secret(seeded, page):
     assert seeded.settings.api_key() not in text
 
 
+def test_a_table_among_the_keys_is_shown_as_it_is_written():
+    """Also one that was written under the name that it had before."""
+    from relabel.settings import Settings
+    from relabel.web.pages.settings import explain_policy
+
+    settings, params = Settings(), 'stop_yield = 0.05\nclasses = {"a dog" = "dog"}'
+    shown = {one.name: one for one in explain_policy(policy_of(settings, params), settings, params)}
+    assert shown["stop_when"].value == "{ yield = 0.05 }"
+    assert shown["classes"].value == '{ "a dog" = "dog" }'
+    assert shown["stop_when"].source == shown["classes"].source == "extra params in Label Studio"
+    assert shown["diversity_options"].value == shown["stop_when"].default == "none"
+
+
 def test_rounds_are_listed_newest_first(client, page):
     text = page(client, "/projects/1/rounds")
     assert text.index("Round 2") < text.index("Round 1")
+
+
+def test_a_key_that_an_earlier_version_did_not_have_is_no_changed_policy(own, page):
+    from relabel.policy import Policy
+
+    with own.engine.begin() as connection:
+        for policy in ({"score": "ce"}, Policy().model_dump(mode="json")):
+            current = start_round(connection, 1, policy, "x")
+            finish_round(connection, current.id, RoundState.FAILED)
+    newest = page(own.client(), "/projects/1/rounds").split("Round 2")[0]
+    (changed,) = re.findall(r"Policy changed: (.*?)\.", newest)
+    assert changed.strip() == "score from ce to tiered_phi"
 
 
 def test_figures_about_people_need_the_setting_and_a_second_step(seeded, page):
@@ -275,18 +301,22 @@ def test_undoing_is_confirmed_and_left_to_a_worker(own, page):
         assert set(to_undo(connection, 1)) == {"round-1"}
 
 
-def test_stopping_is_confirmed_and_told_to_the_round(busy, page):
-    """Nobody can stop what does not run; whoever runs it sees the wish in the journal."""
+def test_cancelling_is_confirmed_and_told_to_the_round(busy, page):
+    """Nobody can cancel what does not run; whoever runs it sees the wish in the journal."""
     client = busy.client()
-    assert "Stop this round" in page(client, "/projects/1")
-    text = page(client, "/projects/1/stop/confirm")
-    assert "Stop round 2" in text
+    assert "Cancel this round" in page(client, "/projects/1")
+    text = page(client, "/projects/1/cancel/confirm")
+    assert "Cancel round 2" in text
     assert "keeps the order of round 1" in text
-    assert client.post("/projects/1/stop", data={"run": "round-1"}, headers=OWN).status_code == 404
-    assert client.post("/projects/1/stop", data={"run": "round-2"}, headers=OWN).status_code == 303
+    assert (
+        client.post("/projects/1/cancel", data={"run": "round-1"}, headers=OWN).status_code == 404
+    )
+    assert (
+        client.post("/projects/1/cancel", data={"run": "round-2"}, headers=OWN).status_code == 303
+    )
     with reading(busy.engine) as connection:
-        assert unhandled(connection, 1)[2] == {Action.STOP}
-        assert is_to_stop(connection, 1, "round-2")
+        assert unhandled(connection, 1)[2] == {Action.CANCEL}
+        assert is_to_cancel(connection, 1, "round-2")
         assert running_round(connection, 1) is not None  # until its process has seen the wish
     assert "nothing to undo, or a round is running" in page(client, "/projects/1/undo/confirm")
 

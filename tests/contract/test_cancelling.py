@@ -1,4 +1,4 @@
-"""A round ends within five seconds of being stopped, wherever it is, and when it has hung."""
+"""A round ends within five seconds of being cancelled, wherever it is, and when it has hung."""
 
 import io
 import os
@@ -11,8 +11,8 @@ import httpx
 import pytest
 from fake_label_studio import URL
 from PIL import Image
-from relabel.errors import RelabelError, RoundStoppedError
-from relabel.service.commands import stop_round
+from relabel.errors import RelabelError, RoundCancelledError
+from relabel.service.commands import cancel_round
 from relabel.service.rounds import run as rounds_module
 from relabel.service.rounds import watchdog as watch_module
 from relabel.service.rounds.run import run_round
@@ -68,7 +68,7 @@ PLACES = {
     "stage",
     ["reading", *(pytest.param(n, marks=pytest.mark.slow) for n in PLACES if n != "reading")],
 )
-def test_a_stopped_round_whose_label_studio_does_not_answer_ends_with_its_process(
+def test_a_cancelled_round_whose_label_studio_does_not_answer_ends_with_its_process(
     context, fake, running, stage
 ):
     held, answered = threading.Event(), threading.Event()
@@ -86,8 +86,8 @@ def test_a_stopped_round_whose_label_studio_does_not_answer_ends_with_its_proces
         try:
             process = start(context, running, url)
             await_true(held.is_set)
-            stop_round(context.engine, running, "round-1")
-            await_true(lambda: last(context, running).state == "stopped", WITHIN)
+            cancel_round(context.engine, running, "round-1")
+            await_true(lambda: last(context, running).state == "cancelled", WITHIN)
             code = process.wait(WITHIN)  # taking a large process down takes a busy machine a second
         finally:
             answered.set()
@@ -107,14 +107,14 @@ def start(context, number, url):
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
 
-def test_a_stopped_round_that_does_not_hear_is_ended_and_publishes_nothing(
+def test_a_cancelled_round_that_does_not_hear_is_ended_and_publishes_nothing(
     context, running, monkeypatch
 ):
     """As in the midst of one long computation: the store says it at once, and its process ends."""
     ended, release = threading.Event(), threading.Event()
 
     def work(_context, _project, _current):
-        stop_round(context.engine, running, "round-1")
+        cancel_round(context.engine, running, "round-1")
         release.wait(WITHIN + 3)
 
     monkeypatch.setattr(rounds_module, "_run", work)
@@ -122,10 +122,10 @@ def test_a_stopped_round_that_does_not_hear_is_ended_and_publishes_nothing(
     outcome = in_thread(lambda: run_round(context, running, leave=ended.set))
     await_true(ended.is_set, WITHIN)
     assert time.monotonic() - began < WITHIN
-    assert last(context, running).state == "stopped"
+    assert last(context, running).state == "cancelled"
     release.set()
     assert isinstance(outcome(), Exception) or outcome() is not None
-    assert last(context, running).state == "stopped"
+    assert last(context, running).state == "cancelled"
 
 
 def in_thread(call):
@@ -215,13 +215,13 @@ def test_a_round_that_waits_for_label_studio_ends_with_the_reason_to_end(context
 
     def slow(request):
         if request.url.path == "/api/tasks":
-            stop_round(context.engine, running, "round-1")
+            cancel_round(context.engine, running, "round-1")
             time.sleep(1.0)
 
     fake.intercept = slow
-    with pytest.raises(RoundStoppedError):
+    with pytest.raises(RoundCancelledError):
         run_round(context, running)
-    assert last(context, running).state == "stopped"
+    assert last(context, running).state == "cancelled"
     fake.intercept = lambda _request: None
     connect_project(context, running)
 
