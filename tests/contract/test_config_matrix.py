@@ -18,6 +18,7 @@ from wiring import connect_project, state_of, votes_of_store
 EXPORT = "/api/projects/{}/export"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", READ.values(), ids=READ)
 def test_exactly_the_labels_and_images_that_were_written_are_read(context, fake, case):
     number = fake.add_project(config=case.config)

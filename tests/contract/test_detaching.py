@@ -44,6 +44,7 @@ def project_of(context, number):
         return find_project(connection, number)
 
 
+@pytest.mark.slow
 def test_killed_at_any_write_repeating_it_gives_the_project_back_all_the_same(
     context, fake, attach
 ):
@@ -61,6 +62,7 @@ def test_killed_at_any_write_repeating_it_gives_the_project_back_all_the_same(
     assert moment > 20
 
 
+@pytest.mark.slow
 def test_what_is_half_detached_is_left_alone_until_somebody_goes_on(context, fake, attach):
     """By workers and by a round that was on its way."""
     number, before = attach()
@@ -103,6 +105,7 @@ def test_a_project_that_is_connected_again_meanwhile_stays_connected(context, at
     assert not project_of(context, number).cut_off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "state"),
     [

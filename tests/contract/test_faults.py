@@ -91,6 +91,7 @@ def fail_with(answer):
     return intercept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("after", [0, 2, 5])
 @pytest.mark.parametrize("kind", ["names", "contents"])
@@ -189,6 +190,7 @@ def make_again(context):
     return Context(context.settings, opened, context.label_studio)
 
 
+@pytest.mark.slow
 @of_sqlite
 def test_events_are_answered_while_the_disk_is_full_and_read_again_later(
     context, fake, unguarded, monkeypatch
@@ -243,6 +245,7 @@ def test_a_full_disk_ends_the_fetching_of_images_with_its_reason(
 SKEWS = {"a day behind": -86_400.0, "ten minutes ahead": 600.0, "a year ahead": 365 * 86_400.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SKEWS)
 def test_the_clock_of_this_machine_decides_nothing(context, fake, running, monkeypatch, name):
     number, ids = running
@@ -263,6 +266,7 @@ def test_the_clock_of_this_machine_decides_nothing(context, fake, running, monke
     assert_repaired(context, fake, number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [-3600, -60, 0, 60, 3600])
 @pytest.mark.parametrize("sweeps", [1, 3])
 def test_a_clock_of_label_studios_web_server_that_is_off_loses_no_late_change(

@@ -67,6 +67,7 @@ def test_a_round_that_wakes_after_another_was_published_writes_nothing(context, 
     assert states(context, number) == ["published", "killed", "published"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["predictions", "opening tasks", "the switch"])
 @pytest.mark.parametrize("opened_before", [True, False])
 def test_a_round_that_was_suspended_while_it_published_stops_before_its_next_write(
@@ -109,6 +110,7 @@ def test_a_round_that_was_suspended_while_it_published_stops_before_its_next_wri
     assert states(context, number)[-2:] == ["killed", "running"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["returns", "fails", "is not ready", "is cancelled"])
 def test_what_becomes_of_a_round_that_was_replaced_changes_no_state(
     context, ordered, monkeypatch, end

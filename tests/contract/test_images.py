@@ -61,6 +61,7 @@ def floats_with_a_hole(levels):
     return file_of(deep, "TIFF")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [file_of, floats_with_a_hole])
 def test_a_round_tells_every_image_from_every_other(context, project, caplog, file):
     with caplog.at_level(logging.WARNING, "relabel.round"):

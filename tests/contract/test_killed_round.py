@@ -71,6 +71,7 @@ def epochs(monkeypatch):
     return told, tell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("selector", SELECTORS)
 def test_a_killed_round_goes_on_with_its_training(context, project, epochs, selector):
     told, tell = epochs
@@ -89,6 +90,7 @@ def test_a_killed_round_goes_on_with_its_training(context, project, epochs, sele
     assert not (context.folder(number) / "training").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("epochs")
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_round_starts_from_the_last_ones_weights_where_the_policy_says_so(context, project, warm):
@@ -118,6 +120,7 @@ select("ensemble", data, options, seed=1, checkpoint=Path(sys.argv[1]), progress
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_was_ended_from_outside_loses_an_epoch_at_most(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 2

@@ -38,6 +38,7 @@ def stale_counters(fake):
 
 
 # -- listings ----------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("initial", ["annotations", "predictions:old"])
 def test_a_task_deleted_between_two_pages_costs_no_other_its_beginning(
     context, fake, monkeypatch, initial
@@ -140,6 +141,7 @@ def lose_half(fake, mine):
         del fake.predictions[one["id"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "full"),
     [

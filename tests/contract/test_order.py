@@ -138,6 +138,7 @@ def methods():
     return [(s, *rest) for s, *rest in named if rest[0] not in OF_MEMBERS or has_members(s, {})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("selector", "score", "diversity"), methods())
 def test_the_same_votes_are_ordered_alike_live_and_simulated(
     context, fake, project, samples, selector, score, diversity

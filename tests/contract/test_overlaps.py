@@ -25,6 +25,7 @@ def project(context, fake):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [None, "cat"])
 def test_tasks_that_came_meanwhile_get_the_overlap_of_the_project(context, fake, project, label):
     number = project(["cat"] * 21, maximum_annotations=3)
@@ -79,6 +80,7 @@ def test_earlier_tasks_of_a_share_keep_theirs(context, fake):
     assert {n: after[n] for n in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("somebody_labels", [False, True])
 @pytest.mark.parametrize("recounts", [True, False])
 def test_deleted_predictions_are_counted_no_more(context, fake, project, somebody_labels, recounts):

@@ -79,6 +79,7 @@ def test_a_settled_task_that_a_person_opened_again_is_closed_again(context, fake
     assert_at_rest(context, fake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -198,6 +199,7 @@ BREAKINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*BREAKINGS, "policy file", "extra params"])
 @pytest.mark.parametrize("kind", ["names", "contents"])
 def test_events_of_a_broken_configuration_wait_until_it_is_whole_again(

@@ -307,6 +307,7 @@ def odd_task(draw, number):
     return task(f"task {number}", *annotations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_any_mixture_of_annotations_survives(context, fake, tmp_path, seed):
     draw = random.Random(seed)

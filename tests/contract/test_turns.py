@@ -167,6 +167,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", LONG)
 def test_long_work_gives_the_lock_away_in_between(context, fake, published, work):
     number, ids = published(24, "window = 24")  # all are open, and have to be given back

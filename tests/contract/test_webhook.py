@@ -389,6 +389,7 @@ FUZZ = settings(
 POSTED = ["/webhook", "/setup", "/predict", "/train"]
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=damaged(list(EVENTS.values())))
 def test_no_damaged_event_is_a_failure(backend, body):
@@ -399,6 +400,7 @@ def test_no_damaged_event_is_a_failure(backend, body):
     assert safe(backend.client.get(f"/api/projects/{P}/status")).status_code == 200
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=damaged([PAYLOADS["setup"], PAYLOADS["setup"] | {"extra_params": "window = 3"}]))
 def test_no_damaged_setup_is_a_failure(backend, body):

@@ -106,6 +106,7 @@ def test_what_somebody_else_saves_without_a_change_stays_its_authors_vote(
 
 
 # -- changes of old labels -------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [9, 2], ids=["its author", "another"])
 def test_a_change_of_an_old_label_is_a_new_vote_and_the_old_label_stands(
     context, fake, running, tell, by
@@ -125,6 +126,7 @@ def test_a_change_of_an_old_label_is_a_new_vote_and_the_old_label_stands(
     assert (status["votes"], status["corrected"]) == (2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cancelled", [False, True], ids=["cleared", "skipped"])
 def test_an_old_label_that_is_cleared_or_skipped_stands(context, fake, running, tell, cancelled):
     number, ids = running

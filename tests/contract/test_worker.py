@@ -172,6 +172,7 @@ def test_every_wish_of_people_reaches_the_worker(machine, context, projects, mon
 
 
 # -- sharing the work ------------------------------------------------------------------------
+@pytest.mark.slow
 def test_workers_share_projects_and_take_none_twice(machine, context, projects, monkeypatch):
     """Six projects at once: three threads of one worker are not enough to do them side by side."""
     real, taken = worker_module.carry_out, []
@@ -195,6 +196,7 @@ def test_workers_share_projects_and_take_none_twice(machine, context, projects, 
     assert {worker for worker, _ in taken} == {id(one), id(other)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_project_that_fails_keeps_no_other_waiting_and_is_tried_less_and_less(
     machine, context, projects, monkeypatch, caplog

@@ -23,6 +23,7 @@ def projects():
     return odd_projects.projects().map(lambda drawn: count_state(*drawn))
 
 
+@pytest.mark.slow
 @given(projects(), st.integers(0, 9))
 def test_the_books_balance_and_name_whatever_is_not_used(state, newest):
     accounts = project_accounts(state, newest)
@@ -43,6 +44,7 @@ def test_the_books_balance_and_name_whatever_is_not_used(state, newest):
     assert all(f'"{choice}"' in text for choice in unknown)  # fewer than are cut
 
 
+@pytest.mark.slow
 @given(projects())
 def test_a_task_that_can_never_be_served_is_left_out_by_name(state):
     book = project_accounts(state, 0).book("tasks")

@@ -60,6 +60,7 @@ def disturbed(events, data, *, lossy):
 MANY = settings(max_examples=15, deadline=None)
 
 
+@pytest.mark.slow
 @MANY
 @given(
     acts=st.lists(
@@ -90,6 +91,7 @@ def test_lost_late_and_repeated_events_are_repaired_by_a_reading(
             assert (task.overlap, task.is_labeled) == (theirs["overlap"], theirs["is_labeled"])
 
 
+@pytest.mark.slow
 @MANY
 @given(
     acts=st.lists(st.one_of(ANNOTATE, ON_BEHALF, CHANGE, SKIP, LEAVE), max_size=12), data=st.data()
@@ -107,6 +109,7 @@ def test_without_loss_and_deletion_the_votes_are_right_before_anything_is_read(
         assert fake.requests == []
 
 
+@pytest.mark.slow
 @MANY
 @given(
     acts=st.lists(st.one_of(ANNOTATE, ON_BEHALF, CHANGE, SKIP, DELETE, IMPORT, LEAVE), max_size=10),
@@ -123,6 +126,7 @@ def test_carrying_out_any_event_reads_the_truth_of_its_tasks(store_template, act
         assert_same_votes(context, fake, number)
 
 
+@pytest.mark.slow
 @MANY
 @given(
     votes=st.lists(st.sampled_from(CHOICES[:3]), min_size=1, max_size=25),

@@ -1,6 +1,7 @@
 """Laws of the scores: only vote shares matter, classes have no order, entropy has bounds."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.labels import top_classes
@@ -52,6 +53,7 @@ def test_multiplying_all_votes_changes_no_score_of_shares(case, factor):
         )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(renamed())
 def test_the_order_of_the_classes_changes_no_score(case):

@@ -191,6 +191,7 @@ def test_saved_log_is_read_back_as_it_was(tmp_path_factory, case):
     assert VoteLog.load(path) == log
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31))
 def test_oracle_always_asks_the_task_with_the_highest_production_score_of_its_label(seed):

@@ -85,6 +85,7 @@ def shown(connection, state):
     }
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(projects(), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_what_is_shown_from_rows_is_what_counting_everything_gives(connection, drawn, counted):
@@ -99,6 +100,7 @@ def test_what_is_shown_from_rows_is_what_counting_everything_gives(connection, d
     connection.rollback()
 
 
+@pytest.mark.slow
 @given(projects())
 def test_what_was_said_of_each_task_holds_all_that_single_answers_say(drawn):
     """Against the answers themselves, one by one."""
@@ -122,6 +124,7 @@ def test_what_was_said_of_each_task_holds_all_that_single_answers_say(drawn):
     assert int(state.overwritten.sum()) == sum(bool(a.editor) for a in drawn[2])
 
 
+@pytest.mark.slow
 @given(projects())
 def test_the_books_name_people_and_tasks_as_single_answers_do(drawn):
     state = count_state(*drawn)
@@ -145,6 +148,7 @@ def test_the_books_name_people_and_tasks_as_single_answers_do(drawn):
             assert [example.value for example in part.examples] == told
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(projects())
 def test_the_curve_replays_every_vote_since_the_beginning(connection, drawn):

@@ -122,6 +122,7 @@ def test_until_the_audit_carries_it_no_share_of_wrong_labels_is_told():
     assert (found.noise_rate, found.correct_now) == (None, None)
 
 
+@pytest.mark.slow
 def test_the_forecast_believes_the_audit_and_not_the_model():
     """A model that doubts far too much: by itself a third of the labels seem wrong."""
     data = made_data(n=600)

@@ -120,6 +120,7 @@ UNUSED = {
 """A start, and what it must not load."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", UNUSED)
 def test_a_start_loads_only_what_it_uses(tmp_path, start):
     program, unused = UNUSED[start]

@@ -68,6 +68,7 @@ def wanted():
     }
 
 
+@pytest.mark.slow
 def test_the_wheel_and_the_source_distribution_hold_every_file_of_the_package(files):
     sdist, wheel = files
     with tarfile.open(sdist) as packed:

@@ -39,6 +39,7 @@ def test_a_task_closes_at_its_first_strict_majority(start, answers, votes, count
     assert replay(log, before).tolist() == [list(counts)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("d", "label", "ends", "votes"),
     [

@@ -90,6 +90,7 @@ def test_a_task_ends_when_it_is_believed_and_never_without_a_person(made):
     assert (log.shown[-1] == q[log.tasks[-1]].argmax()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_gain", [False, True])
 @pytest.mark.parametrize("consensus", ["majority", "posterior"])
 def test_the_audit_is_the_start_of_one_random_order_and_gets_its_share(made, by_gain, consensus):

@@ -13,6 +13,7 @@ def started(noisy_digits):
     return digits, TwoPhase(digits.data, kept_by_either(kept), "coreset", Run(0))
 
 
+@pytest.mark.slow
 def test_what_it_keeps_is_cleaner_than_what_it_was_given(started):
     digits, strategy = started
     assert digits.wrong[strategy.clean].mean() < digits.wrong.mean() / 2

@@ -170,6 +170,7 @@ def test_nothing_but_unreadable_images_is_refused(folder, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_the_books_are_told_before_the_campaign_and_in_every_result(folder, tmp_path):
     rows = [f"{p.relative_to(folder)},{p.parent.name}" for p in sorted(folder.rglob("*.png"))]
     lines = [f"{row},{row.split(',')[1] if i % 2 else ''}" for i, row in enumerate(rows)]

@@ -321,6 +321,7 @@ def test_people_at_once_are_a_panel(data, tmp_path):
     assert isinstance(CliRunner().invoke(build_app(), arguments).exception, ConfigurationError)
 
 
+@pytest.mark.slow
 def test_command_writes_every_file(tmp_path):
     options = SimulationOptions(
         selector=("truth",), score=("phi", "ce"), seeds=2, budget=300, out=tmp_path, workers=1

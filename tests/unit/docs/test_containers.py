@@ -152,6 +152,7 @@ def test_what_compose_sets_on_the_backend_are_its_settings():
         assert set(SERVICES[name]["environment"]) <= known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_with_a_password_of_an_earlier_example_nothing_starts(tmp_path, command):
     environment = {

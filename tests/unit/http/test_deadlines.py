@@ -56,6 +56,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("whose", ["a web host", "Label Studio"])
 def test_an_image_ends_within_its_time_limit_in_all(kind, whose):

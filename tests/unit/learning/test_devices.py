@@ -57,6 +57,7 @@ def test_the_stand_in_refuses(make):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"), [*((name, {}) for name in SINGLE), *OTHERWISE], ids=str
 )

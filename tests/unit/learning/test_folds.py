@@ -27,6 +27,7 @@ def finds(name, data, wrong):
     return auroc(phi(data.counts, probs), wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_copies_with_the_same_wrong_label_hide_nothing(noisy_digits, name):
     digits = noisy_digits(0, noise=0.4, size=SIZE)

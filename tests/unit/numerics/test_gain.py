@@ -93,6 +93,7 @@ def test_course_by_hand():
     assert course(0, (1,), 2, 0.1, 2) == pytest.approx((0.0, 0.9, 1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("counts", "label"),
     [((1, 0, 0, 0), 0), ((1, 1, 0, 0), 0), ((2, 1, 1, 0), 0), ((0, 0, 0, 0), -1)],

@@ -30,12 +30,14 @@ def python(tmp_path, monkeypatch):
     return become
 
 
+@pytest.mark.slow
 def test_a_device_that_is_there_embeds_and_trains(context):
     found = device_line(context, "cpu")
     assert found.ok, found.text
     assert found.text == "cpu: it embeds and trains"
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_told_with_key_value_cause_and_remedy(context, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     found = device_line(context, "cuda")

@@ -4,6 +4,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from relabel.demo.annotators import poll
 from relabel.storage.projects import set_project
 from relabel.storage.rounds import Round, start_round
@@ -83,6 +84,7 @@ def looked(app, paths, times=4):
         return list(pool.map(lambda path: app.test_client().get(path), paths * times))
 
 
+@pytest.mark.slow
 def test_any_number_of_readers_cause_one_reading_per_change(own, monkeypatch):
     """Pages, status and metrics of a process share it, whoever comes first."""
     readings = Counted(monkeypatch)

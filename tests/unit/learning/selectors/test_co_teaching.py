@@ -7,6 +7,7 @@ from relabel.learning.selectors.registry import select
 from steps import step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [4, 10])
 @pytest.mark.parametrize("name", ["co_teaching", "co_teaching_vog"])
 def test_what_is_kept_is_cleaner_than_what_vanilla_learns_from(noisy_digits, name, epochs):

@@ -8,6 +8,7 @@ from relabel.learning.selectors.registry import select
 from steps import step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_sees_through_a_fifth_of_wrong_labels(noisy_digits, seed):
     digits = noisy_digits(seed)

@@ -56,6 +56,7 @@ def test_every_selector_finds_wrong_labels_far_better_than_random(noisy_digits, 
     np.testing.assert_array_equal(selection.posteriors.task_ids, digits.data.task_ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["co_teaching", "co_teaching_vog", "robust_update", "o2u", "simifeat"]
 )
@@ -86,6 +87,7 @@ BRIEF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTORS)
 def test_the_catalogue_knows_which_selectors_have_several_networks(noisy_digits, name):
     data = noisy_digits(0, size=60).data
@@ -133,6 +135,7 @@ def test_test_time_augmentation_asks_about_changed_images(noisy_digits):
     assert (members[0] != members[1]).any()
 
 
+@pytest.mark.slow
 def test_a_cross_fitted_network_has_not_seen_a_tasks_votes():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 200)
@@ -278,6 +281,7 @@ def test_other_images_are_learnt_anew(noisy_digits, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [20, 80])
 def test_the_noise_matrix_is_read_where_the_network_saw_the_given_labels(noisy_digits, epochs):
     """Half of the labels are wrong; people corrected 250 of 500, which says nothing of the noise.

@@ -263,6 +263,7 @@ def chunk(kind, content):
     return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
 def test_metadata_that_unpacks_without_end_is_no_picture_or_no_harm(kind):
     packing = zlib.compressobj(9)

@@ -109,6 +109,7 @@ def test_why_label_studio_does_not_reach_the_backend_is_one_cause(
     assert "relabel connect" not in finding.text, "that would not help"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -143,6 +144,7 @@ def answering(health, event, status):
     return application
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("health", "event", "status", "server"),
     [

@@ -28,6 +28,7 @@ def test_a_healthy_project_is_well(context, running):
     assert rows(context) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["label", "state", "new", "occupied", "people"])
 def test_a_task_that_is_kept_otherwise_is_named_and_the_remedy_mends_it(context, running, column):
     number, ids = running

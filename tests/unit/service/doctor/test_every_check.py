@@ -18,6 +18,7 @@ def test_a_project_that_is_not_connected_says_how_to_connect(context):
     assert "relabel connect --project 5" in finding.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "damage", "words"),
     [

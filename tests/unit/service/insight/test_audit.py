@@ -40,6 +40,7 @@ def campaign(rng, skill=0.0, wrong_labels=WRONG):
     return read_audit(state, doubts, [0.0, 10.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skill", [0.0, 0.5])
 def test_over_many_campaigns_the_estimate_is_right_on_average(skill):
     """The plain share among the audited tasks is far too low; the corrected one is not."""
@@ -50,6 +51,7 @@ def test_over_many_campaigns_the_estimate_is_right_on_average(skill):
     assert estimated == pytest.approx(WRONG / N, abs=0.012)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skill", [0.0, 0.5])
 def test_the_interval_holds_the_truth_about_as_often_as_it_says(skill):
     found = [campaign(np.random.default_rng(seed), skill).initial(N) for seed in range(300)]

@@ -37,6 +37,7 @@ def audited(monkeypatch):
     monkeypatch.setattr(Audit, "initial", lambda *_: Estimate(0.3, 0.2, 0.4, 0.95))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cleaned")
 def test_before_the_audit_there_are_votes_but_no_share_of_wrong_labels(context, monkeypatch):
     text = asked(context, monkeypatch)
@@ -47,6 +48,7 @@ def test_before_the_audit_there_are_votes_but_no_share_of_wrong_labels(context, 
     assert (found["noise_rate"], found["correct_now"]) == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cleaned", "audited")
 def test_no_interval_is_shown_even_when_the_audit_carries_the_forecast(context, monkeypatch):
     """Measured, it did not hold what it said: see benchmarks/results/coverage.md."""

@@ -98,6 +98,7 @@ def played(begin, classes, story, params):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", ["", 'score = "label_margin"\n', "solo = true\n"])
 @pytest.mark.parametrize("seed", range(2))
 def test_the_order_of_the_classes_in_the_config_changes_nothing(begin, seed, params):
@@ -109,6 +110,7 @@ def test_the_order_of_the_classes_in_the_config_changes_nothing(begin, seed, par
             assert other[what] == value, what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", sorted(set(SCORES) - {"random"}))
 def test_mirror_images_stand_side_by_side(begin, score):
     """The model believes the old label of both tasks, and one new vote contradicts it."""

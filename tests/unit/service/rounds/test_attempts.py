@@ -126,6 +126,7 @@ def test_kills_are_told_while_the_next_try_runs_and_forgotten_once_one_ends_well
     assert status(context, killed_thrice)["last_error"] == ""
 
 
+@pytest.mark.slow
 def test_a_running_round_records_the_memory_that_it_has_taken(context, connected, monkeypatch):
     number = connected(["cat", "dog"])
 

@@ -45,12 +45,14 @@ def shown(context, **changes):
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_sets_the_threads_before_torch_reads_them(context):
     out, err = shown(context)
     assert f"THREADS {machine.processors()} PASSIVE" in out, err
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in err
 
 
+@pytest.mark.slow
 def test_the_command_leaves_what_the_user_has_set(context):
     out, err = shown(context, OMP_WAIT_POLICY="ACTIVE", OMP_NUM_THREADS="1")
     assert "THREADS 1 ACTIVE" in out, err

@@ -102,6 +102,7 @@ def test_every_webhook_event_is_understood():
     assert not set(HINTS) & set(DELETIONS)
 
 
+@pytest.mark.slow
 def test_votes_are_carried_out_while_a_round_opens_its_tasks(context, fake, connected, monkeypatch):
     """A new window takes many writes; votes do not wait for all of them."""
     number = connected(["cat", "dog"] * 20, params="window = 14")

@@ -115,6 +115,7 @@ def test_a_deleted_task_leaves_nothing(context, running):
     assert check_equal(context, number).places.task_ids.tolist() == ids[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

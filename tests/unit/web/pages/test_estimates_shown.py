@@ -22,6 +22,7 @@ def texts(seeded, page):
     }
 
 
+@pytest.mark.slow
 def test_until_the_audit_has_20_tasks_a_sentence_without_figures_is_shown(seeded, page):
     for where, text in texts(seeded, page).items():
         assert UNKNOWN.search(text), where
