@@ -6,6 +6,7 @@ have settled it before: neither the old label nor the model is a voice.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def said_anew(state: QueueState) -> IntArray:
     knows all but one may be the same person's.
     """
     surplus = state.counts.votes.sum(1) - state.voters
-    return verdicts(state.new_counts, _people(state) + surplus)
+    return verdicts(state.new_counts, people_needed(state) + surplus)
 
 
 def capped(state: QueueState) -> BoolArray:
@@ -41,32 +42,53 @@ def capped(state: QueueState) -> BoolArray:
     return np.asarray((answers >= state.policy.max_votes) | (state.abstains >= ABSTAIN_LIMIT))
 
 
-def audited(state: QueueState) -> IntArray:
-    """Return the audited tasks' rows: a start of the order, all with a verdict or at their cap.
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The tasks whose turn has come.
 
-    The first one that still waits for people ends it, since what comes after has been chosen by how
-    soon people agreed. Tasks that nobody can be given are no part of it.
+    rows: (m,) of the state, in the order of the audit; waits: (m,) whether each waits for people;
+    people: how many must agree on each.
     """
-    rows, waits = _reached(state)
-    first = np.flatnonzero(waits)
-    return rows[: first[0]] if len(first) else rows
+
+    rows: IntArray
+    waits: BoolArray
+    people: int
+
+    @property
+    def done(self) -> IntArray:
+        """The rows before the first one that waits: what comes after is no random sample.
+
+        It has been chosen by how soon people agreed.
+        """
+        first = np.flatnonzero(self.waits)
+        return self.rows[: first[0]] if len(first) else self.rows
+
+    @property
+    def awaited(self) -> IntArray:
+        """The rows that wait for a verdict."""
+        return self.rows[self.waits]
+
+
+def turns_of(state: QueueState) -> Turns:
+    """Return the tasks whose turn has come, without those that nobody can be given."""
+    rows, undecided = audit_rows(state), said_anew(state) < 0
+    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
+    rows = rows[~(undecided & given_to_none)[rows]]
+    people = people_needed(state)
+    rows = rows[: turns(state.spent, state.policy.audit_share, people)]
+    return Turns(rows, (undecided & ~capped(state))[rows], people)
+
+
+def audited(state: QueueState) -> IntArray:
+    """Return the audited tasks' rows: a start of the order, all with a verdict or at their cap."""
+    return turns_of(state).done
 
 
 def awaited(state: QueueState) -> IntArray:
     """Return the rows of the tasks whose turn has come and that wait for a verdict, in order."""
-    rows, waits = _reached(state)
-    return rows[waits]
+    return turns_of(state).awaited
 
 
-def _reached(state: QueueState) -> tuple[IntArray, BoolArray]:
-    """Return the rows whose turn has come, in order, and whether each waits for people."""
-    rows, undecided = audit_rows(state), said_anew(state) < 0
-    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
-    rows = rows[~(undecided & given_to_none)[rows]]
-    rows = rows[: turns(state.spent, state.policy.audit_share, _people(state))]
-    return rows, (undecided & ~capped(state))[rows]
-
-
-def _people(state: QueueState) -> int:
+def people_needed(state: QueueState) -> int:
     """Return how many new people must agree on an audited task."""
     return 1 if state.policy.solo else PEOPLE
