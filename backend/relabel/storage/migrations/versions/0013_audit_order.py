@@ -6,8 +6,8 @@ nobody had been asked about, and are no start of that order.
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
