@@ -12,6 +12,7 @@ import numpy as np
 from relabel.numerics.audit import turns
 from relabel.policy import Policy
 from relabel.service.queue.audit import audit_rows
+from relabel.service.votes.state import nothing_believed
 from relabel.storage.answers import Outcome, Saying, Sayings
 from relabel.types import BoolArray, FloatArray, IntArray, LabelCounts
 
@@ -64,6 +65,7 @@ class Played:
             silent=np.zeros(n, dtype=np.int64),
             abstains=np.zeros(n, dtype=np.int64),
             given=self.given,
+            believed=nothing_believed(CLASSES),
             serving=SimpleNamespace(ended=none, refused=none, at_work=()),
             places=SimpleNamespace(usable=~none),
             said=Sayings([tuple(some) for some in said], np.arange(n)),

@@ -16,8 +16,9 @@ from relabel.numerics.estimates.error_rates import (
     verdict_error,
 )
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.numerics.labels import leading
+from relabel.service.insight.settlements import Settlements, first_settlements, new_votes
 from relabel.service.queue.audit import said_anew, turns_of
+from relabel.service.votes.rates import RoundRates
 from relabel.service.votes.state import AnsweredState
 from relabel.types import FloatArray, IntArray
 
@@ -36,8 +37,8 @@ UNMOVED = 0.0, 1.0
 class Audit:
     """The audited tasks with a verdict, m of them, in the order of the audit; K classes.
 
-    given: (m,) old labels; said: (m,) what new people say; settled: (m,) the label with which votes
-    settled the task first, -1 = they never did; doubts: (m,) how improbable the model finds the old
+    given: (m,) old labels; said: (m,) what new people say; settled: how votes settled them first;
+    doubts: (m,) how improbable the model finds the old
     label, by which `doubt` is the mean over all labelled tasks; pairs, differing: tasks that two
     new people have judged, and those of them where the first two said different classes; people:
     who must agree on a verdict; lonely: further tasks whose turn has come and that everybody at
@@ -47,7 +48,7 @@ class Audit:
     classes: int
     given: IntArray
     said: IntArray
-    settled: IntArray
+    settled: Settlements
     doubts: FloatArray
     doubt: float
     pairs: int
@@ -105,15 +106,19 @@ class Audit:
         )
         return Estimate(value, low, high, found.level)
 
-    def after_settling(self) -> Estimate | None:
-        """Return the share of labels settled by people that two new people would change again.
+    def after_settling(self, *, alone: bool) -> Estimate | None:
+        """Return the share of settled labels that two new people would change again.
 
-        None while too few audited tasks were ever settled, and where one person works alone.
+        None while too few audited tasks were settled so, and where one person works alone.
+
+        Args:
+            alone: of those settled by one person and the model; otherwise of all others.
+
         """
-        known = self.settled >= 0
+        known = (self.settled.labels >= 0) & (self.settled.alone == alone)
         if self.people == 1 or known.sum() < LEAST_AUDIT:
             return None
-        return audited_noise_rate((self.settled != self.said)[known])
+        return audited_noise_rate((self.settled.labels != self.said)[known])
 
     def by_class(self) -> list[tuple[int, Estimate]]:
         """Return what people would change of each class of which 100 labels are audited."""
@@ -153,53 +158,33 @@ def not_known(audit: Audit, audit_share: float) -> str:
     return f"{so_far}, and {audit.lonely} {tasks} for another person: two must agree"
 
 
-def read_audit(state: AnsweredState, doubts: FloatArray) -> Audit:
+def read_audit(state: AnsweredState, doubts: FloatArray, rates: RoundRates | None = None) -> Audit:
     """Return what the audited tasks say.
 
     Args:
         state: the project now.
         doubts: (N,) 1 - p[given label] by the round in force, NaN where it did not judge.
+        rates: of that round, None = it has none.
 
     """
     turns, verdicts = turns_of(state), said_anew(state)
     rows = turns.done[verdicts[turns.done] >= 0]
     labelled = doubts[(state.given >= 0) & ~np.isnan(doubts)]
     mean = float(labelled.mean()) if len(labelled) else 0.0
-    votes = _new_votes(state, rows)
-    pairs = [some[:2] for some in votes if len(some) > 1]
+    pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
     return Audit(
         classes=len(state.schema.classes),
         given=state.given[rows],
         said=verdicts[rows],
-        settled=_settled_first(state, rows, votes),
+        settled=first_settlements(state, rows, rates),
         # Of what the round has not judged it knows no more than of the rest.
         doubts=np.where(np.isnan(doubts[rows]), mean, doubts[rows]),
         doubt=mean,
         pairs=len(pairs),
-        differing=sum(first != second for first, second in pairs),
+        differing=sum(first.label != second.label for first, second in pairs),
         people=turns.people,
         lonely=_lonely(state, turns.awaited),
     )
-
-
-def _new_votes(state: AnsweredState, rows: IntArray) -> list[list[int]]:
-    """Return the new votes of each of these tasks, the older ones first."""
-    kinds = (state.said.kinds[kind] for kind in state.said.rows[rows].tolist())
-    return [[s.label for s in said if not s.initial and s.label is not None] for said in kinds]
-
-
-def _settled_first(state: AnsweredState, rows: IntArray, votes: list[list[int]]) -> IntArray:
-    """Return (m,) the label of the first strict majority of two votes or more, -1 = none."""
-    old = (state.counts.votes - state.new_counts)[rows]
-    found = np.full(len(rows), -1, dtype=np.int64)
-    for place, said in enumerate(votes):
-        counts = np.tile(old[place], (len(said) + 1, 1))
-        for n, label in enumerate(said, start=1):
-            counts[n:, label] += 1
-        labels = np.where(counts.sum(1) >= 2, leading(counts), -1)
-        settled = labels[labels >= 0]
-        found[place] = settled[0] if len(settled) else -1
-    return found
 
 
 def _lonely(state: AnsweredState, rows: IntArray) -> int:

@@ -29,12 +29,12 @@ class Noise:
     unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
     figures come from; initial: share of the labels when relabelling began that people would change;
     without_people: the same with people's own error taken out; wrong_left: labels still to be
-    changed; settled: share of the labels settled by people that others would change again;
-    by_class: `initial` of single classes, by name; all None or empty while not known; matrix:
-    (K, K) P(given | true) as the model sees it; next_votes and forecast: how many votes ahead, and
-    about how many wrong labels they should find, None while unknown, when nothing is left to ask,
-    and where the model counts beside people. A model alone sees more noise than there is, and an
-    interval around what it sees does not hold.
+    changed; settled, settled_alone: share of the labels settled by people, and by one person and
+    the model, that others would change again; by_class: `initial` of single classes, by name; all
+    None or empty while not known; matrix: (K, K) P(given | true) as the model sees it; next_votes
+    and forecast: how many votes ahead, and about how many wrong labels they should find, None while
+    unknown, when nothing is left to ask, and where the model counts beside people. A model alone
+    sees more noise than there is, and an interval around what it sees does not hold.
     """
 
     unknown: str
@@ -42,6 +42,7 @@ class Noise:
     initial: Estimate | None
     without_people: Estimate | None
     settled: Estimate | None
+    settled_alone: Estimate | None
     by_class: tuple[tuple[str, Estimate], ...]
     wrong_left: Estimate | None
     matrix: FloatArray
@@ -76,7 +77,8 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         source=audit.source,
         initial=initial,
         without_people=None if unknown else audit.without_people(),
-        settled=None if unknown else audit.after_settling(),
+        settled=None if unknown else audit.after_settling(alone=False),
+        settled_alone=None if unknown else audit.after_settling(alone=True),
         by_class=tuple((names[c], rate) for c, rate in audit.by_class()),
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),
@@ -90,7 +92,7 @@ def audit_now(state: AnsweredState, result: RoundResult) -> Audit:
     rows, probs = judged(state, result)
     doubts = np.full(len(state.given), np.nan)
     doubts[rows] = doubt(state.given[rows], probs)
-    return read_audit(state, doubts)
+    return read_audit(state, doubts, result.rates)
 
 
 def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray]:

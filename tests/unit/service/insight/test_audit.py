@@ -8,6 +8,7 @@ from audited_queue import played
 from relabel.errors import NotReadyError
 from relabel.numerics.audit import turns
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, not_known, read_audit
+from relabel.service.insight.settlements import Settlements
 from relabel.service.queue.audit import audit_rows, audited, awaited
 from scipy.stats import binom
 
@@ -19,7 +20,7 @@ def audit_of(seed, **options):
     return read_audit(state, project.doubts)
 
 
-def made(wrong, *, doubts=None, settled=None, classes=3, people=2, lonely=0, **pairs):
+def made(wrong, *, doubts=None, settled=None, alone=None, classes=3, people=2, lonely=0, **pairs):
     """Return an audit of tasks of which these labels are wrong; all old labels say class 0."""
     wrong = np.asarray(wrong, dtype=np.int64)
     doubts = np.zeros(len(wrong)) if doubts is None else doubts
@@ -27,7 +28,10 @@ def made(wrong, *, doubts=None, settled=None, classes=3, people=2, lonely=0, **p
         classes=classes,
         given=np.zeros(len(wrong), dtype=np.int64),
         said=wrong,
-        settled=wrong if settled is None else np.asarray(settled),
+        settled=Settlements(
+            wrong if settled is None else np.asarray(settled),
+            np.zeros(len(wrong), dtype=bool) if alone is None else np.asarray(alone),
+        ),
         doubts=doubts,
         doubt=float(doubts.mean()) if len(doubts) else 0.0,
         pairs=pairs.get("pairs", 0),
@@ -67,7 +71,7 @@ def test_an_old_label_is_no_voice_in_the_figure():
         0.3 * (0.7**2 + 2 * 0.3 * 0.7**2) / (0.7**2 + 2 * 0.3 * 0.7**2 + 0.3**2 * (1 + 2 * 0.7))
     )
     assert np.mean([a.initial().value for a in found]) == pytest.approx(people, abs=0.025)
-    with_old_voice = np.mean([(a.settled != a.given).mean() for a in found])
+    with_old_voice = np.mean([(a.settled.labels != a.given).mean() for a in found])
     assert with_old_voice < people - 0.02, "as it was measured before"
 
 
@@ -103,7 +107,7 @@ def test_what_the_share_comes_from_is_said_as_it_is(tasks):
 
 def test_of_one_person_it_is_said_that_there_was_one():
     assert "judged by one person" in made(np.zeros(20), people=1).source
-    assert made(np.zeros(20), people=1).after_settling() is None
+    assert made(np.zeros(20), people=1).after_settling(alone=False) is None
 
 
 def test_what_the_round_has_not_judged_is_taken_to_be_as_doubtful_as_all():
@@ -127,12 +131,16 @@ def test_peoples_own_error_is_taken_out_once_it_is_known():
     )
 
 
-def test_labels_settled_by_people_have_an_error_of_their_own():
-    said = np.zeros(50)
-    settled = np.where(np.arange(50) < 2, 1, 0)
-    settled[40:] = -1  # never settled
-    assert made(said, settled=settled).after_settling().value == 2 / 40
-    assert made(said, settled=np.full(50, -1)).after_settling() is None
+def test_labels_settled_by_people_and_by_one_with_the_model_have_errors_of_their_own():
+    said = np.zeros(70)
+    settled = np.where(np.arange(70) < 2, 1, 0)
+    settled[40:50] = -1  # never settled
+    settled[50:55] = 1
+    audit = made(said, settled=settled, alone=np.arange(70) >= 50)
+    assert audit.after_settling(alone=False).value == 2 / 40
+    assert audit.after_settling(alone=True).value == 5 / 20
+    assert made(said, settled=np.full(70, -1)).after_settling(alone=False) is None
+    assert made(said).after_settling(alone=True) is None
 
 
 def test_a_class_has_a_figure_from_a_hundred_audited_labels():
