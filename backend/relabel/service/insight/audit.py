@@ -167,15 +167,16 @@ def read_audit(state: AnsweredState, doubts: FloatArray, rates: RoundRates | Non
         rates: of that round, None = it has none.
 
     """
-    turns, verdicts = turns_of(state), said_anew(state)
-    rows = turns.done[verdicts[turns.done] >= 0]
+    turns = turns_of(state)
+    said = said_anew(state, turns.done)
+    rows = turns.done[said >= 0]
     labelled = doubts[(state.given >= 0) & ~np.isnan(doubts)]
     mean = float(labelled.mean()) if len(labelled) else 0.0
     pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
     return Audit(
         classes=len(state.schema.classes),
         given=state.given[rows],
-        said=verdicts[rows],
+        said=said[said >= 0],
         settled=first_settlements(state, rows, rates),
         # Of what the round has not judged it knows no more than of the rest.
         doubts=np.where(np.isnan(doubts[rows]), mean, doubts[rows]),

@@ -26,14 +26,14 @@ def audit_rows(state: QueueState) -> IntArray:
     return labelled[random_order(state.counts.task_ids[labelled], seed)]
 
 
-def said_anew(state: QueueState) -> IntArray:
-    """Return (N,) the class on which two new people agree, -1 = none.
+def said_anew(state: QueueState, rows: IntArray) -> IntArray:
+    """Return (m,) the class on which two new people agree, -1 = none, of the tasks in these rows.
 
     Who works alone agrees with nobody: their one vote is the verdict. Of votes whose authors nobody
     knows all but one may be the same person's.
     """
-    surplus = state.counts.votes.sum(1) - state.voters
-    return verdicts(state.new_counts, people_needed(state) + surplus)
+    surplus = state.counts.votes[rows].sum(1) - state.voters[rows]
+    return verdicts(state.new_counts[rows], people_needed(state) + surplus)
 
 
 def capped(state: QueueState) -> BoolArray:
@@ -71,12 +71,15 @@ class Turns:
 
 def turns_of(state: QueueState) -> Turns:
     """Return the tasks whose turn has come, without those that nobody can be given."""
-    rows, undecided = audit_rows(state), said_anew(state) < 0
-    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
-    rows = rows[~(undecided & given_to_none)[rows]]
     people = people_needed(state)
-    rows = rows[: turns(state.spent, state.policy.audit_share, people)]
-    return Turns(rows, (undecided & ~capped(state))[rows], people)
+    size = turns(state.spent, state.policy.audit_share, people)
+    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
+    # No more rows are looked at than may be needed: every vote asks.
+    rows = audit_rows(state)[: size + int(given_to_none.sum())]
+    undecided = said_anew(state, rows) < 0
+    kept = ~(undecided & given_to_none[rows])
+    rows, undecided = rows[kept][:size], undecided[kept][:size]
+    return Turns(rows, undecided & ~capped(state)[rows], people)
 
 
 def audited(state: QueueState) -> IntArray:

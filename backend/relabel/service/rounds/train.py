@@ -179,7 +179,7 @@ def _rank(
     rates = None
     if selection.out_of_sample:
         sample = audited(state)
-        rates = learn_rates(state, sample, said_anew(state)[sample])
+        rates = learn_rates(state, sample, said_anew(state, sample))
     scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(
         scores,
