@@ -16,9 +16,9 @@ from relabel.numerics.estimates.error_rates import (
     verdict_error,
 )
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.service.insight.settlements import Settlements, first_settlements, new_votes
 from relabel.service.queue.audit import said_anew, turns_of
 from relabel.service.votes.rates import RoundRates
+from relabel.service.votes.settlements import Settlements, first_settlements, new_votes
 from relabel.service.votes.state import AnsweredState
 from relabel.types import FloatArray, IntArray
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from relabel.numerics.consensus.posterior import Rates
 from relabel.policy import Policy
-from relabel.service.insight.settlements import first_settlements
 from relabel.service.votes.rates import RoundRates
+from relabel.service.votes.settlements import first_settlements
 from relabel.service.votes.state import Believed, nothing_believed
 from relabel.storage.answers import Outcome, Saying, Sayings
 from relabel.types import LabelCounts
