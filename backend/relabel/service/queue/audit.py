@@ -47,12 +47,14 @@ class Turns:
     """The tasks whose turn has come.
 
     rows: (m,) of the state, in the order of the audit; waits: (m,) whether each waits for people;
-    people: how many must agree on each.
+    people: how many must agree on each; window: so many of those that wait are asked about at a
+    time. More than that wait only where many turns come at once, as with a larger share.
     """
 
     rows: IntArray
     waits: BoolArray
     people: int
+    window: int
 
     @property
     def done(self) -> IntArray:
@@ -68,6 +70,11 @@ class Turns:
         """The rows that wait for a verdict."""
         return self.rows[self.waits]
 
+    @property
+    def asked(self) -> IntArray:
+        """The places of those that people are asked about now."""
+        return np.flatnonzero(self.waits)[: self.window]
+
 
 def turns_of(state: QueueState) -> Turns:
     """Return the tasks whose turn has come, without those that nobody can be given."""
@@ -79,7 +86,7 @@ def turns_of(state: QueueState) -> Turns:
     undecided = said_anew(state, rows) < 0
     kept = ~(undecided & given_to_none[rows])
     rows, undecided = rows[kept][:size], undecided[kept][:size]
-    return Turns(rows, undecided & ~capped(state)[rows], people)
+    return Turns(rows, undecided & ~capped(state)[rows], people, state.policy.window)
 
 
 def audited(state: QueueState) -> IntArray:

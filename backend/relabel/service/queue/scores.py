@@ -77,7 +77,7 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
         )
     scores[judged] = result.quality.score(priority[judged])
     turns = turns_of(state)
-    scores[turns.awaited] = AUDIT_STEP * np.flatnonzero(turns.waits)
+    scores[turns.rows[turns.asked]] = AUDIT_STEP * turns.asked
     changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)
 

@@ -7,7 +7,15 @@ import pytest
 from fake_label_studio import CONFIG
 from relabel.policy import Policy
 from relabel.service.connected import Connected, schema_of
-from relabel.service.queue.audit import audit_rows, audited, awaited, capped, said_anew
+from relabel.service.queue.audit import (
+    audit_rows,
+    audited,
+    awaited,
+    capped,
+    said_anew,
+    turns_of,
+)
+from relabel.service.queue.refresh import open_ids
 from relabel.service.votes.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
@@ -140,3 +148,14 @@ def test_without_a_share_there_is_no_audit():
     state = read(agreed(*ORDER[:5]))
     none = replace(state, connected=replace(state.connected, policy=Policy(audit_share=0.0)))
     assert audited(none).tolist() == awaited(none).tolist() == []
+
+
+def test_no_more_than_a_window_is_asked_about_at_a_time():
+    """A larger share may bring many turns at once."""
+    votes = [(task, "1", "cat") for task in range(1, MANY + 1)]
+    state = read(votes, window=5)
+    found = turns_of(state)
+    assert len(found.awaited) == 20
+    opened = ids(state, found.rows[found.asked])
+    assert opened == ORDER[:5]
+    assert open_ids(state, np.linspace(0, 1, MANY), "").tolist() == sorted(opened)
