@@ -87,9 +87,10 @@ def people_error(pairs: int, differing: int, classes: int) -> float:
 
 
 def verdict_error(people: float, classes: int) -> float:
-    """Return how often a verdict is wrong, of people who err independently: two agree, or a third.
+    """Return how often a verdict is wrong, where people err independently of each other.
 
-    Further votes are left out: two people and a third who all differ are rare.
+    Of verdicts that two people agree on, or a third with one of them; that three people all differ
+    is rare.
 
     Args:
         people: how often one person errs, e.
@@ -97,7 +98,8 @@ def verdict_error(people: float, classes: int) -> float:
     """
     e, same = people, people / (classes - 1)
     right = (1 - e) ** 2 + 2 * e * (1 - e) ** 2
-    wrong = e * same + 2 * e * (1 - e) * same
+    # Two alike; a right one and two alike; two that differ and a third like one of them.
+    wrong = e * same + 2 * e * (1 - e) * same + e * (e - same) * 2 * same
     return wrong / (right + wrong)
 
 

@@ -16,7 +16,7 @@ from relabel.numerics.estimates.error_rates import (
     verdict_error,
 )
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.service.queue.audit import said_anew, turns_of
+from relabel.service.queue.audit import for_others, said_anew, turns_of
 from relabel.service.votes.rates import RoundRates
 from relabel.service.votes.settlements import Settlements, first_settlements, new_votes
 from relabel.service.votes.state import AnsweredState
@@ -184,12 +184,5 @@ def read_audit(state: AnsweredState, doubts: FloatArray, rates: RoundRates | Non
         pairs=len(pairs),
         differing=sum(first.label != second.label for first, second in pairs),
         people=turns.people,
-        lonely=_lonely(state, turns.awaited),
+        lonely=len(for_others(state, turns)),
     )
-
-
-def _lonely(state: AnsweredState, rows: IntArray) -> int:
-    """Return how many of these tasks everybody at work has answered already."""
-    at_work = set(state.serving.at_work)
-    people = (set(state.presence.people[row]) for row in rows.tolist())
-    return sum(bool(at_work) and at_work <= some for some in people)

@@ -99,6 +99,15 @@ def awaited(state: QueueState) -> IntArray:
     return turns_of(state).awaited
 
 
+def for_others(state: QueueState, turns: Turns) -> IntArray:
+    """Return the awaited rows that everybody at work has been at: another person must come."""
+    at_work = set(state.serving.at_work)
+    if not at_work:
+        return turns.awaited[:0]
+    rows = turns.awaited.tolist()
+    return np.array([r for r in rows if at_work <= set(state.presence.people[r])], dtype=np.int64)
+
+
 def people_needed(state: QueueState) -> int:
     """Return how many new people must agree on an audited task."""
     return 1 if state.policy.solo else PEOPLE
