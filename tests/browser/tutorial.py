@@ -200,7 +200,7 @@ def ask_for_status(reader):
 
 
 def second_annotator(reader):
-    """Section 5: audited tasks, then those on which the first one disagreed, which are corrected."""
+    """Section 5: audited tasks, then those on which the first one disagreed, now corrected."""
     tasks = reader.label(1, SECOND_ANSWERS)
     assert set(tasks) <= set(reader.asked)
     votes = FIRST_ANSWERS + SECOND_ANSWERS
