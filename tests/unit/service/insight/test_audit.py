@@ -105,6 +105,13 @@ def test_what_the_share_comes_from_is_said_as_it_is(tasks):
     assert ("the model's doubt" in audit.source) == (tasks == 40)
 
 
+def test_of_few_wrong_labels_the_models_doubt_narrows_nothing():
+    for found, narrowed in ((4, False), (5, True)):
+        wrong = np.arange(60) < found
+        audit = made(wrong, doubts=0.2 + 0.6 * wrong + 0.05 * np.sin(np.arange(60)))
+        assert ("the model's doubt" in audit.source) == narrowed
+
+
 def test_of_one_person_it_is_said_that_there_was_one():
     assert "judged by one person" in made(np.zeros(20), people=1).source
     assert made(np.zeros(20), people=1).after_settling(alone=False) is None
