@@ -55,6 +55,7 @@ def test_over_many_projects_the_estimate_is_right_on_average(skill, votes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
 def test_the_interval_holds_about_as_often_as_it_says(rate):
     """Of intervals that hold .95 of the time, fewer than this hold once in a thousand tries."""
@@ -63,6 +64,7 @@ def test_the_interval_holds_about_as_often_as_it_says(rate):
     assert held >= binom.ppf(0.001, len(SEEDS), found[0].level)
 
 
+@pytest.mark.slow
 def test_an_old_label_is_no_voice_in_the_figure():
     """On half of the wrong ones a person says what the old label says; two of three do not."""
     options = {"rate": 0.3, "error_on_wrong": 0.3, "votes": 600, "share": 0.2}
