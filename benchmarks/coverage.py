@@ -2,26 +2,28 @@
 
     python benchmarks/coverage.py [--seeds 200]
 
-The audit's share of wrong labels, at several true shares, with a model that knows nothing and one
-that knows something; the difference between two methods in `simulate`. A share over so many seeds
-is itself known to about 2 standard errors, which stand beside it. The forecast has had an interval
-that did not hold, and has none since; its votes are compared with those that were needed. Writes
-results/coverage.md.
+The audit's share of labels that people would change, at several true shares, with a model that
+knows nothing and one that knows something, while a queue asks by that model; the difference between
+two methods in `simulate`. A share over so many seeds is itself known to about 2 standard errors,
+which stand beside it. The forecast has had an interval that did not hold, and has none since; its
+votes are compared with those that were needed. Writes results/coverage.md.
 """
 
 import argparse
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from relabel.numerics.estimates.noise_rate import Estimate
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+import audited_queue
+from relabel.numerics.audit import random_order
+from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
 from relabel.numerics.scoring import SCORES
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, read_audit
-from relabel.service.votes.state import AnsweredState
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import PanelSpec, make_annotators
@@ -30,10 +32,12 @@ from relabel.simulation.data.noise_models import make_noise
 from relabel.simulation.forecast import Pilot, forecast
 from relabel.simulation.measure.curves import Visits, curve_of, final_labels, visits_of
 from relabel.simulation.measure.evaluation import paired_difference
-from relabel.types import Consensus, FloatArray, IntArray, State
+from relabel.types import IntArray
 
 RESULT = Path(__file__).resolve().parent / "results" / "coverage.md"
 TASKS = 1000
+PLAYED = {20: {"votes": 200, "share": 0.05}, 60: {"votes": 480, "share": 0.25}}
+"""After so many votes, of which the audit gets that share, so many tasks have had their turn."""
 HEAD = "| interval | says | holds | standard error | mean width |\n|---|---|---|---|---|"
 NO_LONGER_SHOWN = """\
 | votes to 95 % right, 15% wrong, 200 projects with an audit | 0.80 | 0.950 | 0.028 | 28 |
@@ -105,41 +109,23 @@ def row(name: str, level: float, held: list[bool], widths: list[float]) -> str:
 
 
 def audit_row(rate: float, skill: float, drawn: int, seeds: int) -> str:
-    """Cover the share of wrong labels: two rounds of audited tasks, a ranking between them."""
-    found = [
-        audit_of(np.random.default_rng([7, seed]), rate, skill, drawn).initial(TASKS)
-        for seed in range(seeds)
-    ]
+    """Cover the share of labels that people would change, while a queue asks by the model."""
+    found = [audit_of(seed, rate, skill, drawn).initial() for seed in range(seeds)]
     model = f"a model that knows {'something' if skill else 'nothing'}"
     return row(
-        f"wrong labels at first, {rate:.0%} in truth, {drawn} audited, {model}",
+        f"labels that people would change, {rate:.0%} in truth, {drawn} audited, {model}",
         0.95,
         [e.low - 1e-12 <= rate <= e.high + 1e-12 for e in found],
         [e.high - e.low for e in found],
     )
 
 
-def audit_of(rng: np.random.Generator, rate: float, skill: float, drawn: int) -> Audit:
-    """Return the audit of a campaign whose ranking found half of the wrong labels meanwhile."""
-    wrong = np.zeros(TASKS, dtype=bool)
-    wrong[rng.choice(TASKS, round(rate * TASKS), replace=False)] = True
-    asked, audit = np.full(TASKS, np.inf), np.zeros(TASKS, dtype=bool)
-    for at in (0.0, 10.0):
-        rows = rng.choice(np.flatnonzero(np.isinf(asked)), drawn // 2, replace=False)
-        audit[rows], asked[rows] = True, at + 1
-        if at == 0:
-            left = np.flatnonzero(wrong & np.isinf(asked))
-            asked[rng.choice(left, len(left) // 2, replace=False)] = at + 2
-    labels = np.where(wrong & np.isfinite(asked), 1, 0)
-    states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
-    state = SimpleNamespace(
-        given=np.zeros(TASKS, dtype=np.int64),
-        consensus=Consensus(labels, states),
-        asked_at=asked,
-        places=SimpleNamespace(audit=audit),
+def audit_of(seed: int, rate: float, skill: float, drawn: int) -> Audit:
+    """Return the audit of a project that has had the turns of so many tasks."""
+    project, state = audited_queue.played(
+        seed, tasks=TASKS, rate=rate, skill=skill, **PLAYED[drawn]
     )
-    doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, TASKS), 0, 1)
-    return read_audit(cast(AnsweredState, state), doubts, [0.0, 10.0])
+    return read_audit(state, project.doubts)
 
 
 def difference_row(repeats: int, seeds: int) -> str:
@@ -204,31 +190,20 @@ def played(rate: float, seed: int) -> tuple[Pilot, float]:
     now = final_labels(visits, labels)
     agree = [now[t] == c for t, c in zip(head.tasks, head.labels, strict=True) if settled[t]]
     pilot = Pilot(labels, now, settled, probs, score, sum(agree), len(agree) - sum(agree), 0.5)
-    audited = audit_of_pilot(visits, now, labels, probs)
+    audited = audit_of_pilot(visits, labels, truth, seed)
     needed = math.inf if realised is None else max(realised - 120, 0)
     return replace(pilot, wrong=audited), needed
 
 
-def audit_of_pilot(
-    visits: Visits, now: IntArray, labels: IntArray, probs: FloatArray
-) -> Estimate | None:
-    """Return the share of wrong labels at first; None while too few tasks are audited.
+def audit_of_pilot(visits: Visits, labels: IntArray, truth: IntArray, seed: int) -> Estimate | None:
+    """Return what people say of as many random labels as were visited at random.
 
-    Each was drawn among the tasks that nobody had been asked about: fewer of them are wrong.
+    None while these are too few.
     """
-    n = len(labels)
-    wrong = (now != labels)[visits.tasks]
-    drawn = np.flatnonzero(visits.audit)
+    drawn = random_order(np.arange(len(labels)), seed)[: int(visits.audit.sum())]
     if len(drawn) < LEAST_AUDIT:
         return None
-    doubts = 1 - probs[np.arange(n), labels]
-    return Audit(
-        wrong=wrong[drawn],
-        doubts=doubts[visits.tasks[drawn]],
-        pool=n - drawn,
-        pool_doubt=np.array([np.delete(doubts, visits.tasks[:i]).mean() for i in drawn]),
-        found_before=(np.cumsum(wrong) - wrong)[drawn],
-    ).initial(n)
+    return audited_noise_rate((labels != truth)[drawn])
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def make(folder: Path, tasks: int) -> None:
     from relabel.storage.database import reading
     from relabel.storage.projects import get_project
     from relabel.storage.tables import rounds
-    from relabel.storage.tasks import set_audit, set_problems
+    from relabel.storage.tasks import set_problems
     from sqlalchemy import update
 
     context = open_at(folder)
@@ -82,7 +82,6 @@ def make(folder: Path, tasks: int) -> None:
             votes.append(Annotation(number, task, str(person), kind, choice, at, at))
     with context.engine.begin() as connection:
         record(connection, 1, votes)
-        set_audit(connection, 1, asked[:60])
         set_problems(connection, 1, dict.fromkeys(asked[60:90], "cannot be decoded"))
         when = START.timestamp()
         times = {"started_at": when - 60, "finished_at": when - 1, "heartbeat_at": when - 1}

@@ -250,6 +250,7 @@ def main() -> int:
             server.admin.timeout = httpx.Timeout(EXPORT_SECONDS)
             project = fill(server, "Soak", options.tasks, options.images, options.seed)
             policy = f"window = {options.window}\nretrain_after = {options.retrain_after}\n"
+            policy += "audit_share = 0\n"  # which opens settled tasks on purpose
             port = processes.free_port(0)
             ports = [port, *(processes.free_port(0) for _ in range(options.webs - 1))]
             targets = [f"http://127.0.0.1:{one}" for one in ports]

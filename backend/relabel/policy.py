@@ -125,7 +125,8 @@ class Policy(BaseModel):
         default=0.05,
         ge=0,
         le=0.5,
-        description="Share of served tasks drawn at random: what unbiased figures rest on.",
+        description="Share of the votes that go to random tasks, each until two new people agree: "
+        "what unbiased figures rest on.",
     )
     stop_when: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
         default_factory=dict,

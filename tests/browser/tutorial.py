@@ -22,6 +22,8 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BOX = "Ctrl-C stops everything"
 FIRST_ANSWERS = 12
 SECOND_ANSWERS = 5
+AUDITED = 2
+"""Audited tasks that wait for the second annotator after a dozen votes."""
 START_SECONDS = 1800
 """Of `make demo`; its first run installs everything."""
 HEADLESS_SECONDS = 900
@@ -198,13 +200,13 @@ def ask_for_status(reader):
 
 
 def second_annotator(reader):
-    """Section 5: the tasks on which the first one disagreed come first, and are then corrected."""
+    """Section 5: audited tasks, then those on which the first one disagreed, now corrected."""
     tasks = reader.label(1, SECOND_ANSWERS)
     assert set(tasks) <= set(reader.asked)
     votes = FIRST_ANSWERS + SECOND_ANSWERS
     found = reader.status_when(lambda s: s["votes"] == votes and not s["pending_jobs"])
-    assert found["corrected"] == SECOND_ANSWERS
-    assert found["in_progress"] == reader.begun - SECOND_ANSWERS
+    assert SECOND_ANSWERS - AUDITED <= found["corrected"] <= SECOND_ANSWERS
+    assert found["in_progress"] == reader.begun - found["corrected"]
 
 
 def what_was_learnt(reader):

@@ -9,7 +9,7 @@ from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import sweep_project
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
-from relabel.storage.tasks import set_audit
+from relabel.storage.tasks import set_problems
 from wiring import connect_project, publish_round, report, state_of, votes_of_store
 
 
@@ -50,10 +50,8 @@ def test_a_task_deleted_between_two_pages_costs_no_other_its_beginning(
     fake.tasks[ids[2]]["overlap"] = 4
     connect_project(context, number, f'initial = "{initial}"')
     publish_round(context, number, {ids[2]: 0.95})
-    with context.engine.begin() as connection:
-        set_audit(connection, number, [ids[2]])
     before = state_of(context, number).tasks[ids[2]]
-    assert (before.overlap_before, before.touched, before.audit) == (4, True, True)
+    assert (before.overlap_before, before.touched) == (4, True)
     fake.events.clear()
     pages = []
 
@@ -72,7 +70,7 @@ def test_a_task_deleted_between_two_pages_costs_no_other_its_beginning(
     after = state_of(context, number).tasks
     assert list(after) == ids[1:]
     now = after[ids[2]]
-    assert (now.overlap_before, now.touched, now.audit) == (4, True, True)
+    assert (now.overlap_before, now.touched) == (4, True)
 
 
 def test_a_task_that_a_listing_leaves_out_is_dropped_only_after_label_studio_answered_404(
@@ -80,7 +78,7 @@ def test_a_task_that_a_listing_leaves_out_is_dropped_only_after_label_studio_ans
 ):
     number, ids = running
     with context.engine.begin() as connection:
-        set_audit(connection, number, ids)
+        set_problems(connection, number, {ids[1]: "broken"})
     asked = []
 
     def leave_out(request):
@@ -96,7 +94,7 @@ def test_a_task_that_a_listing_leaves_out_is_dropped_only_after_label_studio_ans
     fake.events.clear()
     sweep(context, number, full=True)
     assert asked
-    assert state_of(context, number).tasks[ids[1]].audit
+    assert state_of(context, number).tasks[ids[1]].problem == "broken"
     assert votes_of_store(context, number) == fake.votes(number)
     fake.intercept = lambda _request: None
     fake.delete_task(ids[1])

@@ -7,7 +7,7 @@ import pytest
 from relabel.service.sync.receive import receive
 from relabel.storage.database import reading
 from relabel.storage.tables import annotations, tasks
-from relabel.storage.tasks import Task, list_tasks, save_tasks, set_audit, set_problems
+from relabel.storage.tasks import Task, list_tasks, save_tasks, set_problems
 from sqlalchemy import event, func, select
 
 MANY = 10_000
@@ -61,13 +61,11 @@ def test_what_a_round_found_is_noted_in_a_few_statements(context, large):
     number, ids = large
     problems = {i: f"reason {i % 3}" for i in ids[::2]}
     with counted(context.engine) as statements, context.engine.begin() as connection:
-        set_audit(connection, number, ids[::10])
         set_problems(connection, number, problems)
     assert len(statements) < FEW
     with reading(context.engine) as connection:
         found = list_tasks(connection, number)
     assert {i: t.problem for i, t in found.items() if t.problem} == problems
-    assert {i for i, t in found.items() if t.audit} == set(ids[::10])
 
 
 def test_tasks_without_an_image_are_read_in_a_few_statements(context, large):

@@ -78,7 +78,6 @@ from relabel.storage.tasks import (
     list_places,
     list_tasks,
     save_tasks,
-    set_audit,
     set_problems,
     set_scores,
     set_task,
@@ -433,10 +432,9 @@ def test_a_new_reading_forgets_nothing_of_our_own(engine):
         set_task(connection, P, 7, touched=True)
         set_scores(connection, P, {7: 0.25})
         set_problems(connection, P, {7: "broken"})
-        set_audit(connection, P, [7])
         save_tasks(connection, P, [task(7)])
         (found,) = list_tasks(connection, P).values()
-    assert (found.touched, found.score, found.problem, found.audit) == (True, 0.25, "broken", True)
+    assert (found.touched, found.score, found.problem) == (True, 0.25, "broken")
 
 
 def test_tasks_come_by_id_however_many_are_asked_for(engine):

@@ -22,7 +22,7 @@ from relabel.demo.upload import choice, image_name
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-POLICY = "window = 15\nretrain_after = 8"
+POLICY = "window = 15\nretrain_after = 8\naudit_share = 0"
 
 
 @pytest.fixture

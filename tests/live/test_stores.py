@@ -21,7 +21,7 @@ from stores import STORES, store_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-POLICY = "window = 10\nretrain_after = 8"
+POLICY = "window = 10\nretrain_after = 8\naudit_share = 0"
 
 
 @pytest.fixture(params=STORES)

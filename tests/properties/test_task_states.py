@@ -30,7 +30,7 @@ from relabel.storage.annotations import list_annotations, record
 from relabel.storage.answers import Outcome
 from relabel.storage.database import open_database
 from relabel.storage.projects import save_project
-from relabel.storage.tasks import list_images, save_tasks, set_audit, set_scores
+from relabel.storage.tasks import list_images, save_tasks, set_scores
 
 NO_VOTE = set(Outcome) - {Outcome.VOTE, Outcome.ABSTENTION}
 
@@ -55,7 +55,6 @@ def save(connection, drawn, counted):
     save_project(connection, connected.project)
     save_tasks(connection, 1, tasks.values())
     record(connection, 1, annotations)
-    set_audit(connection, 1, [i for i in tasks if i % 3 == 0])
     set_scores(connection, 1, {i: 1 / i for i in tasks if i % 4})
     count_tasks(connection, connected, [i for i in tasks if counted[i - 1]], Path("nowhere"))
 
@@ -78,7 +77,8 @@ def shown(connection, state):
         "corrected": corrected_rows(state).tolist(),
         "stopped": (stop_reason(state), recent_yield(state)),
         "asked": state.asked_at.tolist(),
-        "audit": [f(state).tolist() for f in (audit_rows, audited, awaited, said_anew)],
+        "audit": [f(state).tolist() for f in (audit_rows, audited, awaited)],
+        "verdicts": said_anew(state, rows).tolist(),
         "new": state.new_counts.tolist(),
         "images": state.unusable,
         "export": [asdict(row) for row in rows_of(state, list_images(connection, 1))],

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
+from relabel.numerics.audit import random_order
 from relabel.numerics.diversity.spread import Surroundings
-from relabel.numerics.estimates.noise_rate import Estimate
+from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
 from relabel.numerics.scoring import SCORES
-from relabel.service.insight.audit import LEAST_AUDIT, Audit
+from relabel.service.insight.audit import LEAST_AUDIT
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import PanelSpec, make_annotators
@@ -39,24 +40,12 @@ def doubtful(data, labels, rng):
     return 0.1 + 0.7 * np.eye(len(data.classes))[guess]
 
 
-def audited(visits, now, labels, probs):
-    """What the random visits say of the labels at the start; None until there are twenty.
-
-    Each was drawn among the tasks that nobody had been asked about: fewer of them are wrong.
-    """
-    n = len(labels)
-    wrong = (now != labels)[visits.tasks]
-    drawn = np.flatnonzero(visits.audit)
+def audited(visits, labels, truth, seed):
+    """What people say of as many random labels as were visited at random; None below twenty."""
+    drawn = random_order(np.arange(len(labels)), seed)[: int(visits.audit.sum())]
     if len(drawn) < LEAST_AUDIT:
         return None
-    doubts = 1 - probs[np.arange(n), labels]
-    return Audit(
-        wrong=wrong[drawn],
-        doubts=doubts[visits.tasks[drawn]],
-        pool=n - drawn,
-        pool_doubt=np.array([np.delete(doubts, visits.tasks[:i]).mean() for i in drawn]),
-        found_before=(np.cumsum(wrong) - wrong)[drawn],
-    ).initial(n)
+    return audited_noise_rate((labels != truth)[drawn])
 
 
 def pilot_of(data, labels, probs, seed, votes=PILOT, share=AUDIT):
@@ -87,7 +76,7 @@ def pilot_of(data, labels, probs, seed, votes=PILOT, share=AUDIT):
         sum(ours),
         len(ours) - sum(ours),
         share,
-        audited(visits, now, labels, probs),
+        audited(visits, labels, data.truth, seed),
     )
     return pilot, max(realised - votes, 0)
 
@@ -106,7 +95,7 @@ def test_forecast_is_repeatable_and_random_order_is_hardly_better():
 
 
 def test_ten_made_projects_need_about_the_votes_that_were_forecast():
-    """Fractions of what they need would show that the audit is read as if drawn from all tasks."""
+    """Fractions of what they need would show that the audit is read as if drawn from the rest."""
     ratios = []
     for seed in range(10):
         pilot, realised = pilot_of(*noisy(0.3, seed=seed), seed, ENOUGH, HALF)

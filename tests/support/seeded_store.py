@@ -17,6 +17,7 @@ from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.numerics.scoring import SCORES
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.connected import open_connected
+from relabel.service.queue.audit import awaited
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
@@ -30,7 +31,7 @@ from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, save_project, set_project
 from relabel.storage.rounds import Round, RoundState, finish_round, set_round, start_round
 from relabel.storage.tables import rounds as rounds_table
-from relabel.storage.tasks import Task, save_tasks, set_audit, set_problems, set_scores, set_task
+from relabel.storage.tasks import Task, save_tasks, set_problems, set_scores, set_task
 from relabel.types import Float32Array, FloatArray, IntArray, Posteriors
 from sqlalchemy import Connection, Engine, update
 
@@ -163,11 +164,7 @@ def _round(
     judged = SCORES[state.policy.score](counts, probs, labels=state.consensus.labels)
     priority = prioritise(judged, counts, state.initial, state.consensus.states)
     untouched = np.flatnonzero(~state.touched())
-    audit = rng.choice(untouched, min(8, len(untouched)), replace=False)
-    others = untouched[~np.isin(untouched, audit)]
-    best = others[np.argsort(-priority[others])][: campaign.votes]
-    places = (3 * np.arange(1, len(audit) + 1)).clip(max=len(best))
-    priority = reorder(priority, np.insert(best, places, audit))
+    priority = reorder(priority, untouched[np.argsort(-priority[untouched])][: campaign.votes])
     ids = state.counts.task_ids
     posteriors = Posteriors(ids, probs.astype(np.float32))
     quality = QualityMap.fit(priority, rng)
@@ -190,7 +187,6 @@ def _round(
         set_scores(
             connection, campaign.number, dict(zip(ids.tolist(), scores.tolist(), strict=True))
         )
-        set_audit(connection, campaign.number, ids[audit].tolist())
         set_problems(
             connection,
             campaign.number,
@@ -237,15 +233,19 @@ def _vote(
     number: int,
     rng: np.random.Generator,
 ) -> None:
-    """Let people follow the queue from the top, each task until it has a majority."""
+    """Let people follow the queue from the top, each task until it has a majority.
+
+    Audited tasks that wait come first, until two people say the same.
+    """
     state = read_seeded(engine, settings, campaign.number)
     shown = np.array([task.score for task in state.tasks.values()])
     at = START + timedelta(hours=6 * number, minutes=5)
     given: list[Annotation] = []
+    audit = set(awaited(state).tolist())
     for row in np.argsort(shown, kind="stable").tolist():
-        if not state.unsettled()[row]:
+        if not state.unsettled()[row] and row not in audit:
             continue
-        counts = state.counts.votes[row].copy()
+        counts = (state.new_counts if row in audit else state.counts.votes)[row].copy()
         for person in rng.permutation(PEOPLE).tolist():
             if len(given) == campaign.votes:
                 break
@@ -256,7 +256,7 @@ def _vote(
             task_id = int(state.counts.task_ids[row])
             given.append(Annotation(key, task_id, person, Kind.LABEL, str(label), when, when))
             first, second = np.sort(counts)[:-3:-1]
-            if counts.sum() > 1 and first > second:
+            if (first > 1 or (counts.sum() > 1 and row not in audit)) and first > second:
                 break
     with engine.begin() as connection:
         record(connection, campaign.number, given)

@@ -126,7 +126,7 @@ def forecast(
     if not found.unknown:
         rows |= {
             "right labels now": found.correct_now,
-            "wrong labels at the start": found.noise_rate,
+            "labels that people would change": found.noise_rate,
         }
     table = Table("figure", "estimate", title=f"Forecast for project {project}")
     for name, value in rows.items():
@@ -134,7 +134,8 @@ def forecast(
     console.print(table)
     if found.unknown:
         console.print(
-            f"How many labels are wrong is {found.unknown}; until then the votes are a guess."
+            f"How many labels people would change is {found.unknown}; until then the votes are a "
+            "guess."
         )
 
 

@@ -53,9 +53,9 @@ class Order:
     priority: FloatArray
     front: IntArray
 
-    def priorities(self, front: IntArray | None = None) -> FloatArray:
-        """Return (N,) priorities in the order of `front`; None = as it is."""
-        return reorder(self.priority, self.front if front is None else front)
+    def priorities(self) -> FloatArray:
+        """Return (N,) priorities in the order of `front`."""
+        return reorder(self.priority, self.front)
 
 
 def score_tasks(name: str, votes: Votes, selection: Selection, *, seed: int) -> FloatArray:

@@ -27,7 +27,6 @@ def fingerprint(connection: Connection, project_id: int) -> Fingerprint:
             func.count(),
             _trues(tasks.c.is_labeled),
             _trues(tasks.c.touched),
-            _trues(tasks.c.audit),
             func.sum(tasks.c.overlap),
             func.sum(tasks.c.score * tasks.c.task_id),
             func.sum(func.length(tasks.c.problem)),

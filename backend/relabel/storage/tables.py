@@ -57,7 +57,6 @@ tasks = Table(
     Column("is_labeled_before", Boolean, nullable=False, default=False),
     Column("touched", Boolean, nullable=False, default=False),
     Column("given", String, nullable=False, default=""),
-    Column("audit", Boolean, nullable=False, default=False),
     Column("score", Float),
     Column("problem", Text, nullable=False, default=""),
 )

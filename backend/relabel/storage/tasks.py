@@ -28,8 +28,8 @@ class Task:
     """One task as Label Studio last reported it.
 
     overlap_before: 0 = it came after connecting, and was never without this backend; touched: this
-    backend changed its overlap; given: initial label that is no annotation, "" = none; audit: drawn
-    at random for unbiased figures; problem: why its image cannot be used.
+    backend changed its overlap; given: initial label that is no annotation, "" = none; problem: why
+    its image cannot be used.
     """
 
     task_id: int
@@ -41,7 +41,6 @@ class Task:
     is_labeled_before: bool
     touched: bool = False
     given: str = ""
-    audit: bool = False
     score: float | None = None
     problem: str = ""
 
@@ -64,7 +63,7 @@ class Place:
 class Places:
     """How tasks stand in Label Studio's queue, a row each: what decisions need of all tasks.
 
-    task_ids: (N,) increasing; overlap, is_labeled, touched, audit: (N,) as of `Task`; usable: (N,)
+    task_ids: (N,) increasing; overlap, is_labeled, touched: (N,) as of `Task`; usable: (N,)
     whether the image can be used; score: (N,) the score shown, not a number = none.
     """
 
@@ -72,7 +71,6 @@ class Places:
     overlap: IntArray
     is_labeled: BoolArray
     touched: BoolArray
-    audit: BoolArray
     usable: BoolArray
     score: FloatArray
 
@@ -146,7 +144,7 @@ def list_unusable(connection: Connection, project_id: int) -> dict[int, Task]:
 def list_places(connection: Connection, project_id: int) -> Places:
     """Return how all tasks of a project stand, without reading the whole of each."""
     c = tasks.c
-    flags = (c.is_labeled, c.touched, c.audit, c.problem == "")
+    flags = (c.is_labeled, c.touched, c.problem == "")
     query = (
         select(c.task_id, c.overlap, *flags, c.score)
         .where(c.project_id == project_id)
@@ -159,20 +157,18 @@ def places_of(some: Mapping[int, Task]) -> Places:
     """Return how tasks stand that were read already, ids increasing."""
     return _places(
         [
-            (t.task_id, t.overlap, t.is_labeled, t.touched, t.audit, not t.problem, t.score)
+            (t.task_id, t.overlap, t.is_labeled, t.touched, not t.problem, t.score)
             for t in some.values()
         ]
     )
 
 
 def _places(rows: Sequence[Any]) -> Places:
-    columns = list(zip(*rows, strict=True)) or [()] * 7
+    columns = list(zip(*rows, strict=True)) or [()] * 6
     ids, overlap = (np.array(column, dtype=np.int64) for column in columns[:2])
-    is_labeled, touched, audit, usable = (
-        np.array(column, dtype=np.bool_) for column in columns[2:6]
-    )
-    score = np.array(columns[6], dtype=np.float64)
-    return Places(ids, overlap, is_labeled, touched, audit, usable, score)
+    is_labeled, touched, usable = (np.array(column, dtype=np.bool_) for column in columns[2:5])
+    score = np.array(columns[5], dtype=np.float64)
+    return Places(ids, overlap, is_labeled, touched, usable, score)
 
 
 def extent(connection: Connection, project_id: int) -> tuple[object, ...]:
@@ -218,12 +214,6 @@ def set_problems(connection: Connection, project_id: int, problems: dict[int, st
     for problem, task_ids in affected.items():
         for some in chosen(tasks, project_id, task_ids):
             connection.execute(update(tasks).where(some).values(problem=problem))
-
-
-def set_audit(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:
-    """Remember which tasks were drawn at random; a drawn task stays one."""
-    for some in chosen(tasks, project_id, task_ids):
-        connection.execute(update(tasks).where(some).values(audit=True))
 
 
 def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int]) -> None:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from relabel.errors import ConfigurationError
+from relabel.numerics.audit import EARLY
 from relabel.numerics.consensus.posterior import Rates, beliefs, denoised, vote_weight
 from relabel.numerics.estimates.error_rates import old_error, people_error, verdicts
 from relabel.numerics.gain import disbelief, posterior_gain
-from relabel.simulation.campaign.audit import EARLY, Audit
+from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
 from relabel.simulation.campaign.orders import KeyedQueue, random_order

@@ -86,6 +86,38 @@ def people_error(pairs: int, differing: int, classes: int) -> float:
     return float(_clipped(np.asarray(error), classes))
 
 
+def verdict_error(people: float, classes: int) -> float:
+    """Return how often a verdict is wrong, where people err independently of each other.
+
+    Of verdicts that two people agree on, or a third with one of them; that three people all differ
+    is rare.
+
+    Args:
+        people: how often one person errs, e.
+        classes: K; whoever errs says each other class alike often.
+    """
+    e, same = people, people / (classes - 1)
+    right = (1 - e) ** 2 + 2 * e * (1 - e) ** 2
+    # Two alike; a right one and two alike; two that differ and a third like one of them.
+    wrong = e * same + 2 * e * (1 - e) * same + e * (e - same) * 2 * same
+    return wrong / (right + wrong)
+
+
+def true_rate(changed: float, verdict: float, classes: int) -> float:
+    """Return the share of wrong labels, from the share that verdicts would change.
+
+    A wrong verdict changes every right label, and keeps one wrong label in K - 1 (the correction of
+    Rogan and Gladen 1978).
+
+    Args:
+        changed: share of labels that differ from their verdict.
+        verdict: of `verdict_error`.
+        classes: K.
+    """
+    rate = (changed - verdict) / (1 - verdict - verdict / (classes - 1))
+    return min(max(rate, 0.0), 1.0)
+
+
 def annotator_errors(
     pairs: IntArray, differing: IntArray, people: float, classes: int
 ) -> FloatArray:

@@ -17,7 +17,13 @@ from relabel.service.doctor.findings import Check, Finding
 from relabel.service.doctor.health import caught
 from relabel.service.doctor.images import check_images
 from relabel.service.doctor.labels import check_books, check_config, check_labels, check_policy
-from relabel.service.doctor.queue import check_order, check_round, check_scores, check_tab
+from relabel.service.doctor.queue import (
+    check_audit,
+    check_order,
+    check_round,
+    check_scores,
+    check_tab,
+)
 from relabel.service.doctor.weights import examine_weights
 from relabel.service.traces import is_same
 from relabel.storage.database import reading
@@ -88,6 +94,7 @@ CHECKS: dict[str, Check] = {
     "round": check_round,
     "queue order": check_order,
     "score column": check_scores,
+    "audit": check_audit,
     "tab": check_tab,
 }
 DEEP: dict[str, Check] = {"counts": check_counts}

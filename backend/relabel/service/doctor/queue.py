@@ -1,9 +1,11 @@
 """The doctor's checks of rounds, order and tab."""
 
 from relabel.labelstudio.contract import settings_to_change
+from relabel.numerics.audit import EARLY
 from relabel.service.connected import open_connected, policy_of
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
+from relabel.service.queue.audit import for_others, turns_of
 from relabel.service.queue.notices import tab_now
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.rounds.attempts import last_error
@@ -55,6 +57,27 @@ def check_tab(context: Context, project: Project) -> Finding:
         return Finding("tab", ok=False, text=text)
     title = (found or {}).get("title")
     return Finding("tab", ok=True, text=f"{title!r}, filter and order as they should be")
+
+
+def check_audit(context: Context, project: Project) -> Finding:
+    """See whether the audited tasks come to a verdict with the people at work.
+
+    A few that wait for another person are no problem yet: people do not all begin at once.
+    """
+    with reading(context.engine) as connection:
+        state = read_queue_state(connection, open_connected(context.settings, project))
+    if not state.policy.audit_share:
+        return Finding("audit", ok=True, text="audit_share is 0: no task is audited")
+    turns = turns_of(state)
+    others = for_others(state, turns)
+    if len(others) >= EARLY:
+        text = (
+            f"{len(others)} of {len(turns.awaited)} audited tasks that wait have been answered by "
+            f"everybody at work: let another person label, or set solo = true if one works alone"
+        )
+        return Finding("audit", ok=False, text=text)
+    text = f"{len(turns.done)} tasks audited, {len(turns.awaited)} wait for people"
+    return Finding("audit", ok=True, text=text)
 
 
 def check_scores(context: Context, project: Project) -> Finding:

@@ -18,6 +18,7 @@ from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
+from relabel.service.queue.audit import audited
 from relabel.service.queue.counters import write_task
 from relabel.service.votes.settled import explained
 from relabel.service.votes.state import AnsweredState, QueueState
@@ -80,8 +81,17 @@ def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
     ]
     columns = state.counts.task_ids.tolist(), state.said.rows.tolist()
     settled, certainty = explained(state), state.believed.certainty(len(state.new)).tolist()
+    audit = set(audited(state).tolist())
     return [
-        _row(state, row, images[task_id], told[kind], settled[row], certainty[row])
+        _row(
+            state,
+            row,
+            images[task_id],
+            told[kind],
+            settled_by=settled[row],
+            certainty=certainty[row],
+            audit=row in audit,
+        )
         for row, (task_id, kind) in enumerate(zip(*columns, strict=True))
     ]
 
@@ -96,7 +106,14 @@ class _Told:
 
 
 def _row(
-    state: AnsweredState, row: int, image: str, told: _Told, settled_by: str, certainty: float
+    state: AnsweredState,
+    row: int,
+    image: str,
+    told: _Told,
+    *,
+    settled_by: str,
+    certainty: float,
+    audit: bool,
 ) -> ExportRow:
     classes = state.schema.classes
     counts = state.counts.votes[row].tolist()
@@ -113,7 +130,7 @@ def _row(
         second_opinion=settled and counts[found] > 1,
         soft_label={c: round(n / total, 6) for c, n in zip(classes, counts, strict=True) if n},
         votes=told.votes,
-        audit=bool(state.places.audit[row]),
+        audit=audit,
         initial_value=told.initial_value,
         not_counted=told.not_counted,
         settled_by=settled_by,

@@ -1,27 +1,37 @@
-"""What the random audit says about the labels as they were when relabelling began.
+"""What the audit says: a random sample of all labelled tasks, judged by new people alone.
 
-A round draws its audit among the tasks that nobody was asked about before. Tasks that the ranking
-brought forward earlier are not among them, so a later round's audit sees fewer wrong labels than
-there were at first; what people found until then is added back.
+It estimates which labels people would change. Neither the old label nor the model is a voice in it,
+and nothing but chance has chosen the tasks: they are the start of one random order.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from relabel.numerics.estimates.error_rates import (
+    OF_A_CLASS,
+    people_error,
+    true_rate,
+    verdict_error,
+)
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
+from relabel.service.queue.audit import for_others, said_anew, turns_of
+from relabel.service.votes.rates import RoundRates
+from relabel.service.votes.settlements import Settlements, first_settlements, new_votes
 from relabel.service.votes.state import AnsweredState
-from relabel.types import BoolArray, FloatArray, IntArray, State
+from relabel.types import FloatArray, IntArray
 
 LEAST_AUDIT = 20
-"""Finished audited tasks below which no figure is shown: their interval would say little."""
+"""Audited tasks with a verdict below which no figure is shown: their interval would say little."""
 
 LEAST_TO_SHARPEN = 40
 """Audited tasks from which on the model's doubt may move and narrow what they say: with 20 of them
 an interval that says .95 held .89 of the time (benchmarks/coverage.py)."""
 
+LEAST_OF_EACH = 5
+"""Labels found wrong, and found right, from which on it may: of three wrong ones among 60 an
+interval that says .95 held .905 of the time."""
 
 UNMOVED = 0.0, 1.0
 """The audited share where the model's doubt has no say: as it is, its interval as wide."""
@@ -29,47 +39,53 @@ UNMOVED = 0.0, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The finished audited tasks of all rounds, m of them.
+    """The audited tasks with a verdict, m of them, in the order of the audit; K classes.
 
-    wrong: (m,) whether the label was wrong; doubts: (m,) how improbable the model finds it;
-    pool: (m,) how many tasks it was drawn from; pool_doubt: (m,) their mean doubt; found_before:
-    (m,) wrong labels found before it was drawn.
+    given: (m,) old labels; said: (m,) what new people say; settled: how votes settled them first;
+    doubts: (m,) how improbable the model finds the old
+    label, by which `doubt` is the mean over all labelled tasks; pairs, differing: tasks that two
+    new people have judged, and those of them where the first two said different classes; people:
+    who must agree on a verdict; lonely: further tasks whose turn has come and that everybody at
+    work has answered, so that they wait for another person.
     """
 
-    wrong: BoolArray
+    classes: int
+    given: IntArray
+    said: IntArray
+    settled: Settlements
     doubts: FloatArray
-    pool: IntArray
-    pool_doubt: FloatArray
-    found_before: IntArray
+    doubt: float
+    pairs: int
+    differing: int
+    people: int
+    lonely: int
 
     @property
     def finished(self) -> int:
-        """How many audited tasks are finished, m."""
-        return len(self.wrong)
+        """How many audited tasks have a verdict, m."""
+        return len(self.said)
 
     @property
     def source(self) -> str:
         """What the share of wrong labels comes from, as the end of a sentence."""
-        drawn = f"{self.finished} tasks audited at random"
-        if self._sharpened() == UNMOVED:
-            return f"{drawn} and what was found before they were drawn"
-        return f"{drawn}, what was found before they were drawn, and the model's doubt"
+        who = "one person" if self.people == 1 else "two new people who agree"
+        drawn = f"{self.finished} tasks audited at random, judged by {who}"
+        return drawn if self._sharpened() == UNMOVED else f"{drawn}, and the model's doubt"
 
-    def initial(self, labelled: int) -> Estimate:
-        """Return the share of wrong labels among all `labelled` tasks at the beginning.
+    def initial(self) -> Estimate:
+        """Return the share of the labels at the beginning that people would change.
 
-        The audited share is moved by how much the model doubts the tasks they were drawn from more
-        than themselves, and narrowed by what doubt explains (Angelopoulos et al. 2023, PPI++).
+        The audited share is moved by how much the model doubts all labels more than these, and
+        narrowed by what doubt explains (Angelopoulos et al. 2023, PPI++).
 
         Raises:
             NotReadyError: nothing was audited.
 
         """
-        rate = audited_noise_rate(self.wrong)
+        rate = audited_noise_rate(self.said != self.given)
         shift, left = self._sharpened()
-        before, pool = self.found_before.mean(), self.pool.mean()
         value, low, high = (
-            float(np.clip((before + pool * share) / labelled, before / labelled, 1.0))
+            float(np.clip(share, 0.0, 1.0))
             for share in (
                 rate.value + shift,
                 rate.value + shift - left * (rate.value - rate.low),
@@ -78,59 +94,99 @@ class Audit:
         )
         return Estimate(value, low, high, rate.level)
 
+    def without_people(self) -> Estimate | None:
+        """Return `initial` with people's own error taken out; None while that is not known.
+
+        As far as people err independently of each other: mistakes that they share stay in.
+        """
+        if self.pairs < LEAST_AUDIT:
+            return None
+        error = people_error(self.pairs, self.differing, self.classes)
+        verdict = verdict_error(error, self.classes)
+        found = self.initial()
+        value, low, high = (
+            true_rate(share, verdict, self.classes)
+            for share in (found.value, found.low, found.high)
+        )
+        return Estimate(value, low, high, found.level)
+
+    def after_settling(self, *, alone: bool) -> Estimate | None:
+        """Return the share of settled labels that two new people would change again.
+
+        None while too few audited tasks were settled so, and where one person works alone.
+
+        Args:
+            alone: of those settled by one person and the model; otherwise of all others.
+
+        """
+        known = (self.settled.labels >= 0) & (self.settled.alone == alone)
+        if self.people == 1 or known.sum() < LEAST_AUDIT:
+            return None
+        return audited_noise_rate((self.settled.labels != self.said)[known])
+
+    def by_class(self) -> list[tuple[int, Estimate]]:
+        """Return what people would change of each class of which 100 labels are audited."""
+        known = np.flatnonzero(np.bincount(self.given, minlength=self.classes) >= OF_A_CLASS)
+        wrong = self.said != self.given
+        return [(c, audited_noise_rate(wrong[self.given == c])) for c in known.tolist()]
+
     def _sharpened(self) -> tuple[float, float]:
         """By how much to move the audited share, and what is left of its interval's width."""
-        few = len(self.wrong) < LEAST_TO_SHARPEN
-        if few or self.doubts.std() == 0 or self.wrong.all() or not self.wrong.any():
+        wrong = self.said != self.given
+        few = len(wrong) < LEAST_TO_SHARPEN or min(wrong.sum(), (~wrong).sum()) < LEAST_OF_EACH
+        if few or self.doubts.std() == 0:
             return UNMOVED
-        slope = float(np.cov(self.doubts, self.wrong)[0, 1] / self.doubts.var(ddof=1))
+        slope = float(np.cov(self.doubts, wrong)[0, 1] / self.doubts.var(ddof=1))
         slope = min(max(slope, 0.0), 1.0)
-        rest = float(np.var(self.wrong - slope * self.doubts, ddof=2) / np.var(self.wrong))
-        shift = slope * float(self.pool_doubt.mean() - self.doubts.mean())
+        rest = float(np.var(wrong - slope * self.doubts, ddof=2) / np.var(wrong))
+        shift = slope * float(self.doubt - self.doubts.mean())
         return shift, math.sqrt(min(rest, 1.0))
 
 
-def not_known(finished: int, audit_share: float) -> str:
+def not_known(audit: Audit, audit_share: float) -> str:
     """Return why nothing can be said of the wrong labels, "" = the audit carries a figure.
 
     Args:
-        finished: audited tasks.
+        audit: of the project.
         audit_share: of the policy.
 
     """
-    if finished >= LEAST_AUDIT:
+    if audit.finished >= LEAST_AUDIT:
         return ""
     if not audit_share:
         return "not known: audit_share is 0, so no task is audited"
-    return f"not known yet; the audit has {finished} of {LEAST_AUDIT}"
+    so_far = f"not known yet; the audit has {audit.finished} of {LEAST_AUDIT}"
+    if not audit.lonely:
+        return so_far
+    tasks = "task waits" if audit.lonely == 1 else "tasks wait"
+    return f"{so_far}, and {audit.lonely} {tasks} for another person: two must agree"
 
 
-def read_audit(state: AnsweredState, doubts: FloatArray, published_at: Sequence[float]) -> Audit:
-    """Return what the finished audited tasks say.
+def read_audit(state: AnsweredState, doubts: FloatArray, rates: RoundRates | None = None) -> Audit:
+    """Return what the audited tasks say.
 
     Args:
         state: the project now.
         doubts: (N,) 1 - p[given label] by the round in force, NaN where it did not judge.
-        published_at: when each round was published, Unix seconds, increasing: a task was drawn by
-            the last round before its first vote.
+        rates: of that round, None = it has none.
 
     """
-    asked = state.asked_at
-    judged = (state.given >= 0) & ~np.isnan(doubts)
-    settled = state.consensus.states == State.SETTLED
-    finished = settled & np.isfinite(asked) & judged
-    wrong = finished & (state.consensus.labels != state.given)
-    # What was settled before anybody was asked is never drawn.
-    drawable = judged & (np.isfinite(asked) | ~settled)
-    times = np.asarray(published_at, dtype=np.float64)
-    by_round = np.searchsorted(times, asked, side="right") - 1
-    rows = np.flatnonzero(state.places.audit & finished & (by_round >= 0))
-    pools = [drawable & (asked > at) for at in times[by_round[rows]]]
-    before = [(wrong & (asked <= at)).sum() for at in times[by_round[rows]]]
+    turns = turns_of(state)
+    said = said_anew(state, turns.done)
+    rows = turns.done[said >= 0]
+    labelled = doubts[(state.given >= 0) & ~np.isnan(doubts)]
+    mean = float(labelled.mean()) if len(labelled) else 0.0
+    pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
     return Audit(
-        wrong=wrong[rows],
-        doubts=doubts[rows],
-        pool=np.array([pool.sum() for pool in pools], dtype=np.int64),
-        pool_doubt=np.array([doubts[pool].mean() for pool in pools], dtype=np.float64),
-        found_before=np.array(before, dtype=np.int64),
+        classes=len(state.schema.classes),
+        given=state.given[rows],
+        said=said[said >= 0],
+        settled=first_settlements(state, rows, rates),
+        # Of what the round has not judged it knows no more than of the rest.
+        doubts=np.where(np.isnan(doubts[rows]), mean, doubts[rows]),
+        doubt=mean,
+        pairs=len(pairs),
+        differing=sum(first.label != second.label for first, second in pairs),
+        people=turns.people,
+        lonely=len(for_others(state, turns)),
     )

@@ -17,7 +17,7 @@ from relabel.service.votes.task_states import read_answered_state
 from relabel.simulation.forecast import Forecast, Pilot, forecast
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
-from relabel.storage.rounds import RoundState, list_rounds, published_round
+from relabel.storage.rounds import published_round
 from relabel.types import State, match_rows
 
 LEAST_SETTLED = 20
@@ -37,7 +37,6 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         state = read_answered_state(connection, open_connected(context.settings, project))
-        rounds = list_rounds(connection, number)
         last = published_round(connection, number)
     if state.policy.consensus == POSTERIOR:
         raise ConfigurationError(
@@ -53,10 +52,9 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
             f"relabel round --project {number}"
         )
     pilot = pilot_of(state, result)
-    times = [r.finished_at or r.started_at for r in rounds if r.state is RoundState.PUBLISHED]
-    audit = audit_now(state, result, times)
-    unknown = not_known(audit.finished, state.policy.audit_share)
-    wrong = None if unknown else audit.initial(int((state.given >= 0).sum()))
+    audit = audit_now(state, result)
+    unknown = not_known(audit, state.policy.audit_share)
+    wrong = None if unknown else audit.initial()
     found = forecast(replace(pilot, wrong=wrong), target=target)
     return replace(found, unknown=unknown)
 

@@ -1,6 +1,5 @@
 """How many labels are wrong, which classes are confused, and what the next votes should find."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,36 +27,35 @@ class Noise:
     """What is known about the wrong labels of a project.
 
     unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
-    figures come from; initial: share of wrong labels when relabelling began, wrong_left: labels
-    still wrong, both None while unknown; matrix: (K, K) P(given | true) as the model sees it;
-    next_votes and forecast: how many votes ahead, and about how many wrong labels they should find,
-    None while unknown, when nothing is left to ask, and where the
-    model counts beside people. A model alone sees more noise than there is,
-    and an interval around what it sees does not hold.
+    figures come from; initial: share of the labels when relabelling began that people would change;
+    without_people: the same with people's own error taken out; wrong_left: labels still to be
+    changed; settled, settled_alone: share of the labels settled by people, and by one person and
+    the model, that others would change again; by_class: `initial` of single classes, by name; all
+    None or empty while not known; matrix: (K, K) P(given | true) as the model sees it; next_votes
+    and forecast: how many votes ahead, and about how many wrong labels they should find, None while
+    unknown, when nothing is left to ask, and where the model counts beside people. A model alone
+    sees more noise than there is, and an interval around what it sees does not hold.
     """
 
     unknown: str
     source: str
     initial: Estimate | None
+    without_people: Estimate | None
+    settled: Estimate | None
+    settled_alone: Estimate | None
+    by_class: tuple[tuple[str, Estimate], ...]
     wrong_left: Estimate | None
     matrix: FloatArray
     next_votes: int
     forecast: float | None
 
 
-def noise_now(
-    state: AnsweredState,
-    result: RoundResult,
-    published_at: Sequence[float],
-    *,
-    corrected: int,
-) -> Noise | None:
+def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> Noise | None:
     """Return what the last round and the votes since say; None without labelled tasks.
 
     Args:
         state: the project now.
         result: of the round in force.
-        published_at: when each round was published, Unix seconds, increasing.
         corrected: labels corrected so far.
 
     """
@@ -66,10 +64,11 @@ def noise_now(
     if not (given >= 0).any():
         return None
     doubts = doubt(given, probs)
-    audit = audit_now(state, result, published_at)
+    audit = audit_now(state, result)
     labelled = int((state.given >= 0).sum())
-    unknown = not_known(audit.finished, state.policy.audit_share)
-    initial = None if unknown else audit.initial(labelled)
+    unknown = not_known(audit, state.policy.audit_share)
+    initial = None if unknown else audit.initial()
+    names = state.schema.classes
     votes = votes_ahead(state)
     # What a task costs is only known where people alone decide.
     weighs = state.policy.consensus == POSTERIOR
@@ -77,6 +76,10 @@ def noise_now(
         unknown=unknown,
         source=audit.source,
         initial=initial,
+        without_people=None if unknown else audit.without_people(),
+        settled=None if unknown else audit.after_settling(alone=False),
+        settled_alone=None if unknown else audit.after_settling(alone=True),
+        by_class=tuple((names[c], rate) for c, rate in audit.by_class()),
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
         matrix=noise_matrix(given, probs),
         next_votes=votes,
@@ -84,12 +87,12 @@ def noise_now(
     )
 
 
-def audit_now(state: AnsweredState, result: RoundResult, published_at: Sequence[float]) -> Audit:
-    """Return what the audit says, beside the doubts of the round in force; see `noise_now`."""
+def audit_now(state: AnsweredState, result: RoundResult) -> Audit:
+    """Return what the audit says, beside the doubts of the round in force."""
     rows, probs = judged(state, result)
     doubts = np.full(len(state.given), np.nan)
     doubts[rows] = doubt(state.given[rows], probs)
-    return read_audit(state, doubts, published_at)
+    return read_audit(state, doubts, result.rates)
 
 
 def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray]:

@@ -109,8 +109,7 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
         result = result.arranged(state.schema.classes)
     noise = None
     if result is not None:
-        times = [r.finished_at or r.started_at for r in published]
-        noise = noise_now(state, result, times, corrected=status["corrected"])
+        noise = noise_now(state, result, corrected=status["corrected"])
     curve = yield_curve(state, votes).thinned(CURVE_POINTS)
     labelled = int((state.given >= 0).sum())
     return Overview(
@@ -167,9 +166,9 @@ def sentence(overview: Overview) -> str:
     if noise is not None:
         left = noise.wrong_left
         parts.append(
-            f"how many wrong labels remain is {noise.unknown}"
+            f"how many more labels people would change is {noise.unknown}"
             if left is None
-            else f"about {left.value:,.0f} wrong labels remain, "
+            else f"people would change about {left.value:,.0f} more labels, "
             f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
         )
         if noise.forecast is not None:

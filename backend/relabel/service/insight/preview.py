@@ -10,6 +10,7 @@ import numpy as np
 
 from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_shown
 from relabel.service.rounds.neighbours import Nearest
 from relabel.service.votes.result import RoundResult
@@ -37,8 +38,8 @@ class Explained:
     """One task with what is known about its label; "" = none, None = not judged by the round.
 
     given, label: the initial one and the consensus; given_probability: the posterior's of `given`;
-    settled_by: how it was settled, in words; votes: class names with their votes, the given label's
-    included; top: likeliest classes with
+    settled_by: how it was settled, in words; audit: whether its turn has come to be audited; votes:
+    class names with their votes, the given label's included; top: likeliest classes with
     their probabilities; ce, h, phi: in nats (Bernhardt et al. 2022, Eq. 2-4); score: what Label
     Studio shows, low = relabel first.
     """
@@ -123,6 +124,7 @@ def explain(
     task_ids, scores = state.counts.task_ids[rows], state.places.score[rows]
     judged = _posteriors(task_ids, result)
     classes, states, unanswered = state.schema.classes, state.consensus.states, state.unanswered()
+    audit = set(turns_of(state).rows.tolist())
     explained = []
     settled = words_of(state)
     columns = rows.tolist(), task_ids.tolist(), scores.tolist(), judged
@@ -139,7 +141,7 @@ def explain(
                 suggested=_name(classes, order[0]) if order else "",
                 state="no answer" if unanswered[row] else State(int(states[row])).name.lower(),
                 settled_by=settled[row],
-                audit=bool(state.places.audit[row]),
+                audit=row in audit,
                 votes=tuple((classes[c], int(counts[c])) for c in np.flatnonzero(counts)),
                 abstained=int(state.abstains[row]),
                 top=tuple((classes[c], float(p[c])) for c in order) if p is not None else (),

@@ -6,6 +6,7 @@ import numpy as np
 
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import beliefs, denoised, vote_weight
+from relabel.service.queue.audit import turns_of
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
@@ -17,9 +18,9 @@ from relabel.types import BoolArray, FloatArray, IntArray, State, match_rows
 class Replay:
     """The votes of settled tasks, replayed in their order with the other consensus.
 
-    other: its name; tasks: settled ones that were replayed; spent: votes on them; fewer: votes that
-    came after the other consensus had settled their task; differing: labels that it would show
-    instead; left: tasks that it would not have settled with these votes.
+    other: its name; tasks: settled ones that were replayed, none of the audit; spent: votes on
+    them; fewer: votes that came after the other consensus had settled their task; differing: labels
+    that it would show instead; left: tasks that it would not have settled with these votes.
     """
 
     other: str
@@ -59,6 +60,8 @@ def replay(state: QueueState, votes: list[Answer], result: RoundResult | None) -
         return None
     places = match_rows(state.counts.task_ids, result.posteriors.task_ids)
     settled = (state.consensus.states == State.SETTLED) & state.touched() & (places >= 0)
+    # The audit asks as many people, whatever the consensus.
+    settled[turns_of(state).rows] = False
     ids = np.array([vote.task_id for vote in votes], dtype=np.int64)
     of_votes = match_rows(ids, state.counts.task_ids)
     kept = [i for i, v in enumerate(votes) if v.label is not None and settled[of_votes[i]]]

@@ -7,6 +7,7 @@ import numpy as np
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
+from relabel.service.queue.audit import said_anew, turns_of
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.votes.state import AnsweredState
@@ -86,7 +87,7 @@ def status_of(
 
 
 def _labels(state: AnsweredState) -> dict[str, Any]:
-    new = state.touched()
+    new, audit = state.touched(), turns_of(state)
     settled = (state.consensus.states == State.SETTLED) & new
     certainty = state.believed.certainty(len(new))
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
@@ -103,6 +104,8 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "confirmed": int((settled & ~corrected).sum()),
         "in_progress": int(state.begun().sum()),
         "ambiguous": int(((state.consensus.states == State.AMBIGUOUS) & new).sum()),
+        "audited": int((said_anew(state, audit.done) >= 0).sum()),
+        "audit_waiting": len(audit.awaited),
         "open_tasks": int((~state.places.is_labeled).sum()),
     }
 

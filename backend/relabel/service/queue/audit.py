@@ -6,6 +6,7 @@ have settled it before: neither the old label nor the model is a voice.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,14 +26,14 @@ def audit_rows(state: QueueState) -> IntArray:
     return labelled[random_order(state.counts.task_ids[labelled], seed)]
 
 
-def said_anew(state: QueueState) -> IntArray:
-    """Return (N,) the class on which two new people agree, -1 = none.
+def said_anew(state: QueueState, rows: IntArray) -> IntArray:
+    """Return (m,) the class on which two new people agree, -1 = none, of the tasks in these rows.
 
     Who works alone agrees with nobody: their one vote is the verdict. Of votes whose authors nobody
     knows all but one may be the same person's.
     """
-    surplus = state.counts.votes.sum(1) - state.voters
-    return verdicts(state.new_counts, _people(state) + surplus)
+    surplus = state.counts.votes[rows].sum(1) - state.voters[rows]
+    return verdicts(state.new_counts[rows], people_needed(state) + surplus)
 
 
 def capped(state: QueueState) -> BoolArray:
@@ -41,32 +42,72 @@ def capped(state: QueueState) -> BoolArray:
     return np.asarray((answers >= state.policy.max_votes) | (state.abstains >= ABSTAIN_LIMIT))
 
 
-def audited(state: QueueState) -> IntArray:
-    """Return the audited tasks' rows: a start of the order, all with a verdict or at their cap.
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The tasks whose turn has come.
 
-    The first one that still waits for people ends it, since what comes after has been chosen by how
-    soon people agreed. Tasks that nobody can be given are no part of it.
+    rows: (m,) of the state, in the order of the audit; waits: (m,) whether each waits for people;
+    people: how many must agree on each; window: so many of those that wait are asked about at a
+    time. More than that wait only where many turns come at once, as with a larger share.
     """
-    rows, waits = _reached(state)
-    first = np.flatnonzero(waits)
-    return rows[: first[0]] if len(first) else rows
+
+    rows: IntArray
+    waits: BoolArray
+    people: int
+    window: int
+
+    @property
+    def done(self) -> IntArray:
+        """The rows before the first one that waits: what comes after is no random sample.
+
+        It has been chosen by how soon people agreed.
+        """
+        first = np.flatnonzero(self.waits)
+        return self.rows[: first[0]] if len(first) else self.rows
+
+    @property
+    def awaited(self) -> IntArray:
+        """The rows that wait for a verdict."""
+        return self.rows[self.waits]
+
+    @property
+    def asked(self) -> IntArray:
+        """The places of those that people are asked about now."""
+        return np.flatnonzero(self.waits)[: self.window]
+
+
+def turns_of(state: QueueState) -> Turns:
+    """Return the tasks whose turn has come, without those that nobody can be given."""
+    people = people_needed(state)
+    size = turns(state.spent, state.policy.audit_share, people)
+    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
+    # No more rows are looked at than may be needed: every vote asks.
+    rows = audit_rows(state)[: size + int(given_to_none.sum())]
+    undecided = said_anew(state, rows) < 0
+    kept = ~(undecided & given_to_none[rows])
+    rows, undecided = rows[kept][:size], undecided[kept][:size]
+    return Turns(rows, undecided & ~capped(state)[rows], people, state.policy.window)
+
+
+def audited(state: QueueState) -> IntArray:
+    """Return the audited tasks' rows: a start of the order, all with a verdict or at their cap."""
+    return turns_of(state).done
 
 
 def awaited(state: QueueState) -> IntArray:
     """Return the rows of the tasks whose turn has come and that wait for a verdict, in order."""
-    rows, waits = _reached(state)
-    return rows[waits]
+    return turns_of(state).awaited
 
 
-def _reached(state: QueueState) -> tuple[IntArray, BoolArray]:
-    """Return the rows whose turn has come, in order, and whether each waits for people."""
-    rows, undecided = audit_rows(state), said_anew(state) < 0
-    given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
-    rows = rows[~(undecided & given_to_none)[rows]]
-    rows = rows[: turns(state.spent, state.policy.audit_share, _people(state))]
-    return rows, (undecided & ~capped(state))[rows]
+def for_others(state: QueueState, turns: Turns) -> IntArray:
+    """Return the awaited rows that everybody at work has been at: another person must come."""
+    at_work = set(state.serving.at_work)
+    if not at_work:
+        return turns.awaited[:0]
+    rows = turns.awaited.tolist()
+    return np.array([r for r in rows if at_work <= set(state.presence.people[r])], dtype=np.int64)
 
 
-def _people(state: QueueState) -> int:
+def people_needed(state: QueueState) -> int:
     """Return how many new people must agree on an audited task."""
     return 1 if state.policy.solo else PEOPLE

@@ -12,6 +12,7 @@ from relabel.labelstudio.contract import settings_to_change
 from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
@@ -124,12 +125,14 @@ def open_ids(state: QueueState, shown: FloatArray, reason: str) -> IntArray:
     """
     if reason:
         return np.zeros(0, dtype=np.int64)
+    turns, audit = turns_of(state), np.zeros(len(shown), dtype=np.bool_)
+    audit[turns.rows[turns.asked]] = True
     return choose_open(
         state.counts.task_ids,
         -shown,
-        candidates=state.waiting() & state.places.usable,
+        candidates=(state.waiting() | audit) & state.places.usable,
         # By gain a begun task waits for its turn like any other.
-        begun=state.begun() & (state.policy.score != GAIN),
+        begun=(state.begun() & (state.policy.score != GAIN)) | audit,
         is_open=~state.places.is_labeled,
         window=state.policy.window,
         taken=state.serving.taken,

@@ -9,6 +9,7 @@ from relabel.catalogue.plugins import find
 from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
+from relabel.service.queue.audit import turns_of
 from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
@@ -18,6 +19,8 @@ SCORE_TOLERANCE = 1e-9
 """Difference below which two scores are one."""
 LAST = 1.0
 """Score of a task that the round could not judge: served after all others."""
+AUDIT_STEP = 1e-8
+"""Scores of audited tasks that wait for people lie so far apart, from 0 on: before all others."""
 SEVERAL = -1.0
 """In place of a score of which Label Studio shows several: no round gives it."""
 
@@ -44,7 +47,8 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
 
     These are rows that votes have changed, and those that show another score than they should.
     Tasks without new votes keep the place that the round gave them; those whose votes were taken
-    back have it again. Tasks that the round could not judge get `LAST`.
+    back have it again. Tasks that the round could not judge get `LAST`. Audited tasks that wait for
+    people come before all others, in the order of the audit.
     """
     scores = np.full(len(state.counts.task_ids), LAST)
     arranged = result.arranged(state.schema.classes)
@@ -72,6 +76,8 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
             begun_first=(result.score or state.policy.score) != GAIN,
         )
     scores[judged] = result.quality.score(priority[judged])
+    turns = turns_of(state)
+    scores[turns.rows[turns.asked]] = AUDIT_STEP * turns.asked
     changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)
 

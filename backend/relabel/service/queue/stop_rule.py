@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from relabel.service.queue.audit import awaited, turns_of
 from relabel.service.votes.state import QueueState
 from relabel.types import State
 
@@ -28,7 +29,8 @@ def stop_reason(state: QueueState) -> str:
     if found is not None and found < least:
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
     waiting, unusable = state.waiting(), ~state.places.usable
-    if state.counts.votes.any() and not (waiting & ~unusable).any():
+    left = (waiting & ~unusable).any() or len(awaited(state))
+    if state.counts.votes.any() and not left:
         return SETTLED + _but_for(
             {
                 "without a usable image": int((waiting & unusable).sum()),
@@ -59,7 +61,8 @@ def recent_yield(state: QueueState) -> float | None:
 
     Tasks of the random audit are left out: they say what is left, not what the ranking finds.
     """
-    done = state.touched() & (state.consensus.states == State.SETTLED) & ~state.places.audit
+    done = state.touched() & (state.consensus.states == State.SETTLED)
+    done[turns_of(state).rows] = False
     rows = np.flatnonzero(done)
     if len(rows) < RECENT:
         return None

@@ -48,7 +48,8 @@ def choose_open(
         task_ids: (N,) increasing.
         priority: (N,), higher = relabel sooner.
         candidates: (N,) tasks that may be relabelled at all.
-        begun: (N,) tasks with new votes and no majority: always open, in addition to the window.
+        begun: (N,) tasks with new votes and no majority, and audited ones: always open, in addition
+            to the window.
         is_open: (N,) tasks that stand open now.
         window: number of untouched tasks to keep open for each person.
         taken: (M, 2) pairs of a row and the number of a person who cannot be given its task.

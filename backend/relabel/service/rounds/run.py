@@ -36,7 +36,7 @@ from relabel.storage.rounds import (
     set_round,
     start_round,
 )
-from relabel.storage.tasks import set_audit, set_problems
+from relabel.storage.tasks import set_problems
 
 log = logging.getLogger("relabel.round")
 
@@ -130,7 +130,6 @@ def _run(context: Context, connected: Connected, current: Round) -> None:
     trained.nearest.save(folder, current.number)
     with context.engine.begin() as connection:
         set_problems(connection, project.id, problems)
-        set_audit(connection, project.id, trained.audit)
         set_round(connection, current.id, artifact=artifact)
     record = trained.record | {
         "tasks": len(state.tasks),

@@ -24,12 +24,12 @@ from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.rates import RoundRates, learn_rates, people_labels
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import ProjectState
-from relabel.types import BoolArray, Float32Array, FloatArray, IntArray, Progress
+from relabel.types import Float32Array, FloatArray, IntArray, Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A round's result, what was measured, unusable images, tasks to audit, neighbours.
+    """A round's result, what was measured, unusable images, neighbours.
 
     identical: groups of tasks that the encoder cannot tell apart though their files differ.
     """
@@ -37,7 +37,6 @@ class Trained:
     result: RoundResult
     record: dict[str, float | int | str]
     problems: dict[int, str]
-    audit: tuple[int, ...]
     nearest: Nearest
     identical: tuple[tuple[int, ...], ...] = ()
 
@@ -88,7 +87,7 @@ def train_round(
         warm_start=warm_start,
         pretrained=pretrained,
     )
-    result, audit = _rank(state, seen.rows, votes, selection, surroundings)
+    result = _rank(state, seen.rows, votes, selection, surroundings)
     measured = {
         "identical_vectors": sum(map(len, seen.identical)),
         "near_duplicates": surroundings.duplicates,
@@ -97,7 +96,6 @@ def train_round(
         result=result,
         record=selection.record | measured,
         problems=seen.problems,
-        audit=tuple(data.task_ids[audit].tolist()),
         nearest=nearest_of(data.task_ids, surroundings.neighbours),
         identical=seen.identical,
     )
@@ -176,13 +174,12 @@ def _rank(
     votes: Votes,
     selection: Selection,
     surroundings: Surroundings,
-) -> tuple[RoundResult, IntArray]:
-    """Return the order of these rows, and the positions within them that are audited."""
+) -> RoundResult:
     policy = state.policy
     rates = None
     if selection.out_of_sample:
         sample = audited(state)
-        rates = learn_rates(state, sample, said_anew(state)[sample])
+        rates = learn_rates(state, sample, said_anew(state, sample))
     scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(
         scores,
@@ -194,9 +191,8 @@ def _rank(
         seed=policy.seed,
         begun_first=policy.score != GAIN,
     )
-    audit = draw_audit(state, rows, np.random.default_rng([policy.seed, 3, state.spent]))
-    priority = order.priorities(interleave(order.front, audit, policy.audit_share))
-    result = RoundResult(
+    priority = order.priorities()
+    return RoundResult(
         selection.posteriors,
         votes.counts,
         votes.consensus.labels,
@@ -207,7 +203,6 @@ def _rank(
         scores,
         rates,
     )
-    return result, audit
 
 
 def _scores(
@@ -224,37 +219,6 @@ def _scores(
     task_ids, probs = selection.posteriors.task_ids, selection.posteriors.probs
     believed = believed_by(state, task_ids, probs, rates)
     return score_by_gain(replace(state, believed=believed), rows, probs.astype(np.float64), rates)
-
-
-def draw_audit(state: ProjectState, rows: IntArray, rng: np.random.Generator) -> IntArray:
-    """Return positions within `rows` of the tasks to audit: waiting ones first, then new ones.
-
-    Every untouched task is equally likely, whatever its score: what is found among these tasks is
-    true of all of them.
-    """
-    policy = state.policy
-    wanted = round(policy.audit_share * _front_size(policy))
-    tasks = list(state.tasks.values())
-    untouched: BoolArray = (state.waiting() & ~state.touched())[rows]
-    drawn = np.array([tasks[row].audit for row in rows], dtype=np.bool_)
-    waiting = np.flatnonzero(drawn & untouched)
-    pool = np.flatnonzero(~drawn & untouched)
-    fresh = rng.permutation(pool)[: max(wanted - len(waiting), 0)]
-    drawn_rows: IntArray = np.concatenate([waiting, fresh]).astype(np.int64)
-    return drawn_rows
-
-
-def interleave(front: IntArray, audit: IntArray, share: float) -> IntArray:
-    """Put the audited rows between the others, evenly, so that they make up `share` of the first.
-
-    front: rows, the one to ask first at the front.
-    """
-    if not share or not len(audit):
-        return front
-    rest = front[~np.isin(front, audit)]
-    places = ((np.arange(len(audit)) + 0.5) / share).astype(np.int64) - np.arange(len(audit))
-    mixed: IntArray = np.insert(rest, places.clip(max=len(rest)), audit)
-    return mixed
 
 
 def _front_size(policy: Policy) -> int:

@@ -7,6 +7,7 @@ queue; a task that was settled before its turn is asked until two new people agr
 
 import numpy as np
 
+from relabel.numerics.audit import EARLY, HASTE
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.error_rates import (
     annotator_errors,
@@ -16,12 +17,6 @@ from relabel.numerics.estimates.error_rates import (
     verdicts,
 )
 from relabel.types import BoolArray, FloatArray, IntArray
-
-EARLY = 20
-"""So many audited tasks come early: without them nothing is known of this project's labels."""
-
-HASTE = 4
-"""Until then the audit has so many times its share of votes; it gives them back afterwards."""
 
 Said = list[list[tuple[int, int]]]
 """Of each task the new votes in their order, as (class, annotator)."""

@@ -8,6 +8,8 @@ from relabel.numerics.estimates.error_rates import (
     old_error,
     people_error,
     trained_error,
+    true_rate,
+    verdict_error,
     verdicts,
 )
 
@@ -76,3 +78,23 @@ def test_annotators_have_rates_of_their_own_once_they_are_known():
     assert found[1] == pytest.approx(0.1)
     assert found[2] == chance_error(classes)
     assert found[3] == people
+
+
+@pytest.mark.parametrize(("error", "classes"), [(0.05, 10), (0.2, 3), (0.3, 10)])
+def test_verdicts_of_people_who_err_independently_are_wrong_as_often_as_said(error, classes):
+    rng = np.random.default_rng(0)
+    wrong = rng.random((200_000, 3)) < error
+    said = np.where(wrong, rng.integers(1, classes, wrong.shape), 0)
+    first, second, third = said.T
+    found = np.where(first == second, first, np.where(third == first, first, second))
+    decided = (first == second) | (third == first) | (third == second)
+    share = (found[decided] != 0).mean()
+    assert verdict_error(error, classes) == pytest.approx(share, rel=0.05, abs=3e-4)
+
+
+def test_the_true_rate_is_what_verdicts_that_err_would_show():
+    """Of 1,000 labels 150 are wrong, and one verdict in 20; half of those keep a wrong label."""
+    shown = (850 * 0.05 + 150 * (1 - 0.05 / 2)) / 1000
+    assert true_rate(shown, 0.05, 3) == pytest.approx(0.15)
+    assert true_rate(0.15, 0.0, 10) == 0.15
+    assert true_rate(0.01, 0.05, 3) == 0.0

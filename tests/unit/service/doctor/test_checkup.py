@@ -18,7 +18,7 @@ from relabel.service.sync.sweep import sweep_project
 from relabel.storage.tasks import set_problems
 from served import BACKEND, served
 from werkzeug.wrappers import Request, Response
-from wiring import connect_project, make_context, publish_round, state_of
+from wiring import connect_project, deliver, make_context, publish_round, state_of
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +193,30 @@ def test_a_connecting_that_was_cut_off_is_told(context, running):
     (finding,) = examine_project(context, running)
     assert not finding.ok
     assert "cut off half-way" in finding.text
+
+
+# -- the audit ---------------------------------------------------------------------------------
+def test_an_audit_that_nobody_at_work_can_end_is_told(context, fake, connected):
+    """One person has answered everything; two new ones must agree on each audited task."""
+    number = connected(["cat"] * 22, "audit_share = 0.5\nwindow = 30")
+    publish_round(context, number, {})
+    assert found(context, number, "audit").text == "0 tasks audited, 0 wait for people"
+    for task in list(fake.tasks):
+        fake.annotate(task, 1, "cat")
+    deliver(context, fake)
+    finding = found(context, number, "audit")
+    assert not finding.ok
+    assert (
+        "20 of 20 audited tasks that wait have been answered by everybody at work" in finding.text
+    )
+    for task in list(fake.tasks):
+        fake.annotate(task, 2, "cat")
+    deliver(context, fake)
+    assert found(context, number, "audit").text == "20 tasks audited, 0 wait for people"
+
+
+def test_without_a_share_there_is_no_audit_to_look_at(context, running):
+    assert "audit_share is 0" in found(context, running, "audit").text
 
 
 # -- the tab -----------------------------------------------------------------------------------

@@ -1,89 +1,173 @@
-"""The audit tells the noise there was at first, although later rounds draw from what is left."""
+"""The audit tells which labels people would change, whatever the queue asks meanwhile."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from audited_queue import played
 from relabel.errors import NotReadyError
-from relabel.service.insight.audit import Audit, read_audit
-from relabel.types import Consensus, State
+from relabel.numerics.audit import turns
+from relabel.service.insight.audit import LEAST_AUDIT, Audit, not_known, read_audit
+from relabel.service.queue.audit import audit_rows, audited, awaited
+from relabel.service.votes.settlements import Settlements
 from scipy.stats import binom
 
-N, WRONG = 1000, 200
+SEEDS = range(60)
 
 
-def campaign(rng, skill=0.0, wrong_labels=WRONG):
-    """Two rounds of 20 audited tasks each; between them the ranking finds most wrong labels.
+def audit_of(seed, **options):
+    project, state = played(seed, **options)
+    return read_audit(state, project.doubts)
 
-    skill: how much the model's doubt knows, 0 = nothing.
-    """
-    wrong = np.zeros(N, dtype=bool)
-    wrong[rng.choice(N, wrong_labels, replace=False)] = True
-    asked, audit = np.full(N, np.inf), np.zeros(N, dtype=bool)
-    for at in (0.0, 10.0):
-        free = np.flatnonzero(np.isinf(asked))
-        drawn = rng.choice(free, 20, replace=False)
-        audit[drawn], asked[drawn] = True, at + 1
-        if at == 0:
-            left = np.flatnonzero(wrong & np.isinf(asked))
-            asked[rng.choice(left, min(150, 3 * len(left) // 4), replace=False)] = at + 2
-    given = np.zeros(N, dtype=np.int64)
-    labels = np.where(wrong & np.isfinite(asked), 1, 0)
-    states = np.where(np.isfinite(asked), int(State.SETTLED), int(State.OPEN))
-    state = SimpleNamespace(
-        given=given,
-        consensus=Consensus(labels, states),
-        asked_at=asked,
-        places=SimpleNamespace(audit=audit),
+
+def made(wrong, *, doubts=None, settled=None, alone=None, classes=3, people=2, lonely=0, **pairs):
+    """Return an audit of tasks of which these labels are wrong; all old labels say class 0."""
+    wrong = np.asarray(wrong, dtype=np.int64)
+    doubts = np.zeros(len(wrong)) if doubts is None else doubts
+    return Audit(
+        classes=classes,
+        given=np.zeros(len(wrong), dtype=np.int64),
+        said=wrong,
+        settled=Settlements(
+            wrong if settled is None else np.asarray(settled),
+            np.zeros(len(wrong), dtype=bool) if alone is None else np.asarray(alone),
+        ),
+        doubts=doubts,
+        doubt=float(doubts.mean()) if len(doubts) else 0.0,
+        pairs=pairs.get("pairs", 0),
+        differing=pairs.get("differing", 0),
+        people=people,
+        lonely=lonely,
     )
-    doubts = np.clip(0.3 + skill * (wrong - 0.5) + rng.normal(0, 0.1, N), 0, 1)
-    return read_audit(state, doubts, [0.0, 10.0])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("skill", [0.0, 0.5])
-def test_over_many_campaigns_the_estimate_is_right_on_average(skill):
-    """The plain share among the audited tasks is far too low; the corrected one is not."""
-    audits = [campaign(np.random.default_rng(seed), skill) for seed in range(300)]
-    plain = np.mean([a.wrong.mean() for a in audits])
-    estimated = np.mean([a.initial(N).value for a in audits])
-    assert plain < 0.15
-    assert estimated == pytest.approx(WRONG / N, abs=0.012)
+@pytest.mark.parametrize("votes", [150, 500])
+def test_over_many_projects_the_estimate_is_right_on_average(skill, votes):
+    """Early, and when the queue has long found most wrong labels."""
+    found = [audit_of(seed, skill=skill, votes=votes) for seed in SEEDS]
+    assert np.mean([a.finished for a in found]) > 12
+    shares = [(a.said != a.given).mean() for a in found if a.finished]
+    assert np.mean(shares) == pytest.approx(0.2, abs=0.035)
+    assert np.mean([a.initial().value for a in found if a.finished]) == pytest.approx(
+        0.2, abs=0.035
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("skill", [0.0, 0.5])
-def test_the_interval_holds_the_truth_about_as_often_as_it_says(skill):
-    found = [campaign(np.random.default_rng(seed), skill).initial(N) for seed in range(300)]
-    covered = np.mean([e.low <= WRONG / N <= e.high for e in found])
-    assert covered > 0.9
-
-
-@pytest.mark.parametrize("audited", [39, 40])
-def test_what_the_share_comes_from_is_said_as_it_is(audited):
-    """The model's doubt is named where it has a say."""
-    whole = campaign(np.random.default_rng(0), 0.5)
-    audit = Audit(*(getattr(whole, name)[:audited] for name in Audit.__dataclass_fields__))
-    assert audit.source.startswith(f"{audited} tasks audited at random")
-    assert ("the model's doubt" in audit.source) == (audited == 40)
-
-
-@pytest.mark.parametrize("wrong_labels", [50, 400])
-def test_the_interval_holds_with_few_and_with_many_wrong_labels(wrong_labels):
+@pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
+def test_the_interval_holds_about_as_often_as_it_says(rate):
     """Of intervals that hold .95 of the time, fewer than this hold once in a thousand tries."""
-    campaigns = [campaign(np.random.default_rng(seed), 0.5, wrong_labels) for seed in range(100)]
-    found = [audit.initial(N) for audit in campaigns]
-    held = sum(e.low <= wrong_labels / N <= e.high for e in found)
-    assert held >= binom.ppf(0.001, 100, found[0].level)
+    found = [audit_of(seed, rate=rate, votes=400, share=0.1).initial() for seed in SEEDS]
+    held = sum(e.low <= rate <= e.high for e in found)
+    assert held >= binom.ppf(0.001, len(SEEDS), found[0].level)
+
+
+@pytest.mark.slow
+def test_an_old_label_is_no_voice_in_the_figure():
+    """On half of the wrong ones a person says what the old label says; two of three do not."""
+    options = {"rate": 0.3, "error_on_wrong": 0.3, "votes": 600, "share": 0.2}
+    found = [audit_of(seed, **options) for seed in SEEDS]
+    people = (
+        0.3 * (0.7**2 + 2 * 0.3 * 0.7**2) / (0.7**2 + 2 * 0.3 * 0.7**2 + 0.3**2 * (1 + 2 * 0.7))
+    )
+    assert np.mean([a.initial().value for a in found]) == pytest.approx(people, abs=0.025)
+    with_old_voice = np.mean([(a.settled.labels != a.given).mean() for a in found])
+    assert with_old_voice < people - 0.02, "as it was measured before"
+
+
+def test_the_audited_tasks_are_the_start_of_the_order_and_have_their_share_of_the_votes():
+    _, state = played(1, votes=600, share=0.1)
+    order = audit_rows(state)
+    done = audited(state)
+    assert done.tolist() == order[: len(done)].tolist()
+    waiting = awaited(state)
+    asked = int(state.new[np.concatenate([done, waiting])].sum())
+    spent = state.spent
+    assert 0.08 * spent <= asked <= 0.15 * spent
+    assert len(done) + len(waiting) == turns(spent, 0.1)
 
 
 def test_a_model_that_knows_something_narrows_the_interval():
-    blind, seeing = (campaign(np.random.default_rng(1), skill).initial(N) for skill in (0.0, 0.5))
+    wrong = np.arange(80) % 5 == 0
+    blind = made(wrong, doubts=np.random.default_rng(0).random(80)).initial()
+    seeing = made(wrong, doubts=0.2 + 0.6 * wrong + 0.05 * np.sin(np.arange(80))).initial()
     assert seeing.high - seeing.low < 0.7 * (blind.high - blind.low)
 
 
+@pytest.mark.parametrize("tasks", [39, 40])
+def test_what_the_share_comes_from_is_said_as_it_is(tasks):
+    """The model's doubt is named where it has a say."""
+    wrong = np.arange(tasks) % 5 == 0
+    audit = made(wrong, doubts=0.2 + 0.6 * wrong)
+    assert audit.source.startswith(
+        f"{tasks} tasks audited at random, judged by two new people who agree"
+    )
+    assert ("the model's doubt" in audit.source) == (tasks == 40)
+
+
+def test_of_few_wrong_labels_the_models_doubt_narrows_nothing():
+    for found, narrowed in ((4, False), (5, True)):
+        wrong = np.arange(60) < found
+        audit = made(wrong, doubts=0.2 + 0.6 * wrong + 0.05 * np.sin(np.arange(60)))
+        assert ("the model's doubt" in audit.source) == narrowed
+
+
+def test_of_one_person_it_is_said_that_there_was_one():
+    assert "judged by one person" in made(np.zeros(20), people=1).source
+    assert made(np.zeros(20), people=1).after_settling(alone=False) is None
+
+
+def test_what_the_round_has_not_judged_is_taken_to_be_as_doubtful_as_all():
+    project, state = played(2, votes=500, share=0.2)
+    doubts = project.doubts.copy()
+    doubts[audited(state)[0]] = np.nan
+    audit = read_audit(state, doubts)
+    assert audit.doubts[0] == audit.doubt == pytest.approx(np.nanmean(doubts))
+    assert np.isfinite(audit.initial().value)
+
+
+def test_peoples_own_error_is_taken_out_once_it_is_known():
+    """People who err 20 % of the time, each in one of two ways; a tenth of the labels are wrong."""
+    audit = made(np.arange(400) % 8 == 0, pairs=LEAST_AUDIT - 1, differing=5)
+    assert audit.without_people() is None
+    known = replace(audit, pairs=400, differing=136)
+    assert known.initial().value == 0.125
+    assert known.without_people().value == pytest.approx(0.07, abs=0.015)
+    assert replace(audit, pairs=4000, differing=0).without_people().value == pytest.approx(
+        0.125, abs=0.001
+    )
+
+
+def test_labels_settled_by_people_and_by_one_with_the_model_have_errors_of_their_own():
+    said = np.zeros(70)
+    settled = np.where(np.arange(70) < 2, 1, 0)
+    settled[40:50] = -1  # never settled
+    settled[50:55] = 1
+    audit = made(said, settled=settled, alone=np.arange(70) >= 50)
+    assert audit.after_settling(alone=False).value == 2 / 40
+    assert audit.after_settling(alone=True).value == 5 / 20
+    assert made(said, settled=np.full(70, -1)).after_settling(alone=False) is None
+    assert made(said).after_settling(alone=True) is None
+
+
+def test_a_class_has_a_figure_from_a_hundred_audited_labels():
+    wrong = np.arange(99) % 3 == 0
+    assert made(wrong).by_class() == []
+    ((name, found),) = made([*wrong, True]).by_class()
+    assert name == 0
+    assert found.value == 0.34
+
+
 def test_without_audited_tasks_there_is_no_estimate():
-    none = np.zeros(0)
-    audit = Audit(none.astype(bool), none, none, none, none)
     with pytest.raises(NotReadyError, match="audit"):
-        audit.initial(100)
+        made([]).initial()
+
+
+def test_why_nothing_is_known_is_said():
+    assert not_known(made(np.zeros(20)), 0.05) == ""
+    assert not_known(made(np.zeros(7)), 0.05) == "not known yet; the audit has 7 of 20"
+    assert "audit_share is 0" in not_known(made([]), 0.0)
+    alone = not_known(made([], lonely=3), 0.05)
+    assert alone.endswith("0 of 20, and 3 tasks wait for another person: two must agree")

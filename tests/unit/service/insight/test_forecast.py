@@ -42,7 +42,7 @@ def audited(monkeypatch):
 def test_before_the_audit_there_are_votes_but_no_share_of_wrong_labels(context, monkeypatch):
     text = asked(context, monkeypatch)
     assert re.search(r"not known yet; the audit has \d+ of 20", " ".join(text.split()))
-    assert "wrong labels at the start" not in text
+    assert "labels that people would change" not in text
     found = json.loads(asked(context, monkeypatch, "--json"))
     assert found["votes"] > 0
     assert (found["noise_rate"], found["correct_now"]) == (None, None)

@@ -7,7 +7,15 @@ import pytest
 from fake_label_studio import CONFIG
 from relabel.policy import Policy
 from relabel.service.connected import Connected, schema_of
-from relabel.service.queue.audit import audit_rows, audited, awaited, capped, said_anew
+from relabel.service.queue.audit import (
+    audit_rows,
+    audited,
+    awaited,
+    capped,
+    said_anew,
+    turns_of,
+)
+from relabel.service.queue.refresh import open_ids
 from relabel.service.votes.state import count_state
 from relabel.storage.annotations import Annotation, Kind
 from relabel.storage.projects import Project
@@ -47,6 +55,10 @@ def ids(state, rows):
     return state.counts.task_ids[rows].tolist()
 
 
+def verdict(state, task):
+    return int(said_anew(state, np.array([task - 1]))[0])
+
+
 def agreed(*tasks, choice="cat"):
     return [(task, who, choice) for task in tasks for who in ("1", "2")]
 
@@ -75,9 +87,9 @@ def test_an_old_label_is_no_voice_in_the_verdict():
     """Of two people one agrees with it and one does not: a third says what is right."""
     task = ORDER[0]
     split = [(task, "1", "cat"), (task, "2", "dog")]
-    assert said_anew(read(split))[task - 1] == -1
-    assert said_anew(read([*split, (task, "3", "dog")]))[task - 1] == 1
-    assert said_anew(read([*split, (task, "3", "cat")]))[task - 1] == 0
+    assert verdict(read(split), task) == -1
+    assert verdict(read([*split, (task, "3", "dog")]), task) == 1
+    assert verdict(read([*split, (task, "3", "cat")]), task) == 0
 
 
 def test_the_audit_ends_before_the_first_task_that_waits():
@@ -105,7 +117,7 @@ def test_the_cap_ends_the_asking_without_a_verdict(max_votes):
         state = read(some, max_votes=max_votes)
         assert capped(state)[task - 1] == (some == votes)
         assert (ids(state, audited(state)) == [task]) == (some == votes)
-        assert said_anew(state)[task - 1] == -1
+        assert verdict(state, task) == -1
 
 
 def test_a_task_that_nobody_can_be_given_is_passed_over():
@@ -115,14 +127,14 @@ def test_a_task_that_nobody_can_be_given_is_passed_over():
 
 def test_who_works_alone_is_their_own_verdict():
     state = read([(ORDER[0], "1", "dog")], solo=True)
-    assert said_anew(state)[ORDER[0] - 1] == 1
+    assert verdict(state, ORDER[0]) == 1
     assert ids(state, audited(state)) == ORDER[:1]
 
 
 def test_votes_of_unknown_authors_may_be_one_persons():
     task = ORDER[0]
-    assert said_anew(read([(task, "", "dog"), (task, "", "dog")]))[task - 1] == -1
-    assert said_anew(read([(task, "1", "dog"), (task, "", "dog")]))[task - 1] == 1
+    assert verdict(read([(task, "", "dog"), (task, "", "dog")]), task) == -1
+    assert verdict(read([(task, "1", "dog"), (task, "", "dog")]), task) == 1
 
 
 def test_new_votes_are_counted_apart_from_old_ones():
@@ -136,3 +148,14 @@ def test_without_a_share_there_is_no_audit():
     state = read(agreed(*ORDER[:5]))
     none = replace(state, connected=replace(state.connected, policy=Policy(audit_share=0.0)))
     assert audited(none).tolist() == awaited(none).tolist() == []
+
+
+def test_no_more_than_a_window_is_asked_about_at_a_time():
+    """A larger share may bring many turns at once."""
+    votes = [(task, "1", "cat") for task in range(1, MANY + 1)]
+    state = read(votes, window=5)
+    found = turns_of(state)
+    assert len(found.awaited) == 20
+    opened = ids(state, found.rows[found.asked])
+    assert opened == ORDER[:5]
+    assert open_ids(state, np.linspace(0, 1, MANY), "").tolist() == sorted(opened)

@@ -28,7 +28,7 @@ def test_until_the_audit_has_20_tasks_a_sentence_without_figures_is_shown(seeded
         assert UNKNOWN.search(text), where
         assert not INTERVAL.search(text), where
         assert "Noise rate over rounds" not in text
-        assert not re.search(r"about [\d,.]+ wrong labels", text), where
+        assert not re.search(r"about [\d,.]+ more labels", text), where
 
 
 def test_metrics_and_status_hold_no_estimate(seeded):
