@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relabel.numerics.estimates.confidence_sequence import Audited, noise_rate_looks
 from relabel.numerics.estimates.error_rates import (
     OF_A_CLASS,
     people_error,
@@ -93,6 +94,25 @@ class Audit:
             )
         )
         return Estimate(value, low, high, rate.level)
+
+    def at_any_look(self, labelled: int) -> Estimate:
+        """Return the same by the audit alone, with an interval that holds at all looks together.
+
+        That of `initial` holds at one look that nobody chose by what it shows; who looks after
+        every vote and stops when it suits needs this one. The model has no say in it.
+
+        Args:
+            labelled: how many tasks have an old label.
+
+        Raises:
+            NotReadyError: nothing was audited.
+
+        """
+        nothing = np.zeros(self.finished)
+        looks = noise_rate_looks(Audited(self.said != self.given, nothing, nothing, labelled))
+        return Estimate(
+            float(looks.value[-1]), float(looks.low[-1]), float(looks.high[-1]), looks.level
+        )
 
     def without_people(self) -> Estimate | None:
         """Return `initial` with people's own error taken out; None while that is not known.

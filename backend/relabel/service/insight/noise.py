@@ -28,7 +28,8 @@ class Noise:
 
     unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
     figures come from; initial: share of the labels when relabelling began that people would change;
-    without_people: the same with people's own error taken out; wrong_left: labels still to be
+    at_any_look: the same by the audit alone, with an interval that holds however often one looks;
+    without_people: with people's own error taken out; wrong_left: labels still to be
     changed; settled, settled_alone: share of the labels settled by people, and by one person and
     the model, that others would change again; by_class: `initial` of single classes, by name; all
     None or empty while not known; matrix: (K, K) P(given | true) as the model sees it; next_votes
@@ -40,6 +41,7 @@ class Noise:
     unknown: str
     source: str
     initial: Estimate | None
+    at_any_look: Estimate | None
     without_people: Estimate | None
     settled: Estimate | None
     settled_alone: Estimate | None
@@ -76,6 +78,7 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         unknown=unknown,
         source=audit.source,
         initial=initial,
+        at_any_look=None if unknown else audit.at_any_look(labelled),
         without_people=None if unknown else audit.without_people(),
         settled=None if unknown else audit.after_settling(alone=False),
         settled_alone=None if unknown else audit.after_settling(alone=True),

@@ -128,6 +128,16 @@ def test_what_the_round_has_not_judged_is_taken_to_be_as_doubtful_as_all():
     assert np.isfinite(audit.initial().value)
 
 
+def test_who_looks_often_has_a_wider_interval_by_the_audit_alone():
+    wrong = np.arange(60) % 6 == 0
+    audit = made(wrong, doubts=0.2 + 0.6 * wrong)
+    looked = audit.at_any_look(labelled=1000)
+    once = made(wrong).initial()
+    assert looked.value == once.value == wrong.mean()
+    assert looked.low < once.low < once.high < looked.high
+    assert audit.at_any_look(labelled=60).low == wrong.mean(), "then everything is audited"
+
+
 def test_peoples_own_error_is_taken_out_once_it_is_known():
     """People who err 20 % of the time, each in one of two ways; a tenth of the labels are wrong."""
     audit = made(np.arange(400) % 8 == 0, pairs=LEAST_AUDIT - 1, differing=5)

@@ -47,7 +47,8 @@ def test_from_20_audited_tasks_on_the_audit_is_shown_with_its_interval(
     own, page, monkeypatch, audited
 ):
     monkeypatch.setattr(Audit, "finished", property(lambda _: audited), raising=False)
-    monkeypatch.setattr(Audit, "initial", lambda *_: Estimate(0.25, 0.125, 0.5, 0.95))
+    for name in ("initial", "at_any_look"):
+        monkeypatch.setattr(Audit, name, lambda *_: Estimate(0.25, 0.125, 0.5, 0.95))
     for where, text in texts(own, page).items():
         assert bool(INTERVAL.search(text)) == (audited == 20), where
         assert bool(UNKNOWN.search(text)) == (audited < 20), where
