@@ -127,7 +127,7 @@ class _Project:
             keys[:, pool] = judge.keys(np.flatnonzero(pool))
             if len(self.log.rounds) == 1:
                 on_keys(np.argsort(np.lexsort(keys[::-1])).astype(np.float64))
-            self.queue = KeyedQueue(*keys, pool, self.seed)
+            self.queue = KeyedQueue(keys[0], keys[1], pool, self.seed)
 
     def believed(self) -> tuple[Rates, FloatArray]:
         """Return how often labels and people err, and each person of a panel, if there is one."""
