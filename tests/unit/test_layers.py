@@ -76,6 +76,7 @@ HEAVY = {
     "cleanlab": ("simulation/campaign/cleanlab_scores.py",),
     "sklearn": (
         "demo/digits.py",
+        "simulation/data/noise_models.py",
         "simulation/data/sources/",
         "simulation/campaign/cleanlab_scores.py",
         "simulation/papers/model_selection.py",

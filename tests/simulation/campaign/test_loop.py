@@ -192,7 +192,21 @@ def test_a_task_that_nobody_is_left_for_is_given_up():
     assert log.tasks == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("text", ["0.9,", "1.5", "0.9@0", "many"])
+def test_shared_mistakes_are_one_class_for_all_who_make_them():
+    n = 4000
+    truth = np.arange(n) % 4
+    panel = make_annotators(np.eye(4)[truth], parse_panel("0.7,0.7;0.6"), seed=2)
+    said = np.array([[panel.answer(task, person) for person in (0, 1)] for task in range(n)])
+    wrong = said != truth[:, None]
+    both = wrong.all(1)
+    assert wrong.mean(0) == pytest.approx([0.3, 0.3], abs=0.03)
+    assert both.mean() == pytest.approx(0.09, abs=0.015)
+    # Two who share a mistake agree; otherwise one of three wrong classes is as likely as the next.
+    alike = 0.6**2 + (1 - 0.6**2) / 3
+    assert (said[both, 0] == said[both, 1]).mean() == pytest.approx(alike, abs=0.08)
+
+
+@pytest.mark.parametrize("text", ["0.9,", "1.5", "0.9@0", "many", "0.9;2", "0.9;some"])
 def test_malformed_panel_is_refused_with_an_example(text):
     with pytest.raises(ConfigurationError, match="Say for example"):
         parse_panel(text)

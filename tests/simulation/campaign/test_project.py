@@ -86,6 +86,9 @@ def test_a_task_ends_when_it_is_believed_and_never_without_a_person(made):
     last = dict(zip(log.tasks, log.settled, strict=True))
     for task in range(len(q)):
         assert last.get(task, False) == bool(new[task].any() and q[task].max() >= 0.9)
+    believed = dict(zip(log.tasks, log.believed, strict=True))
+    for task, belief in believed.items():
+        assert belief == pytest.approx(q[task].max(), rel=1e-9)
     alone = new.sum(1) == 1
     assert 0.3 < alone.mean() < 0.95
     assert (log.shown[-1] == q[log.tasks[-1]].argmax()).all()

@@ -43,6 +43,7 @@ def margin(rate):
         ("pair_flip", 0.4),
         ("class_symmetry", 0.4),
         ("instance", 0.4),
+        ("clusters", 0.4),
     ],
 )
 def test_realised_rate_is_the_expected_one(certain_data, name, expected):
@@ -121,6 +122,21 @@ def test_instance_noise_repeats_on_equal_features():
     assert len(set(sharp[sharp != 0])) == 1
 
 
+def test_noise_by_cluster_swaps_what_looks_alike_to_one_class_with_a_rate_of_its_own():
+    rng = np.random.default_rng(0)
+    spots = rng.standard_normal((10, 5)) * 50
+    where = rng.integers(0, 10, N)
+    truth = where % 4
+    features = (spots[where] + rng.standard_normal((N, 5))).astype(np.float32)
+    data = Dataset("spots", ("a", "b", "c", "d"), certain(truth, 4), features=features)
+    labels = NOISE_MODELS["clusters"](data, np.random.default_rng(1), rate=0.3, groups=10)
+    wrong = labels != truth
+    assert abs(wrong.mean() - 0.3) < margin(0.3)
+    rates = [wrong[where == spot].mean() for spot in range(10)]
+    assert max(rates) > 2 * min(rates)
+    assert all(len(set(labels[wrong & (where == spot)])) == 1 for spot in range(10))
+
+
 @pytest.mark.parametrize(
     ("name", "rate", "message"),
     [
@@ -130,6 +146,7 @@ def test_instance_noise_repeats_on_equal_features():
         ("temperature", 0.2, "cannot be reached"),
         ("temperature", None, "either noise_rate or temperature"),
         ("given", 0.2, "leave noise_rate out"),
+        ("clusters", None, "noise_rate=None"),
     ],
 )
 def test_unsuitable_noise_is_refused_with_the_remedy(certain_data, name, rate, message):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from relabel.simulation.campaign.votelog import VoteLog
 from relabel.simulation.data.dataset import Dataset, certain
 from relabel.simulation.measure.curves import Curve, minimal_curve
 from relabel.simulation.measure.evaluation import (
@@ -11,6 +12,7 @@ from relabel.simulation.measure.evaluation import (
     paired_difference,
     relative_area,
     remaining,
+    settled_by_one,
 )
 from scipy.stats import binom
 from sklearn.metrics import f1_score, roc_auc_score
@@ -88,3 +90,24 @@ def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says(seeds)
         found = paired_difference(ours, theirs)
         held += found.low <= 0.01 <= found.high
     assert binom.ppf(0.001, 1000, 0.95) <= held <= binom.ppf(0.999, 1000, 0.95)
+
+
+def test_what_one_person_and_the_model_settled_is_told_with_how_much_it_was_believed():
+    log = VoteLog(
+        tasks=[0, 1, 2, 2, 3],
+        labels=[1, 0, 1, 1, 1],
+        annotators=[0] * 5,
+        audit=[False] * 5,
+        shown=[1, 0, 1, 1, 1],
+        settled=[True, True, True, True, False],
+        believed=[0.97, 0.99, 0.96, 0.999, 0.8],
+    )
+    alone = settled_by_one(log, initial=np.zeros(4, dtype=int), truth=np.array([1, 1, 1, 1]))
+    assert alone.believed.tolist() == [0.97, 0.99]
+    assert alone.changed.tolist() == [True, False]
+    assert alone.right.tolist() == [True, False]
+
+
+def test_where_people_alone_settle_nothing_rests_on_the_model():
+    nothing = settled_by_one(VoteLog(), np.zeros(3, dtype=int), np.zeros(3, dtype=int))
+    assert len(nothing.right) == 0

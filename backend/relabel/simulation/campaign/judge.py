@@ -68,7 +68,8 @@ class Judge:
     """The votes so far and what they decide.
 
     old: (N, K) the old labels. new: (N, K) new votes. said: the same in their order. labels: (N,)
-    as they would be exported. settled: (N,) bool.
+    as they would be exported. settled: (N,) bool. believed: (N,) what was believed of that label
+    at the task's last vote, in [0, 1], 0 where people alone settle.
     """
 
     def __init__(self, old: IntArray, classes: int, terms: Terms) -> None:
@@ -78,6 +79,8 @@ class Judge:
         self.said: Said = [[] for _ in old]
         self.labels = old.copy()
         self.settled = np.zeros(len(old), dtype=bool)
+        self.believed = np.zeros(len(old))
+        self._votes: list[tuple[int, int, int]] = []
         self._terms = terms
         # Without a cap a task ends long before so many votes.
         self._cap = terms.max_votes or 10**6
@@ -93,15 +96,15 @@ class Judge:
         somebody else's, and all err as `rates` has it.
         """
         self._prior, self._rates, self._errors = denoised(probs, rates.trained), rates, errors
-        votes = [(task, *vote) for task, mine in enumerate(self.said) for vote in mine]
-        if votes:
-            tasks, labels, people = np.array(votes, dtype=np.int64).T
+        if self._votes:
+            tasks, labels, people = np.array(self._votes, dtype=np.int64).T
             self._evidence = weigh(tasks, labels, self._weights(people), self.old.shape)
 
     def cast(self, task: int, label: int, annotator: int) -> None:
         """Count a new vote and decide the task."""
         self.new[task, label] += 1
         self.said[task].append((label, annotator))
+        self._votes.append((task, label, annotator))
         row = slice(task, task + 1)
         if self._terms.consensus == "majority":
             counts = self.old[row] + self.new[row]
@@ -114,8 +117,9 @@ class Judge:
             shape = (1, self.old.shape[1])
             self._evidence[row] = weigh(first, labels, self._weights(people), shape)
         if self._terms.consensus == "posterior":
+            q = self._beliefs(np.array([task]))
             decided = settle(
-                self._beliefs(np.array([task])),
+                q,
                 self.old[row],
                 self.new[row],
                 confidence=self._terms.confidence,
@@ -123,6 +127,7 @@ class Judge:
                 max_votes=self._cap,
             )
             self.labels[task] = decided.labels[0]
+            self.believed[task] = q[0, self.labels[task]]
         self.settled[task] = decided.states[0] == State.SETTLED
 
     def keys(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:

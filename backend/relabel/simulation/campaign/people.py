@@ -75,11 +75,17 @@ class Panel:
     """
 
     def __init__(
-        self, distributions: FloatArray, confusions: FloatArray, coverage: FloatArray, seed: int
+        self,
+        distributions: FloatArray,
+        confusions: FloatArray,
+        coverage: FloatArray,
+        seed: int,
+        shared: float = 0.0,
     ) -> None:
         """distributions: (N, K); confusions: (A, K, K) T[true, said]; coverage: (A,) in (0, 1].
 
-        coverage is the share of tasks that an annotator is able to take.
+        coverage is the share of tasks that an annotator is able to take; shared is the share of
+        mistakes that are a task's own: whoever makes one says the same wrong class.
         """
         rng = np.random.default_rng(seed)
         n, people = len(distributions), len(confusions)
@@ -87,6 +93,11 @@ class Panel:
         votes = np.stack([draw(distributions @ matrix, rng) for matrix in confusions], axis=1)
         able = rng.random((n, people)) < coverage
         turn = np.argsort(rng.random((n, people)) + ~able, axis=1)
+        if shared:
+            k, truth = distributions.shape[1], distributions.argmax(1)
+            tempting = ((truth + rng.integers(1, k, n)) % k)[:, None]
+            alike = (votes != truth[:, None]) & (rng.random(votes.shape) < shared)
+            votes = np.where(alike, tempting, votes)
         self._turns: list[list[int]] = turn.tolist()
         self._able: list[int] = able.sum(1).tolist()
         self._votes: list[list[int]] = votes.tolist()
@@ -106,22 +117,38 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class PanelSpec:
-    """Accuracy and coverage of each annotator, (A,) each, in (0, 1]."""
+    """Accuracy and coverage of each annotator, (A,) each, in (0, 1].
+
+    shared: the share of their mistakes, in [0, 1], that all make alike on a task.
+    """
 
     accuracy: tuple[float, ...]
     coverage: tuple[float, ...]
+    shared: float = 0.0
 
 
 def parse_panel(text: str) -> PanelSpec | None:
     """Read the --annotators option: "crowd" -> None, or "0.95,0.9@0.5" (accuracy@coverage).
 
+    After a semicolon stands the share of mistakes that all make alike: "0.95,0.9;0.3".
+
     Raises:
-        ConfigurationError: a number is missing or outside (0, 1].
+        ConfigurationError: a number is missing or outside (0, 1], or [0, 1] after the semicolon.
     """
     if text.strip() == "crowd":
         return None
+    people, _, alike = text.partition(";")
+    try:
+        shared = float(alike or 0)
+    except ValueError:
+        shared = -1.0
+    if not 0 <= shared <= 1:
+        raise ConfigurationError(
+            f"annotators={text!r}: {alike!r} is not the share of mistakes, in [0, 1], that all "
+            "make alike. Say for example 0.95,0.9,0.8;0.3."
+        )
     accuracy, coverage = [], []
-    for part in text.split(","):
+    for part in people.split(","):
         right, _, able = part.partition("@")
         try:
             pair = float(right), float(able or 1)
@@ -134,7 +161,7 @@ def parse_panel(text: str) -> PanelSpec | None:
             )
         accuracy.append(pair[0])
         coverage.append(pair[1])
-    return PanelSpec(tuple(accuracy), tuple(coverage))
+    return PanelSpec(tuple(accuracy), tuple(coverage), shared)
 
 
 def check_panel(panel: PanelSpec | None, *, at_once: bool) -> None:
@@ -168,4 +195,4 @@ def make_annotators(
         return Crowd(distributions, seed) if answers is None else Recorded(answers)
     k = distributions.shape[1]
     confusions = np.stack([symmetric_matrix(k, 1 - right) for right in spec.accuracy])
-    return Panel(distributions, confusions, np.asarray(spec.coverage), seed)
+    return Panel(distributions, confusions, np.asarray(spec.coverage), seed, spec.shared)

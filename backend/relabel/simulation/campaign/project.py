@@ -122,10 +122,12 @@ class _Project:
         self.news = news
         judge.renew(self.probs, rates, errors)
         if self.terms.by_gain:
-            keys = judge.keys(np.arange(len(self.closed)))
+            pool = ~(judge.settled | self.closed)
+            keys = np.zeros((2, len(pool)))
+            keys[:, pool] = judge.keys(np.flatnonzero(pool))
             if len(self.log.rounds) == 1:
                 on_keys(np.argsort(np.lexsort(keys[::-1])).astype(np.float64))
-            self.queue = KeyedQueue(*keys, ~(judge.settled | self.closed), self.seed)
+            self.queue = KeyedQueue(keys[0], keys[1], pool, self.seed)
 
     def believed(self) -> tuple[Rates, FloatArray]:
         """Return how often labels and people err, and each person of a panel, if there is one."""
@@ -161,6 +163,7 @@ class _Project:
         log.audit.append(self.auditing == task)
         log.shown.append(int(judge.labels[task]))
         log.settled.append(bool(judge.settled[task]))
+        log.believed.append(float(judge.believed[task]))
         if self.auditing == task:
             self.audit.count()
         cap, votes = self.terms.max_votes, judge.old[task].sum() + judge.new[task].sum()

@@ -16,6 +16,7 @@ class VoteLog:
 
     rounds: how many votes had been cast each time the tasks were ranked anew. shown, settled: the
     task's label and whether it was settled, just after the vote; empty where votes alone say so.
+    believed: what was believed of that label then, in [0, 1], 0 where people alone settle.
     """
 
     tasks: list[int] = field(default_factory=list)
@@ -25,6 +26,7 @@ class VoteLog:
     rounds: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     settled: list[bool] = field(default_factory=list)
+    believed: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -39,6 +41,7 @@ class VoteLog:
             [r for r in self.rounds if r < votes],
             self.shown[:votes],
             self.settled[:votes],
+            self.believed[:votes],
         )
 
     def save(self, path: Path) -> None:
@@ -53,6 +56,7 @@ class VoteLog:
             rounds=np.asarray(self.rounds, dtype=np.int64),
             shown=np.asarray(self.shown, dtype=np.int64),
             settled=np.asarray(self.settled, dtype=bool),
+            believed=np.asarray(self.believed, dtype=np.float64),
         )
         write_file(path, content.getvalue())
 

@@ -38,6 +38,7 @@ from relabel.simulation.experiment.setting import (
 from relabel.simulation.experiment.store import Figures, Kept, Store
 from relabel.simulation.measure.curves import accounts_of, curve_of, final_labels
 from relabel.simulation.measure.evaluation import (
+    Alone,
     auroc,
     remaining,
     selection_precision,
@@ -200,7 +201,14 @@ def _run(stage: Stage, name: str, rules: Rules | Terms, play: Play) -> Run:
     accounts, truth = accounts_of(log, stage.counts, rules), stage.setting.data.truth
     curve = curve_of(accounts.settled, truth, stage.initial)
     exported = curve_of(accounts.exported, truth, stage.initial)
-    return Run(name, stage.seed, stage.initial, accounts.settled, curve, exported, figures)
+    alone = _alone(stage, log, rules)
+    return Run(name, stage.seed, stage.initial, accounts.settled, curve, exported, alone, figures)
+
+
+def _alone(stage: Stage, log: VoteLog, rules: Rules | Terms) -> Alone:
+    """Return what rests on one person and the model: nothing where people alone settle."""
+    weighed = isinstance(rules, Terms) and rules.consensus == "posterior"
+    return settled_by_one(log if weighed else VoteLog(), stage.initial, stage.setting.data.truth)
 
 
 def _figures(
@@ -213,8 +221,7 @@ def _figures(
     wrong = stage.initial != data.truth
     labels = final_labels(visits, stage.initial)
     left = remaining(data, labels, replay(log, stage.counts))
-    weighed = isinstance(rules, Terms) and rules.consensus == "posterior"
-    alone, right = settled_by_one(log, data.truth) if weighed else (0, float("nan"))
+    alone = _alone(stage, log, rules)
     return Figures(
         noise_rate=float(wrong.mean()),
         final_correct=float(curve.at(np.array([budget]))[0]),
@@ -225,7 +232,7 @@ def _figures(
         remaining_ambiguous=left.ambiguous,
         total_variation=left.total_variation,
         broken=int((~wrong & (labels != data.truth)).sum()),
-        settled_by_one=alone,
-        right_by_one=right,
+        settled_by_one=len(alone.right),
+        right_by_one=float(alone.right.mean()) if len(alone.right) else float("nan"),
         seconds=seconds,
     )

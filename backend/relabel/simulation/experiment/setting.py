@@ -14,6 +14,7 @@ from relabel.simulation.data.dataset import Dataset
 from relabel.simulation.data.noise_models import make_noise
 from relabel.simulation.experiment.store import Figures
 from relabel.simulation.measure.curves import Curve, Visits
+from relabel.simulation.measure.evaluation import Alone
 from relabel.types import IntArray
 
 RANDOM, ORACLE, REPEATING = "random", "oracle", "oracle with repeats"
@@ -68,7 +69,7 @@ class Run:
     """One campaign: of which method and seed, its first labels, visits, curves and figures.
 
     visits and curve are about the labels of settled tasks, exported about all labels as they would
-    be taken out.
+    be taken out, alone about the labels that rest on one person and the model.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Run:
     visits: Visits
     curve: Curve
     exported: Curve
+    alone: Alone
     figures: Figures
 
 

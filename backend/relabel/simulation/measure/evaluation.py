@@ -34,6 +34,19 @@ class Interval:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The tasks whose label rests on one person and the model, M of them.
+
+    believed: (M,) of the label, in [0, 1], when it was settled. changed: (M,) whether it is another
+    than the old label. right: (M,).
+    """
+
+    believed: FloatArray
+    changed: BoolArray
+    right: BoolArray
+
+
 def remaining(data: Dataset, labels: IntArray, counts: IntArray) -> Remaining:
     """Return what is still wrong; labels: (N,), counts: (N, K) at that time."""
     wrong = labels != data.truth
@@ -55,19 +68,17 @@ def selection_precision(visits: Visits, truth: IntArray, first: int) -> float:
     return float(wrong.mean()) if len(wrong) else float("nan")
 
 
-def settled_by_one(log: VoteLog, truth: IntArray) -> tuple[int, float]:
-    """Return how many tasks one person and the model settled, and the share of them that is right.
+def settled_by_one(log: VoteLog, initial: IntArray, truth: IntArray) -> Alone:
+    """Return what one person and the model settled; initial, truth: (N,) labels.
 
-    Where votes alone settle (`log.settled` is empty) there are none.
+    Where votes alone settle there is nothing.
     """
-    last = dict(zip(log.tasks, zip(log.shown, log.settled, strict=True), strict=False))
-    votes = np.bincount(log.tasks, minlength=len(truth)) if log.tasks else np.zeros(len(truth))
-    right = [
-        label == truth[task]
-        for task, (label, settled) in last.items()
-        if settled and votes[task] == 1
-    ]
-    return len(right), float(np.mean(right)) if right else float("nan")
+    tasks = np.asarray(log.tasks, dtype=np.int64)
+    once = np.bincount(tasks, minlength=len(truth))[tasks] == 1
+    alone = np.asarray(log.settled, dtype=bool) & once[: len(log.settled)]
+    mine, shown = tasks[alone], np.asarray(log.shown, dtype=np.int64)[alone]
+    believed = np.asarray(log.believed, dtype=np.float64)[alone]
+    return Alone(believed, shown != initial[mine], shown == truth[mine])
 
 
 def auroc(scores: FloatArray, positive: BoolArray) -> float:
