@@ -292,3 +292,27 @@ def test_a_posterior_that_may_have_seen_the_labels_is_no_evidence(parts, message
 def test_terms_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Terms(**({"budget": 1} | wrong))
+
+
+def test_a_model_that_errs_as_people_do_is_found_out_by_the_audit_and_counts_no_more():
+    """Model and one person in three say the next class: together they settle wrong labels."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, K, 600)
+    old = np.where(rng.random(600) < 0.15, (truth + 1) % K, truth)
+    people = 0.67 * np.eye(K)[truth] + 0.33 * np.eye(K)[(truth + 1) % K]
+    wrong_model = 0.01 + 0.96 * np.eye(K)[(truth + 1) % K]
+    made = truth, old, wrong_model, Crowd(people, 1)
+    ends = {
+        consensus: play(made, budget=1500, consensus=consensus, audit_share=0.2)
+        for consensus in ("majority", "posterior")
+    }
+    right = {}
+    for consensus, log in ends.items():
+        accounts = accounts_of(log, initial_counts(old, K), Terms(1500, consensus=consensus))
+        right[consensus] = (final_labels(accounts.settled, old) == truth).mean()
+    log = ends["posterior"]
+    seen = np.array([log.tasks[:at].count(task) for at, task in enumerate(log.tasks)])
+    by_one = np.flatnonzero((seen == 0) & log.settled & (np.array(log.believed) > 0))
+    assert len(by_one) > 0
+    assert by_one.max() < 700, "after the alarm nothing is settled by one person and the model"
+    assert right["posterior"] > right["majority"] - 0.06

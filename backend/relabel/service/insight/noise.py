@@ -32,10 +32,11 @@ class Noise:
     without_people: with people's own error taken out; wrong_left: labels still to be
     changed; settled, settled_alone: share of the labels settled by people, and by one person and
     the model, that others would change again; by_class: `initial` of single classes, by name; all
-    None or empty while not known; matrix: (K, K) P(given | true) as the model sees it; next_votes
-    and forecast: how many votes ahead, and about how many wrong labels they should find, None while
-    unknown, when nothing is left to ask, and where the model counts beside people. A model alone
-    sees more noise than there is, and an interval around what it sees does not hold.
+    None or empty while not known; mistrusted: whether the model settles nothing with one person any
+    more, since the audit found it wrong too often; matrix: (K, K) P(given | true) as the model sees
+    it; next_votes and forecast: how many votes ahead, and about how many wrong labels they should
+    find, None while unknown, when nothing is left to ask, and where the model counts beside people.
+    A model alone sees more noise than there is, and an interval around what it sees does not hold.
     """
 
     unknown: str
@@ -47,6 +48,7 @@ class Noise:
     settled_alone: Estimate | None
     by_class: tuple[tuple[str, Estimate], ...]
     wrong_left: Estimate | None
+    mistrusted: bool
     matrix: FloatArray
     next_votes: int
     forecast: float | None
@@ -84,6 +86,7 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         settled_alone=None if unknown else audit.after_settling(alone=True),
         by_class=tuple((names[c], rate) for c, rate in audit.by_class()),
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
+        mistrusted=weighs and result.rates is not None and not result.rates.trusted,
         matrix=noise_matrix(given, probs),
         next_votes=votes,
         forecast=None if unknown or weighs else _forecast(state, rows, probs, doubts, votes),

@@ -23,6 +23,7 @@ from relabel.service.votes.evidence import believed_by
 from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.rates import RoundRates, learn_rates, people_labels
 from relabel.service.votes.result import RoundResult
+from relabel.service.votes.settlements import is_trusted
 from relabel.service.votes.state import ProjectState
 from relabel.types import Float32Array, FloatArray, IntArray, Progress
 
@@ -179,7 +180,9 @@ def _rank(
     rates = None
     if selection.out_of_sample:
         sample = audited(state)
-        rates = learn_rates(state, sample, said_anew(state, sample))
+        said = said_anew(state, sample)
+        rates = learn_rates(state, sample, said)
+        rates = replace(rates, trusted=is_trusted(state, sample, said, rates))
     scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(
         scores,

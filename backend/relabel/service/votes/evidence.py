@@ -67,7 +67,7 @@ def evidence_now(
     """Return what would count beside the votes of these tasks by the policy and the round in force.
 
     The round's rates are kept with it. Tasks without a new vote, and those that the round did not
-    judge, have none.
+    judge, have none; nor has any where the audit found the model to settle wrong labels too often.
     """
     last = published_round(connection, state.project.id)
     if state.policy.consensus != POSTERIOR or last is None or not task_ids:
@@ -77,7 +77,7 @@ def evidence_now(
     except NotReadyError as error:
         log.warning("project %s: votes are counted without the model: %s", state.project.id, error)
         return []
-    if result.rates is None:
+    if result.rates is None or not result.rates.trusted:
         return []
     save_rates(connection, state.project.id, last.id, result.rates.to_json())
     asked = state.counts.task_ids[_people(state) > 0]

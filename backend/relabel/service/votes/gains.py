@@ -24,7 +24,7 @@ def score_by_gain(
     """
     q = _beliefs(state, rows, probs, rates)
     labels, error = state.consensus.labels[rows], rates.believed.people
-    if state.policy.consensus == POSTERIOR:
+    if state.policy.consensus == POSTERIOR and rates.trusted:
         gain = posterior_gain(q, labels, error, unfinished=state.begun()[rows])
     else:
         counts = state.counts.votes[rows]

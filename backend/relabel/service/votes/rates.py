@@ -24,12 +24,13 @@ class RoundRates:
 
     classes: (K,) names of the columns; believed: rates of the old labels by true class, of the
     labels that the round was taught, and of people; annotators: of each by their id, where one is
-    known.
+    known; trusted: whether the model may settle labels with one person, as far as the audit says.
     """
 
     classes: tuple[str, ...]
     believed: Rates
     annotators: Mapping[str, float]
+    trusted: bool = True
 
     def errors(self, sources: Sequence[str]) -> FloatArray:
         """Return (V,) how often the people err who gave these votes."""
@@ -44,7 +45,7 @@ class RoundRates:
             return None
         old = self.believed.old[places(self.classes, classes)]
         believed = Rates(old, self.believed.trained, self.believed.people)
-        return type(self)(classes, believed, self.annotators)
+        return type(self)(classes, believed, self.annotators, self.trusted)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -54,6 +55,7 @@ class RoundRates:
             "trained": self.believed.trained,
             "people": self.believed.people,
             "annotators": dict(self.annotators),
+            "trusted": self.trusted,
         }
 
     @classmethod
@@ -61,7 +63,8 @@ class RoundRates:
         """Read what `to_json` returned."""
         old = np.array(known["old"], dtype=np.float64)
         believed = Rates(old, float(known["trained"]), float(known["people"]))
-        return cls(tuple(known["classes"]), believed, known["annotators"])
+        trusted = bool(known.get("trusted", True))
+        return cls(tuple(known["classes"]), believed, known["annotators"], trusted)
 
 
 def places(classes: Sequence[str], wanted: Sequence[str]) -> IntArray:

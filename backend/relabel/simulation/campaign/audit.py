@@ -77,6 +77,17 @@ class Audit:
             differing[[first, second]] += one != other
         return annotator_errors(counted, differing, people, self._classes)
 
+    def wrong_alone(self, new: IntArray, alone: dict[int, int]) -> BoolArray:
+        """Return (M,) whether people say otherwise where one of them and the model settled a task.
+
+        new: (N, K) votes; alone: labels so settled, by task.
+        """
+        audited = self._order[: self._place]
+        found = zip(audited.tolist(), verdicts(new[audited]).tolist(), strict=True)
+        return np.array(
+            [said != alone[task] for task, said in found if said >= 0 and task in alone], dtype=bool
+        )
+
     def _pairs(self, said: Said) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Return the first two new votes of each audited task."""
         votes = (said[task] for task in self._order[: self._place].tolist())

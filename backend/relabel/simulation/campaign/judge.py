@@ -69,7 +69,8 @@ class Judge:
 
     old: (N, K) the old labels. new: (N, K) new votes. said: the same in their order. labels: (N,)
     as they would be exported. settled: (N,) bool. believed: (N,) what was believed of that label
-    at the task's last vote, in [0, 1], 0 where people alone settle.
+    at the task's last vote, in [0, 1], 0 where people alone settle. alone: labels that the first
+    vote and the model settled, by task. trusting: whether the model still counts.
     """
 
     def __init__(self, old: IntArray, classes: int, terms: Terms) -> None:
@@ -80,6 +81,8 @@ class Judge:
         self.labels = old.copy()
         self.settled = np.zeros(len(old), dtype=bool)
         self.believed = np.zeros(len(old))
+        self.alone: dict[int, int] = {}
+        self.trusting = True
         self._votes: list[tuple[int, int, int]] = []
         self._terms = terms
         # Without a cap a task ends long before so many votes.
@@ -106,7 +109,8 @@ class Judge:
         self.said[task].append((label, annotator))
         self._votes.append((task, label, annotator))
         row = slice(task, task + 1)
-        if self._terms.consensus == "majority":
+        weighs = self._terms.consensus == "posterior" and self.trusting
+        if not weighs:
             counts = self.old[row] + self.new[row]
             decided = majority(counts, max_votes=self._cap)
             ahead = counts[0, label] > counts[0, self.labels[task]]
@@ -116,7 +120,7 @@ class Judge:
             first = np.zeros_like(labels)
             shape = (1, self.old.shape[1])
             self._evidence[row] = weigh(first, labels, self._weights(people), shape)
-        if self._terms.consensus == "posterior":
+        if weighs:
             q = self._beliefs(np.array([task]))
             decided = settle(
                 q,
@@ -129,11 +133,13 @@ class Judge:
             self.labels[task] = decided.labels[0]
             self.believed[task] = q[0, self.labels[task]]
         self.settled[task] = decided.states[0] == State.SETTLED
+        if weighs and self.settled[task] and len(self.said[task]) == 1:
+            self.alone[task] = int(self.labels[task])
 
     def keys(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return (n,) gains and, where they are equal, (n,) what decides; higher = ask sooner."""
         q, labels, error = self._beliefs(rows), self.labels[rows], self._rates.people
-        if self._terms.consensus == "majority":
+        if self._terms.consensus == "majority" or not self.trusting:
             counts = self.old[rows] + self.new[rows]
             gain = majority_gain(q, counts, labels, error, max_votes=self._cap)
         else:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from relabel.numerics.consensus.posterior import Rates
+from relabel.numerics.estimates.alarm import SLACK, is_exceeded
 from relabel.numerics.estimates.error_rates import trained_error, verdicts
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.audit import Audit
@@ -116,7 +117,9 @@ class _Project:
         """Judge by what is known by now, if that is any news."""
         judge = self.judge
         rates, errors = self.believed()
-        news = (self.taught, *rates.old, rates.trained, rates.people, *errors)
+        wrong = self.audit.wrong_alone(judge.new, judge.alone)
+        judge.trusting = not is_exceeded(wrong, 1 - self.terms.confidence + SLACK)
+        news = (self.taught, *rates.old, rates.trained, rates.people, *errors, judge.trusting)
         if news == self.news:
             return
         self.news = news

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import wiring
 from bayes import CLASSES, by_hand
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.connected import open_connected, policy_of
@@ -221,3 +222,20 @@ def test_figures_of_a_project_agree_where_the_model_counts(context, fake, weighi
     assert overview.noise.forecast is None
     with pytest.raises(ConfigurationError, match="strict majority"):
         forecast_project(context, number, target=0.9)
+
+
+def test_a_model_that_the_audit_has_found_out_counts_no_more(context, fake, connected, monkeypatch):
+    number = connected(["cat", "cat"], POSTERIOR)
+    first, second = fake.tasks
+    publish_round(context, number, {}, {first: SURE, second: SURE})
+    fake.annotate(first, 1, "dog")
+    deliver(context, fake)
+    before = shown(context, number)[0]
+    real = wiring.RoundRates
+    monkeypatch.setattr(wiring, "RoundRates", lambda *known: real(*known, trusted=False))
+    publish_round(context, number, {}, {first: SURE, second: SURE})
+    fake.annotate(second, 1, "dog")
+    deliver(context, fake)
+    assert shown(context, number) == [before, (State.TIED, "cat", None)]
+    overview = read_overview(context.engine, context.settings, number)
+    assert overview.noise.mistrusted

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from relabel.numerics.consensus.posterior import Rates
 from relabel.policy import Policy
+from relabel.service.votes import settlements
 from relabel.service.votes.rates import RoundRates
-from relabel.service.votes.settlements import first_settlements
+from relabel.service.votes.settlements import Settlements, first_settlements, is_trusted
 from relabel.service.votes.state import Believed, nothing_believed
 from relabel.storage.answers import Outcome, Saying, Sayings
 from relabel.types import LabelCounts
@@ -59,3 +60,16 @@ def test_it_took_two_people_where_the_model_doubted():
 def test_without_the_rounds_rates_what_the_model_settled_is_not_known():
     found = first_settlements(project([0, 1], (0.7, 0.3)), np.array([0]), None)
     assert found.labels.tolist() == [-1]
+
+
+@pytest.mark.parametrize(("errs", "trusted"), [(0, True), (2, True), (12, False)])
+def test_the_model_is_trusted_until_the_audit_finds_it_out(monkeypatch, errs, trusted):
+    """Of forty audited tasks that one person and the model settled people would change so many."""
+    labels = np.zeros(40, dtype=np.int64)
+    found = Settlements(labels, np.ones(40, dtype=bool))
+    monkeypatch.setattr(settlements, "first_settlements", lambda *_: found)
+    state = SimpleNamespace(policy=Policy(confidence=0.95))
+    said = np.where(np.arange(40) < errs, 1, 0)
+    assert is_trusted(state, np.arange(40), said, RATES) == trusted
+    undecided = np.where(said == 1, -1, said)
+    assert is_trusted(state, np.arange(40), undecided, RATES), "no verdict accuses nobody"
