@@ -399,10 +399,13 @@ def annotate(
     }
     guard = threading.Lock()
     sizes: dict[str, dict[str, float]] = {}
+    # After the first kill: by then who was idle beside the killed worker has had to work, and has
+    # loaded what work needs.
+    warm = max(options.votes // 4, options.kill_every + 2)
 
     def after_each(_: Submission) -> None:
         done = len(crowd.submissions)
-        if done >= options.votes // 4:
+        if done >= warm:
             with guard:
                 if "early" not in sizes:
                     sizes["early"] = memory(chaos, helpers)

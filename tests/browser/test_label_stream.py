@@ -10,9 +10,9 @@ pytestmark = [pytest.mark.live, pytest.mark.browser]
 
 @pytest.fixture
 def sorted_project(make_project, start_backend):
-    """A project of 150 digits after its first round."""
+    """A project of 150 digits after its first round; no audited task comes in between."""
     project = make_project(limit=150)
-    backend = start_backend()
+    backend = start_backend(policy="audit_share = 0")
     backend.run("connect", "--project", str(project.id), "--yes")
     assert poll(lambda: backend.status(project)["rounds"] >= 1, seconds=300)
     assert poll(lambda: not backend.status(project)["pending_jobs"], seconds=120)

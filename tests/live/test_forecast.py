@@ -11,7 +11,7 @@ from relabel.demo.annotators import poll
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 TASKS, PILOT, MORE = 200, 60, 10
-FEW_TASKS, FEW_VOTES = 60, 36
+FEW_TASKS, FEW_VOTES = 60, 60
 TARGET = 0.92
 
 
