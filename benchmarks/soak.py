@@ -399,16 +399,18 @@ def annotate(
     }
     guard = threading.Lock()
     sizes: dict[str, dict[str, float]] = {}
-    # After the first kill: by then who was idle beside the killed worker has had to work, and has
-    # loaded what work needs.
-    warm = max(options.votes // 4, options.kill_every + 2)
+    killed_at: list[int] = []
 
     def after_each(_: Submission) -> None:
         done = len(crowd.submissions)
-        if done >= warm:
-            with guard:
-                if "early" not in sizes:
-                    sizes["early"] = memory(chaos, helpers)
+        with guard:
+            if chaos.kills and not killed_at:
+                killed_at.append(done)
+            # Two votes after the first kill who was idle beside the killed worker has had to work,
+            # and has loaded what work needs.
+            warm = not options.kill_every or (bool(killed_at) and done >= killed_at[0] + 2)
+            if warm and done >= options.votes // 4 and "early" not in sizes:
+                sizes["early"] = memory(chaos, helpers)
         with guard:
             due = done in marks
             marks.discard(done)
