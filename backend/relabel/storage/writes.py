@@ -14,6 +14,9 @@ LIVE = "live"
 WRITE_BACK = "write-back"
 """Run of the labels that were written into the tasks' data, noted before each is written."""
 UNDO_WRITE_BACK = f"undo-{WRITE_BACK}"
+SETTLE = "settle"
+"""Run of what `relabel settle` changed, until it is undone."""
+UNDO_SETTLE = f"undo-{SETTLE}"
 
 
 @dataclass(frozen=True, slots=True)

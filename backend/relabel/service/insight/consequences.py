@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine
 
 from relabel.service.connected import policy_of
-from relabel.service.queue.settle import SETTLE, standing_settling
+from relabel.service.queue.settle import standing_settling
 from relabel.service.rounds.due import votes_missing
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import Round, RoundState, list_rounds, published_round, running_round
-from relabel.storage.writes import WRITE_BACK, count_writes, written_back
+from relabel.storage.writes import SETTLE, WRITE_BACK, count_writes, written_back
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ def _scores_of(
 ) -> FloatArray:
     """Return (n,) scores of changed tasks, which stand in these rows of the round."""
     name = result.score or state.policy.score
-    if name in WITHOUT_VOTES:
+    # Rounds of before keep no rates: until the next one each task keeps its place.
+    if name in WITHOUT_VOTES or (name == GAIN and result.rates is None):
         return result.scores[rows]
     if name == GAIN and result.rates is not None:
         probs = result.posteriors.probs[rows].astype(np.float64)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection
 
 from relabel.service.connected import Connected, open_connected
@@ -31,12 +30,11 @@ from relabel.storage.task_states import (
     save_evidence,
 )
 from relabel.storage.tasks import list_tasks
-from relabel.storage.writes import Write, list_writes, log_write
+from relabel.storage.writes import SETTLE, UNDO_SETTLE, Write, list_writes, log_write
 from relabel.types import State
 
-SETTLE = "settle"
-"""Run of what `relabel settle` changed, until it is undone."""
-UNDO_SETTLE = f"undo-{SETTLE}"
+Votes = list[list[str]]
+"""Who said what of a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def settle_all(context: Context, number: int) -> Settling:
     with queue_lock(context.engine, context.settings.data_dir, number):
         with context.engine.begin() as connection:
             connected = open_connected(context.settings, get_whole_project(connection, number))
-            settling, before, after = _compare(context, connection, connected)
+            settling, before, after, said = _compare(context, connection, connected)
             for task_id in settling.tasks:
                 log_write(
                     connection,
@@ -95,7 +93,7 @@ def settle_all(context: Context, number: int) -> Settling:
                     "evidence",
                     task_id,
                     before=_to_json(before.get(task_id)),
-                    after=_to_json(after.get(task_id)),
+                    after={"evidence": _to_json(after.get(task_id)), "votes": said[task_id]},
                 )
             _replace(connection, number, {i: after.get(i) for i in settling.tasks})
             count_tasks(connection, connected, settling.tasks, context.folder(number))
@@ -111,14 +109,12 @@ def undo_settling(context: Context, number: int) -> int:
     with context.engine.begin() as connection:
         connected = open_connected(context.settings, get_whole_project(connection, number))
         standing = standing_settling(connection, number)
-        held = {one.task_id: one for one in list_evidence(connection, number, list(standing))}
-        state = read_state(connection, connected)
-        ids, voted_at = state.counts.task_ids.tolist(), state.voted_at.tolist()
-        voted = dict(zip(ids, voted_at, strict=True))
+        said = _new_votes(read_state(connection, connected))
+        # Told by the votes themselves: Label Studio's clock and this one may differ.
         back = {
             task_id: _from_json(task_id, line.before)
             for task_id, line in standing.items()
-            if _to_json(held.get(task_id)) == line.after and voted.get(task_id, np.inf) < line.at
+            if said.get(task_id) == line.after["votes"]
         }
         _replace(connection, number, back)
         for task_id in standing:
@@ -144,8 +140,8 @@ def standing_settling(connection: Connection, number: int) -> dict[int, Write]:
 
 def _compare(
     context: Context, connection: Connection, connected: Connected
-) -> tuple[Settling, Mapping[int, Evidence], Mapping[int, Evidence]]:
-    """Return what would change, and the evidence before and after, by task."""
+) -> tuple[Settling, Mapping[int, Evidence], Mapping[int, Evidence], Mapping[int, Votes]]:
+    """Return what would change; by task the evidence before and after, and its new votes."""
     number = connected.project.id
     tasks, found = list_tasks(connection, number), list_annotations(connection, number)
     counted = count_state(connected, tasks, found)
@@ -156,7 +152,17 @@ def _compare(
     rates = {i: RoundRates.from_json(believed) for i, believed in known.items()}
     then, later = weigh_in(connection, counted), weighed(counted, now, rates)
     changed = tuple(i for i in tasks if before.get(i) != after.get(i))
-    return _settling(connected.policy.consensus, changed, then, later), before, after
+    settling = _settling(connected.policy.consensus, changed, then, later)
+    return settling, before, after, _new_votes(counted)
+
+
+def _new_votes(state: ProjectState) -> dict[int, Votes]:
+    """Return who said what of each task since relabelling began."""
+    said: dict[int, Votes] = {task_id: [] for task_id in state.tasks}
+    for vote in state.votes:
+        if not vote.initial:
+            said[vote.task_id].append([vote.source, vote.choice])
+    return {task_id: sorted(votes) for task_id, votes in said.items()}
 
 
 def _settling(

@@ -20,7 +20,7 @@ from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
 from relabel.service.queue.scores import scores_now, shown_score
-from relabel.service.queue.settle import SETTLE, standing_settling, undo_settling
+from relabel.service.queue.settle import standing_settling, undo_settling
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
@@ -36,7 +36,7 @@ from relabel.storage.rounds import (
     running_round,
 )
 from relabel.storage.tasks import set_scores
-from relabel.storage.writes import UNDO_WRITE_BACK, WRITE_BACK, log_write, written_back
+from relabel.storage.writes import SETTLE, UNDO_WRITE_BACK, WRITE_BACK, log_write, written_back
 from relabel.types import silent
 
 log = logging.getLogger("relabel.undo")

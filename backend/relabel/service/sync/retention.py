@@ -20,7 +20,7 @@ from relabel.storage.journal.events import prune_events
 from relabel.storage.projects import DETACH, Project, list_projects
 from relabel.storage.rounds import list_rounds, prune_rounds
 from relabel.storage.tasks import list_tasks
-from relabel.storage.writes import prune_writes
+from relabel.storage.writes import SETTLE, UNDO_SETTLE, prune_writes
 
 log = logging.getLogger("relabel.pruning")
 
@@ -71,7 +71,7 @@ def _prune_writes(context: Context, number: int) -> int:
     before = context.now() - WRITE_DAYS * DAY
     with reading(context.engine) as connection:
         rounds = {r.run for r in list_rounds(connection, number)}
-    kept = {"connect", EXPORT, DETACH, *rounds}
+    kept = {"connect", EXPORT, DETACH, SETTLE, UNDO_SETTLE, *rounds}
     return _in_parts(
         context, lambda c: prune_writes(c, number, before=before, kept=kept, most=MOST)
     )

@@ -7,7 +7,7 @@ settles or reopens anything by itself. Without evidence a strict majority of peo
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,16 +115,16 @@ def weigh_in(connection: Connection, state: ProjectState) -> ProjectState:
 
 
 def weighed(
-    state: ProjectState, found: Iterable[Evidence], rates: Mapping[int, RoundRates]
+    state: ProjectState, found: Sequence[Evidence], rates: Mapping[int, RoundRates]
 ) -> ProjectState:
     """Return the state with this evidence counted; the same, whatever was counted before.
 
     Evidence on tasks without a new vote, of other classes or of an unknown round says nothing.
     """
     ids, asked = state.counts.task_ids, _people(state) > 0
+    found_rows = match_rows(np.array([one.task_id for one in found], dtype=np.int64), ids)
     alike: dict[tuple[int, float], list[Evidence]] = defaultdict(list)
-    for one in found:
-        row = int(match_rows(np.array([one.task_id]), ids)[0])
+    for one, row in zip(found, found_rows.tolist(), strict=True):
         if row >= 0 and asked[row]:
             alike[one.round_id, one.confidence].append(one)
     labels, states = state.consensus.labels.copy(), state.consensus.states.copy()

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +17,8 @@ from relabel.numerics.ranking import QualityMap
 from relabel.service.votes.rates import RoundRates, places
 from relabel.storage.artifacts import load_arrays, save_arrays
 from relabel.types import FloatArray, IntArray, Posteriors
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +82,50 @@ class RoundResult:
 
     @classmethod
     def load(cls, folder: Path, name: str) -> "RoundResult":
-        """Read a result written by `save`.
+        """Read a result written by `save`; its arrays cannot be written to.
+
+        The last one is remembered while its file stays the same: a vote needs the round of the vote
+        before it, twice where the model counts.
 
         Raises:
             NotReadyError: the file is gone or damaged.
 
         """
         try:
-            arrays = load_arrays(folder, name)
+            file = (folder / name).stat()
+            return _read(folder, name, (file.st_ino, file.st_mtime_ns, file.st_size))
         except (OSError, ValueError, BadZipFile) as error:
             raise NotReadyError(
                 f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
                 f"start another round: relabel round --project {folder.name}"
             ) from error
-        counts = arrays["counts"].astype(np.int64)
-        return cls(
-            Posteriors(arrays["task_ids"].astype(np.int64), arrays["probs"].astype(np.float32)),
-            counts,
-            # Rounds of earlier versions kept no labels.
-            arrays["labels"].astype(np.int64) if "labels" in arrays else leading(counts),
-            arrays["priority"].astype(np.float64),
-            QualityMap(arrays["knots"].astype(np.float64), int(arrays["quality_seed"])),
-            tuple(arrays["classes"].astype(np.str_).tolist()),
-            # Nor the score; the policy's was used and is used.
-            str(arrays["score"]) if "score" in arrays else "",
-            arrays["scores"].astype(np.float64) if "scores" in arrays else np.zeros(len(counts)),
-            _rates(arrays),
-        )
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path, name: str, _file: tuple[int, int, int]) -> RoundResult:
+    arrays = load_arrays(folder, name)
+    for array in arrays.values():
+        array.flags.writeable = False
+    counts = _fixed(arrays["counts"], np.int64)
+    # Rounds of earlier versions kept no labels, and no score; the policy's was used and is used.
+    labels = _fixed(arrays["labels"], np.int64) if "labels" in arrays else leading(counts)
+    scores = arrays["scores"] if "scores" in arrays else np.zeros(len(counts))
+    return RoundResult(
+        Posteriors(_fixed(arrays["task_ids"], np.int64), _fixed(arrays["probs"], np.float32)),
+        counts,
+        labels,
+        _fixed(arrays["priority"], np.float64),
+        QualityMap(_fixed(arrays["knots"], np.float64), int(arrays["quality_seed"])),
+        tuple(arrays["classes"].astype(np.str_).tolist()),
+        str(arrays["score"]) if "score" in arrays else "",
+        _fixed(scores, np.float64),
+        _rates(arrays),
+    )
+
+
+def _fixed(values: npt.NDArray[Any], kind: type[Number]) -> npt.NDArray[Number]:
+    """Return the values as this type; copied only where they have another."""
+    return values.astype(kind, copy=False)
 
 
 def _rates(arrays: Mapping[str, npt.NDArray[np.generic]]) -> RoundRates | None:

@@ -1,9 +1,11 @@
 """The votes so far, replayed with the other consensus."""
 
+import html
+
 import pytest
 from bayes import by_hand
 from relabel.service.insight.overview import read_overview
-from wiring import deliver, publish_round
+from wiring import deliver, publish_round, site
 
 SURE = {"cat": 0.05, "dog": 0.9, "bird": 0.05}
 RIGHT = {"cat": 0.9, "dog": 0.05, "bird": 0.05}
@@ -48,6 +50,9 @@ def test_the_posterior_would_have_saved_a_vote_and_left_one_task_open(context, s
         'With consensus = "posterior" the 3 tasks settled so far would have taken 1 of 5 votes '
         "less; 0 labels would differ; 1 of them would still wait for more votes."
     )
+    with site(context.settings) as client:
+        page = client.get(f"/projects/{number}").text
+    assert found.sentence() in html.unescape(page), "whatever the audit knows yet"
 
 
 def test_a_majority_would_still_wait(context, settled):

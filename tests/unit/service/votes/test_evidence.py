@@ -1,5 +1,7 @@
 """One person and the model settle a task; what counts is what was in force at the last vote."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import wiring
@@ -11,13 +13,16 @@ from relabel.service.insight.consequences import of_undoing
 from relabel.service.insight.forecast import forecast_project
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.status import project_status
+from relabel.service.queue.scores import scores_now
 from relabel.service.queue.settle import preview_settling, settle_all
 from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
+from relabel.service.votes.result import RoundResult
 from relabel.service.votes.task_states import differing_tasks, read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
+from relabel.storage.rounds import published_round
 from relabel.storage.task_states import list_evidence
 from relabel.types import State
 from wiring import deliver, publish_round
@@ -239,3 +244,33 @@ def test_a_model_that_the_audit_has_found_out_counts_no_more(context, fake, conn
     assert shown(context, number) == [before, (State.TIED, "cat", None)]
     overview = read_overview(context.engine, context.settings, number)
     assert overview.noise.mistrusted
+
+
+def test_undoing_goes_by_votes_and_not_by_two_machines_clocks(context, fake, weighing, monkeypatch):
+    number, first, _ = weighing
+    monkeypatch.setattr(fake, "_now", lambda: "2099-01-01T00:00:00.000000Z")
+    fake.annotate(first, 1, "dog")
+    deliver(context, fake)
+    before = shown(context, number)
+    change_policy(context, number, 'consensus = "majority"')
+    settle_all(context, number)
+    assert shown(context, number) != before
+    undo_run(context, number, "settle")
+    assert shown(context, number) == before
+
+
+def test_by_gain_a_round_of_before_keeps_its_order(context, fake, connected):
+    """Its result has neither the name of its score nor rates."""
+    number = connected(["cat", "cat"], "window = 2")
+    publish_round(context, number, dict.fromkeys(fake.tasks, 0.5))
+    with reading(context.engine) as connection:
+        last = published_round(connection, number)
+    result = RoundResult.load(context.folder(number), last.artifact)
+    old = replace(result, score="", rates=None)
+    old.save(context.folder(number), last.artifact.removesuffix(".npz"))
+    change_policy(context, number, 'score = "gain"')
+    fake.annotate(next(iter(fake.tasks)), 1, "dog")
+    deliver(context, fake)
+    state = seen(context, number)
+    scores, _ = scores_now(state, RoundResult.load(context.folder(number), last.artifact))
+    np.testing.assert_allclose(state.places.score, scores, atol=1e-9)
