@@ -205,7 +205,7 @@ def outcomes(made: Material, seed: int, consensus: str) -> Outcomes:
             q = beliefs(prior, old, new * weight, np.full(k, wrong))
             number = np.full(n, nth + 1)
             decided = settle(
-                q, old, number, confidence=0.95, answers=number + 1, max_votes=ANSWERS + 1
+                q, old, new, confidence=0.95, answers=number + 1, max_votes=ANSWERS + 1
             )
         now = ~settled & (decided.states == State.SETTLED)
         changed[now] = (decided.labels != made.old)[now]

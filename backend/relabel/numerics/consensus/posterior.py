@@ -29,12 +29,14 @@ class Rates:
     """How often labels err, as a round believes it until the next one.
 
     old: (K,) the old labels, by true class. trained: the labels that the posteriors were learnt
-    from. people: a vote of somebody of whom nothing more is known.
+    from. people: a vote of somebody of whom nothing more is known. model: of so large a share of
+    tasks the posteriors know no more than a guess, in [0, 1].
     """
 
     old: FloatArray
     trained: float
     people: float
+    model: float = 0.0
 
 
 def chance_error(classes: int) -> float:
@@ -75,6 +77,20 @@ def denoised(probs: FloatArray, error: float) -> FloatArray:
     return np.asarray(clean / clean.sum(1, keepdims=True))
 
 
+def prior_of(probs: FloatArray, rates: Rates) -> FloatArray:
+    """Return (N, K) what the model says of each true class, as far as it is to be trusted.
+
+    A mixture of `denoised` and of a guess: where the model is certain and wrong, as with a class
+    that it never learnt, people need not outvote more certainty than the audit grants it.
+
+    Args:
+        probs: (N, K) out-of-fold posteriors.
+        rates: of the round; `rates.model` is the guess's share.
+    """
+    guess = rates.model / probs.shape[1]
+    return np.asarray((1 - rates.model) * denoised(probs, rates.trained) + guess)
+
+
 def weigh(
     tasks: IntArray, labels: IntArray, weights: FloatArray, shape: tuple[int, int]
 ) -> FloatArray:
@@ -101,7 +117,7 @@ def beliefs(
     q(c) is proportional to prior(c) * P(old label | c) * P(votes | c).
 
     Args:
-        prior: (N, K) of `denoised`.
+        prior: (N, K) of `prior_of`.
         old: (N, K) old labels per class, usually one a task; a row of zeros has none.
         votes: (N, K) summed weights of the new votes, of `weigh`.
         old_error: (K,) of `Rates.old`, by true class.

@@ -28,6 +28,13 @@ OF_A_PERSON = 20
 """Shared tasks from which an annotator has a rate of their own; as many lean to the mean."""
 
 
+PRIOR_GUESSED, PRIOR_KNOWN = 0.5, 9.5
+"""Before any audit the model is believed as by half a task that it guessed and so many it knew."""
+
+MODEL_STEPS = 500
+"""Shares at which what is believed of a model is summed."""
+
+
 def verdicts(new: IntArray, least: IntArray | int = AGREEING) -> IntArray:
     """Return (N,) what people alone say: the class with most new votes, at least two; -1 = open.
 
@@ -84,6 +91,25 @@ def people_error(pairs: int, differing: int, classes: int) -> float:
     share = (differing + PRIOR_PAIRS * usual) / (pairs + PRIOR_PAIRS)
     error = chance * (1 - np.sqrt(np.maximum(0.0, 1 - share / chance)))
     return float(_clipped(np.asarray(error), classes))
+
+
+def model_error(granted: FloatArray, classes: int) -> float:
+    """Return of which share of tasks a model knows no more than a guess, by audited tasks.
+
+    A task's verdict has the chance (1 - m) p + m / K. What is believed of m beforehand is a Beta
+    distribution, and its mean given the verdicts is returned: about one task in twenty while there
+    are none.
+
+    Args:
+        granted: (M,) the probability p that `denoised` gives each verdict.
+        classes: K.
+    """
+    share = (np.arange(MODEL_STEPS) + 0.5) / MODEL_STEPS
+    chances = (1 - share)[:, None] * granted + share[:, None] / classes
+    prior = (PRIOR_GUESSED - 1) * np.log(share) + (PRIOR_KNOWN - 1) * np.log1p(-share)
+    logs = prior + np.log(chances).sum(1)
+    weights = np.exp(logs - logs.max())
+    return float(weights @ share / weights.sum())
 
 
 def verdict_error(people: float, classes: int) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relabel.numerics.consensus.majority import majority
-from relabel.numerics.consensus.posterior import beliefs, denoised, vote_weight
+from relabel.numerics.consensus.posterior import beliefs, prior_of, vote_weight
 from relabel.service.queue.audit import turns_of
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
@@ -78,7 +78,7 @@ def replay(state: QueueState, votes: list[Answer], result: RoundResult | None) -
         return _compared(state, other, rows, found.labels, found.states == State.SETTLED)
     believed = result.rates.believed
     weights = vote_weight(result.rates.errors([votes[i].source for i in order]), classes)
-    prior = denoised(result.posteriors.probs[places[rows]].astype(np.float64), believed.trained)
+    prior = prior_of(result.posteriors.probs[places[rows]].astype(np.float64), believed)
     q = beliefs(prior, old, _within(rows, cast * weights[:, None]), believed.old)
     labels = q.argmax(1)
     agreed = running[np.arange(len(labels)), labels] > 0

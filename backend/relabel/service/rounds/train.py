@@ -181,7 +181,7 @@ def _rank(
     if selection.out_of_sample:
         sample = audited(state)
         said = said_anew(state, sample)
-        rates = learn_rates(state, sample, said)
+        rates = learn_rates(state, sample, said, selection.posteriors)
         rates = replace(rates, trusted=is_trusted(state, sample, said, rates))
     scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(

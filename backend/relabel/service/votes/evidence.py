@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from relabel.errors import NotReadyError
 from relabel.numerics.consensus.majority import ABSTAIN_LIMIT
-from relabel.numerics.consensus.posterior import beliefs, denoised, settle, vote_weight, weigh
+from relabel.numerics.consensus.posterior import beliefs, prior_of, settle, vote_weight, weigh
 from relabel.service.votes.rates import RoundRates, places
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import Believed, ProjectState
@@ -172,7 +172,7 @@ def _of_round(
     rows = match_rows(task_ids, judged[0])
     known = rows >= 0
     probs = judged[1][rows[known]].astype(np.float64)
-    priors = denoised(probs, rates.believed.trained).astype(np.float32)
+    priors = prior_of(probs, rates.believed).astype(np.float32)
     return [
         Evidence(task_id, round_id, confidence, prior.tobytes())
         for task_id, prior in zip(task_ids[known].tolist(), priors, strict=True)

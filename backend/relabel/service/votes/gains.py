@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relabel.numerics.consensus.posterior import beliefs, denoised, vote_weight
+from relabel.numerics.consensus.posterior import beliefs, prior_of, vote_weight
 from relabel.numerics.gain import disbelief, gain_score, majority_gain, posterior_gain
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.rates import RoundRates
@@ -37,7 +37,7 @@ def _beliefs(state: QueueState, rows: IntArray, probs: FloatArray, rates: RoundR
     new = state.new_counts[rows]
     old = state.counts.votes[rows] - new
     votes = new.astype(np.float64) * vote_weight(rates.believed.people, probs.shape[1])
-    q = beliefs(denoised(probs, rates.believed.trained), old, votes, rates.believed.old)
+    q = beliefs(prior_of(probs, rates.believed), old, votes, rates.believed.old)
     _, here, there = np.intersect1d(rows, state.believed.rows, return_indices=True)
     q[here] = state.believed.q[there]
     return q

@@ -1,21 +1,22 @@
 """How often labels and people err, as a round believes it; what counts evidence goes by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from relabel.numerics.consensus.posterior import Rates
+from relabel.numerics.consensus.posterior import Rates, denoised
 from relabel.numerics.estimates.error_rates import (
     annotator_errors,
+    model_error,
     old_error,
     people_error,
     trained_error,
 )
 from relabel.numerics.labels import leading_or_first
 from relabel.service.votes.state import ProjectState
-from relabel.types import FloatArray, IntArray
+from relabel.types import FloatArray, IntArray, Posteriors, match_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class RoundRates:
     """The constants of one round, the same until the next one is published.
 
     classes: (K,) names of the columns; believed: rates of the old labels by true class, of the
-    labels that the round was taught, and of people; annotators: of each by their id, where one is
-    known; trusted: whether the model may settle labels with one person, as far as the audit says.
+    labels that the round was taught, of people and of the model; annotators: of each by their
+    id, where one is known; trusted: whether the model may settle labels with one person, as far as
+    the audit says.
     """
 
     classes: tuple[str, ...]
@@ -44,7 +46,7 @@ class RoundRates:
         if sorted(classes) != sorted(self.classes):
             return None
         old = self.believed.old[places(self.classes, classes)]
-        believed = Rates(old, self.believed.trained, self.believed.people)
+        believed = replace(self.believed, old=old)
         return type(self)(classes, believed, self.annotators, self.trusted)
 
     def to_json(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class RoundRates:
             "old": self.believed.old.tolist(),
             "trained": self.believed.trained,
             "people": self.believed.people,
+            "model": self.believed.model,
             "annotators": dict(self.annotators),
             "trusted": self.trusted,
         }
@@ -62,7 +65,8 @@ class RoundRates:
     def from_json(cls, known: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned."""
         old = np.array(known["old"], dtype=np.float64)
-        believed = Rates(old, float(known["trained"]), float(known["people"]))
+        model = float(known.get("model", 0.0))
+        believed = Rates(old, float(known["trained"]), float(known["people"]), model)
         trusted = bool(known.get("trusted", True))
         return cls(tuple(known["classes"]), believed, known["annotators"], trusted)
 
@@ -72,13 +76,16 @@ def places(classes: Sequence[str], wanted: Sequence[str]) -> IntArray:
     return np.array([list(classes).index(name) for name in wanted], dtype=np.int64)
 
 
-def learn_rates(state: ProjectState, audited: IntArray, said: IntArray) -> RoundRates:
-    """Return how often labels and people err, by the audit.
+def learn_rates(
+    state: ProjectState, audited: IntArray, said: IntArray, posteriors: Posteriors
+) -> RoundRates:
+    """Return how often labels, people and the model err, by the audit.
 
     Args:
         state: the project now.
         audited: (m,) rows, the start of the audit's order: no others are a random sample.
         said: (m,) what new people alone say of these tasks, -1 = they agree on nothing.
+        posteriors: of the round, out of fold.
 
     """
     classes = state.schema.classes
@@ -91,7 +98,12 @@ def learn_rates(state: ProjectState, audited: IntArray, said: IntArray) -> Round
     labelled = state.given >= 0
     changed = people_labels(state) != state.given
     corrected = float(changed[labelled].mean()) if labelled.any() else 0.0
-    believed = Rates(old, trained_error(old, corrected), people)
+    trained = trained_error(old, corrected)
+    rows = match_rows(state.counts.task_ids[audited], posteriors.task_ids)
+    known = judged & (rows >= 0)
+    clean = denoised(posteriors.probs[rows[known]].astype(np.float64), trained)
+    granted = clean[np.arange(len(clean)), said[known]]
+    believed = Rates(old, trained, people, model_error(granted, len(classes)))
     names = sorted({source for pair in pairs for source, _ in pair})
     together, apart = (
         np.array([sum(name in (a[0], b[0]) for a, b in some) for name in names], dtype=np.int64)

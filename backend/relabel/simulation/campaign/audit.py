@@ -55,16 +55,20 @@ class Audit:
         """Take note of a vote that the audit asked for."""
         self._votes += 1
 
+    def judged(self, new: IntArray) -> tuple[IntArray, IntArray]:
+        """Return (M,) audited tasks with a verdict, and (M,) verdicts; new: (N, K) votes."""
+        audited = self._order[: self._place]
+        said = verdicts(new[audited])
+        return audited[said >= 0], said[said >= 0]
+
     def rates(self, new: IntArray, said: Said) -> Rates:
         """Return what the audited tasks say, where the model was taught the old labels.
 
         new: (N, K) votes; said: the same in their order.
         """
-        audited = self._order[: self._place]
-        found = verdicts(new[audited])
-        judged = found >= 0
+        rows, found = self.judged(new)
         pairs = self._pairs(said)
-        old = old_error(found[judged], self._old[audited[judged]], self._classes)
+        old = old_error(found, self._old[rows], self._classes)
         people = people_error(len(pairs), _differing(pairs), self._classes)
         return Rates(old=old, trained=trained_error(old, 0.0), people=people)
 

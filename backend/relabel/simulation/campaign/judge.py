@@ -13,7 +13,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import (
     Rates,
     beliefs,
-    denoised,
+    prior_of,
     settle,
     vote_weight,
     weigh,
@@ -98,7 +98,7 @@ class Judge:
         probs: (N, K) out-of-fold posteriors; errors: (A,) of each annotator, empty = every vote is
         somebody else's, and all err as `rates` has it.
         """
-        self._prior, self._rates, self._errors = denoised(probs, rates.trained), rates, errors
+        self._prior, self._rates, self._errors = prior_of(probs, rates), rates, errors
         if self._votes:
             tasks, labels, people = np.array(self._votes, dtype=np.int64).T
             self._evidence = weigh(tasks, labels, self._weights(people), self.old.shape)

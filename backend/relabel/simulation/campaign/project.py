@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from relabel.numerics.consensus.posterior import Rates
+from relabel.numerics.consensus.posterior import Rates, denoised
 from relabel.numerics.estimates.alarm import SLACK, is_exceeded
-from relabel.numerics.estimates.error_rates import trained_error, verdicts
+from relabel.numerics.estimates.error_rates import model_error, trained_error, verdicts
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
@@ -119,7 +119,8 @@ class _Project:
         rates, errors = self.believed()
         wrong = self.audit.wrong_alone(judge.new, judge.alone)
         judge.trusting = not is_exceeded(wrong, 1 - self.terms.confidence + SLACK)
-        news = (self.taught, *rates.old, rates.trained, rates.people, *errors, judge.trusting)
+        means = (rates.trained, rates.people, rates.model)
+        news = (self.taught, *rates.old, *means, *errors, judge.trusting)
         if news == self.news:
             return
         self.news = news
@@ -138,6 +139,10 @@ class _Project:
         rates = self.terms.known or self.audit.rates(judge.new, judge.said)
         corrected = float((self.trained_on != leading(judge.old)).mean())
         rates = replace(rates, trained=trained_error(rates.old, corrected))
+        if self.terms.known is None:
+            rows, said = self.audit.judged(judge.new)
+            granted = denoised(self.probs[rows], rates.trained)[np.arange(len(rows)), said]
+            rates = replace(rates, model=model_error(granted, self.probs.shape[1]))
         if not isinstance(people, Panel) or self.terms.known is not None:
             return rates, np.zeros(0)
         return rates, self.audit.annotator_errors(judge.said, people.size, rates.people)

@@ -5,10 +5,12 @@ import pytest
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.numerics.consensus.posterior import (
     LEAST_PRIOR,
+    Rates,
     beliefs,
     chance_error,
     denoised,
     highest_error,
+    prior_of,
     settle,
     vote_weight,
     weigh,
@@ -77,6 +79,16 @@ def test_the_noise_a_model_has_learnt_is_divided_out():
     assert p[0] == pytest.approx([sure, sure * LEAST_PRIOR, sure * LEAST_PRIOR])
     assert p[1, :2] == pytest.approx([0.5, 0.5], abs=1e-4)
     assert denoised(np.array([[1.0, 0.0]]), highest_error(2)).sum() == pytest.approx(1)
+
+
+def test_a_model_is_trusted_as_far_as_its_rate_says():
+    """Where half of its tasks are guesses, a class that it rules out keeps half a guess."""
+    rates = Rates(np.full(4, 0.1), 0.1, 0.05, model=0.5)
+    p = prior_of(np.array([[0.9, 0.1 / 3, 0.1 / 3, 0.1 / 3]]), rates)[0]
+    assert p.sum() == pytest.approx(1)
+    assert p[1:] == pytest.approx(np.full(3, 0.125), abs=1e-4)
+    nothing = prior_of(np.eye(4), Rates(np.full(4, 0.1), 0.1, 0.05, model=1.0))
+    assert nothing == pytest.approx(np.full((4, 4), 0.25))
 
 
 def test_three_people_overrule_a_model_that_is_certain_and_an_old_label():
