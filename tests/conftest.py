@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from compiled_once import create_engine_once
 from relabel.demo import accounts, api, digits, upload
 from relabel.demo.accounts import Account
 from relabel.demo.queue_state import QueueState, read_queue
@@ -17,6 +18,7 @@ from relabel.demo.servers import processes
 from relabel.demo.servers.backend import Backend
 from relabel.demo.servers.label_studio import DATABASE, Administrator, start_label_studio
 from relabel.demo.servers.processes import Server
+from relabel.storage import database
 
 LABEL_STUDIO_BIN = Path(
     os.environ.get(
@@ -129,6 +131,14 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
         chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if "postgresql" in (*item.fixturenames, *(c for c in chosen if isinstance(c, str))):
             item.add_marker(pytest.mark.postgresql)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """A statement is compiled once for all stores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "create_engine", create_engine_once)
+        yield
 
 
 @pytest.fixture(scope="session")

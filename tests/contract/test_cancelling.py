@@ -64,10 +64,8 @@ PLACES = {
 
 
 @pytest.mark.skipif(not SQLITE, reason="the command opens the store of the data folder")
-@pytest.mark.parametrize(
-    "stage",
-    ["reading", *(pytest.param(n, marks=pytest.mark.slow) for n in PLACES if n != "reading")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", PLACES)
 def test_a_cancelled_round_whose_label_studio_does_not_answer_ends_with_its_process(
     context, fake, running, stage
 ):
@@ -182,6 +180,7 @@ def test_a_round_that_hangs_gives_no_sign_of_life_and_another_may_start(
         assert [r.state for r in list_rounds(connection, running)] == ["failed", "running"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", ["computes", "gets on"])
 def test_a_round_that_computes_or_gets_on_lives_however_long_it_takes(

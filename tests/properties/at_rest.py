@@ -4,6 +4,7 @@ import numpy as np
 from acts import votes
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connected import open_connected
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.refresh import open_ids, shown_scores
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
@@ -72,14 +73,16 @@ def check_queue(world, context):
     if last is None:
         return
     result = RoundResult.load(context.folder(world.number), last.artifact)
-    scores, changed = scores_now(state, result)
+    scores, changed = scores_now(state, result, turns_of(state))
     shown = {i: [] for i in state.tasks}
     for prediction in world.fake.predictions.values():
         if prediction["model_version"] == version:
             shown[prediction["task"]].append(prediction["score"])
     assert shown == {i: [s] for i, s in zip(state.tasks, scores.tolist(), strict=True)}
     assert shown == {i: [task.score] for i, task in state.tasks.items()}
-    wanted = open_ids(state, shown_scores(state, scores, changed), stop_reason(state))
+    wanted = open_ids(
+        state, shown_scores(state, scores, changed), stop_reason(state), turns_of(state)
+    )
     check_open(world, state, set(wanted.tolist()), scores)
 
 

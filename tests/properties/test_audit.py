@@ -35,7 +35,7 @@ def test_what_waits_stands_open_whatever_its_votes_say_and_nothing_else_that_is_
     found, ids = turns_of(state), state.counts.task_ids
     waits = found.rows[found.asked]
     assert waits.tolist() == found.awaited[: state.policy.window].tolist()
-    opened = set(open_ids(state, scores_shown(state), "").tolist())
+    opened = set(open_ids(state, scores_shown(state), "", turns_of(state)).tolist())
     assert set(ids[waits].tolist()) <= opened
     others = np.setdiff1d(np.flatnonzero(~state.waiting()), waits)
     assert not opened & set(ids[others].tolist())

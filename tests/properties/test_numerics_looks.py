@@ -61,7 +61,7 @@ def test_the_wealth_against_the_truth_is_1_on_average_at_every_look(wrong, again
     np.testing.assert_allclose(np.mean(wealth, axis=0), 1)
 
 
-@pytest.mark.parametrize("level", [0.5, 0.8])
+@pytest.mark.parametrize("level", [pytest.param(0.5, marks=pytest.mark.slow), 0.8])
 @pytest.mark.parametrize("found", range(11))
 def test_all_intervals_together_hold_as_often_as_they_say(level, found):
     """All C(10, found) orders in which the wrong labels of ten tasks can come."""
@@ -110,7 +110,7 @@ def test_the_order_of_the_classes_does_not_matter(seed):
     np.testing.assert_allclose(there.high, here.high)
 
 
-@pytest.mark.parametrize("asked_each", [0, 1])
+@pytest.mark.parametrize("asked_each", [pytest.param(0, marks=pytest.mark.slow), 1])
 @pytest.mark.parametrize("wrong", [[1, 0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0, 1]])
 def test_the_ratio_against_the_truth_is_1_on_average_whatever_the_queue_asks(wrong, asked_each):
     wrong = np.array(wrong, dtype=bool)

@@ -17,7 +17,7 @@ from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.numerics.scoring import SCORES
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.connected import open_connected
-from relabel.service.queue.audit import awaited
+from relabel.service.queue.audit import awaited, turns_of
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
@@ -182,7 +182,7 @@ def _round(
     artifact = result.save(folder, f"round-{current.number}")
     neighbours = Surroundings(vectors, campaign.seed).neighbours
     nearest_of(ids, neighbours).save(folder, current.number)
-    scores, _ = scores_now(state, result)
+    scores, _ = scores_now(state, result, turns_of(state))
     with engine.begin() as connection:
         set_scores(
             connection, campaign.number, dict(zip(ids.tolist(), scores.tolist(), strict=True))
@@ -274,8 +274,8 @@ def _follow(engine: Engine, settings: Settings, project: int, number: int) -> No
     """Bring scores and open tasks to what the votes say, as the worker does."""
     state = read_seeded(engine, settings, project)
     folder = settings.data_dir / "projects" / str(project)
-    scores, _ = scores_now(state, RoundResult.load(folder, f"round-{number}.npz"))
-    wanted = set(open_ids(state, scores, stop_reason(state)).tolist())
+    scores, _ = scores_now(state, RoundResult.load(folder, f"round-{number}.npz"), turns_of(state))
+    wanted = set(open_ids(state, scores, stop_reason(state), turns_of(state)).tolist())
     by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
     occupied = dict(zip(by_task, state.occupied.tolist(), strict=True))
     with engine.begin() as connection:

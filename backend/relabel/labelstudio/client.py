@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import stamina
 
 from relabel.errors import (
     AccessError,
@@ -365,6 +364,8 @@ class LabelStudio:
 
     def _repeat(self, method: str, path: str, **options: Any) -> Any:
         """Send a request that may safely be repeated until Label Studio answers."""
+        import stamina  # noqa: PLC0415  the web process repeats nothing
+
         for attempt in stamina.retry_context(
             on=_may_pass, attempts=ATTEMPTS, wait_initial=0.3, wait_max=10.0
         ):

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import Engine
 
 from relabel.errors import RelabelError
@@ -30,6 +29,9 @@ FIGURES = {
 
 def metrics_text(engine: Engine, overviews: Overviews, health: Sequence[Finding]) -> str:
     """Return the metrics page."""
+    # Whoever has no Prometheus never asks for this page.
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
+
     registry = CollectorRegistry()
     parts = Gauge(
         "relabel_health",

@@ -172,7 +172,14 @@ def test_the_walks_of_the_design_are_those_of_the_code(context, voted):
     assert len(check_order("The path of one webhook", in_web)) > 7
     assert len(check_order("The path of one annotation", in_worker)) > 25
     # What an event needs all along is read and decided once, and handed on.
-    once = ("open_connected", "policy_of", "schema_of", "read_queue_state", "stop_reason")
+    once = (
+        "open_connected",
+        "policy_of",
+        "schema_of",
+        "read_queue_state",
+        "turns_of",
+        "stop_reason",
+    )
     made = Counter(name for name, _ in in_worker)
     assert {name: made[name] for name in once} == dict.fromkeys(once, 1)
     assert made["find_project"] == 2, "before the queue's lock is taken, and under it"

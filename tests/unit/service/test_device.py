@@ -79,6 +79,7 @@ def test_without_torch_the_remedy_is_to_install_it(context, python):
     assert "No module named 'torch'); install relabel with its dependencies anew" in text
 
 
+@pytest.mark.slow
 def test_the_doctor_itself_never_imports_torch():
     program = "import relabel.service.doctor.checkup, sys; print('torch' in sys.modules)"
     command = [sys.executable, "-c", program]

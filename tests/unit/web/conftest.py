@@ -1,15 +1,20 @@
 """A store in the middle of a campaign, and the application over it."""
 
 import re
+import shutil
 from dataclasses import dataclass
 
 import pytest
 from flask.testing import FlaskClient
 from relabel.settings import Settings
-from relabel.storage.database import open_database
+from relabel.storage.database import connect
 from relabel.web.app import create_app
 from seeded_store import Campaign, seed_store
 from sqlalchemy import Engine
+from store_template import StoreTemplate
+from wiring import store_template
+
+__all__ = ["store_template"]
 
 PAGE = {"Accept": "text/html"}
 
@@ -27,32 +32,50 @@ class Seeded:
         return create_app(self.settings.model_copy(update=changes)).test_client()
 
 
-def make(folder, **campaign) -> Seeded:
-    settings = Settings(data_dir=folder, label_studio_api_key="x" * 40)
-    engine = open_database(settings.database())
-    return Seeded(settings, engine, seed_store(engine, settings, Campaign(**campaign)))
+@pytest.fixture(scope="session")
+def make(store_template: StoreTemplate):
+    """Fill a store: make(folder, tasks=60, votes=12, ...)."""
+
+    def filled(folder, **campaign) -> Seeded:
+        store = store_template.copy_for(folder)
+        settings = Settings(data_dir=folder, label_studio_api_key="x" * 40, **store)
+        engine = connect(settings.database())
+        return Seeded(settings, engine, seed_store(engine, settings, Campaign(**campaign)))
+
+    return filled
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory):
+def seeded(make, tmp_path_factory):
     """One project of 200 digits after two rounds; tests only read it."""
-    return make(tmp_path_factory.mktemp("seeded"), tasks=200, votes=30, rounds=2, pictures=200)
+    folder = tmp_path_factory.mktemp("seeded")
+    return make(folder, tasks=200, votes=30, rounds=2, pictures=200)
 
 
 @pytest.fixture
-def unaudited(tmp_path):
+def unaudited(make, tmp_path):
     """A small store whose policy draws no audit."""
     return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=0, params="audit_share = 0.0")
 
 
+@pytest.fixture(scope="session")
+def small(make, tmp_path_factory):
+    """What each `own` is a copy of."""
+    made = make(tmp_path_factory.mktemp("small"), tasks=60, votes=12, rounds=1, pictures=5)
+    made.engine.dispose()  # the file is complete once nobody has it open
+    return made
+
+
 @pytest.fixture
-def own(tmp_path):
+def own(small, tmp_path):
     """A small store that a test may change."""
-    return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=5)
+    shutil.copytree(small.settings.data_dir, tmp_path, dirs_exist_ok=True)
+    settings = small.settings.model_copy(update={"data_dir": tmp_path})
+    return Seeded(settings, connect(settings.database()), small.truth)
 
 
 @pytest.fixture
-def busy(tmp_path):
+def busy(make, tmp_path):
     """A small store whose second round is running, in this process."""
     return make(tmp_path, tasks=60, votes=12, rounds=1, pictures=0, running=True)
 

@@ -9,6 +9,7 @@ from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.insight.audit import not_known
 from relabel.service.insight.noise import audit_now
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
@@ -81,7 +82,7 @@ def pilot_of(state: QueueState, result: RoundResult) -> Pilot:
     chosen = labels[settled]
     initial_agrees = (given[settled] == chosen).astype(np.int64)
     agreeing = int((counts[np.arange(len(counts)), chosen] - initial_agrees).sum())
-    scores, _ = scores_now(state, result)
+    scores, _ = scores_now(state, result, turns_of(state))
     return Pilot(
         given=given,
         labels=labels,

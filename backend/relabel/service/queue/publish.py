@@ -7,6 +7,7 @@ from typing import Any
 from relabel.errors import LabelStudioError, NotReadyError
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.refresh import (
     change_task,
     open_ids,
@@ -63,7 +64,7 @@ def publish(
         progress(stage, done, total)
 
     state = _state_now(context, number)
-    scores, _ = scores_now(state, result)
+    scores, _ = scores_now(state, result, turns_of(state))
     by_task = dict(zip(state.counts.task_ids.tolist(), scores.tolist(), strict=True))
     gone = write_predictions(context, number, version, by_task, fenced)
     if gone:
@@ -105,8 +106,9 @@ def _hold(context: Context, current: Round) -> None:
 def _open_some(context: Context, current: Round, result: RoundResult) -> tuple[int, int]:
     """Open and close tasks as the new order wants it; return how many, and how many are left."""
     state = _state_now(context, current.project_id)
-    scores, _ = scores_now(state, result)
-    changes = pending_changes(state, open_ids(state, scores, stop_reason(state)))
+    turns = turns_of(state)
+    scores, _ = scores_now(state, result, turns)
+    changes = pending_changes(state, open_ids(state, scores, stop_reason(state), turns))
     for change in changes[:CHUNK]:
         place = state.places.at(change.task_id)
         change_task(context, state.project.id, place, change, current.run)
@@ -161,7 +163,8 @@ def restore_predictions(context: Context, connected: Connected, *, look: bool = 
         with reading(context.engine) as connection:
             state = read_queue_state(connection, connected)
         result = RoundResult.load(context.folder(project.id), last.artifact)
-        now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
+        scores, _ = scores_now(state, result, turns_of(state))
+        now = dict(zip(state.counts.task_ids.tolist(), scores, strict=True))
         _write_missing(context, project, version, {i: float(now[i]) for i in missing})
     return len(missing)
 

@@ -12,7 +12,7 @@ from relabel.labelstudio.contract import settings_to_change
 from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
-from relabel.service.queue.audit import turns_of
+from relabel.service.queue.audit import Turns, turns_of
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
@@ -74,8 +74,9 @@ def refresh_queue(
     written = 0
     if last is not None:
         result = RoundResult.load(context.folder(project.id), last.artifact)
-        scores, changed = scores_now(state, result)
-        wanted = open_ids(state, shown_scores(state, scores, changed), reason)
+        turns = turns_of(state)
+        scores, changed = scores_now(state, result, turns)
+        wanted = open_ids(state, shown_scores(state, scores, changed), reason, turns)
         first = np.isin(state.counts.task_ids[changed], wanted)
         written = rewrite_scores(context, state, last, scores, changed[first], known)
         written += apply_changes(context, state, wanted, progress=progress)
@@ -114,18 +115,19 @@ def shown_scores(state: QueueState, scores: FloatArray, changed: IntArray) -> Fl
     return shown
 
 
-def open_ids(state: QueueState, shown: FloatArray, reason: str) -> IntArray:
+def open_ids(state: QueueState, shown: FloatArray, reason: str, turns: Turns) -> IntArray:
     """Return the tasks that should stand open, most urgent first.
 
     Args:
         state: what the votes say.
         shown: (N,) scores that Label Studio shows, low = first.
         reason: why nothing should be open, see `stop_reason`; "" = work goes on.
+        turns: of the audit, see `turns_of`.
 
     """
     if reason:
         return np.zeros(0, dtype=np.int64)
-    turns, audit = turns_of(state), np.zeros(len(shown), dtype=np.bool_)
+    audit = np.zeros(len(shown), dtype=np.bool_)
     audit[turns.rows[turns.asked]] = True
     return choose_open(
         state.counts.task_ids,

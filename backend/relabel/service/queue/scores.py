@@ -9,7 +9,7 @@ from relabel.catalogue.plugins import find
 from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
-from relabel.service.queue.audit import turns_of
+from relabel.service.queue.audit import Turns
 from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
@@ -42,7 +42,7 @@ def scores_shown(state: QueueState) -> FloatArray:
     return np.where(np.isnan(state.places.score), LAST, state.places.score)
 
 
-def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntArray]:
+def scores_now(state: QueueState, result: RoundResult, turns: Turns) -> tuple[FloatArray, IntArray]:
     """Return (N,) prediction scores, low = relabel first, and the rows to be written anew.
 
     These are rows that votes have changed, and those that show another score than they should.
@@ -76,7 +76,6 @@ def scores_now(state: QueueState, result: RoundResult) -> tuple[FloatArray, IntA
             begun_first=(result.score or state.policy.score) != GAIN,
         )
     scores[judged] = result.quality.score(priority[judged])
-    turns = turns_of(state)
     scores[turns.rows[turns.asked]] = AUDIT_STEP * turns.asked
     changed |= np.abs(state.places.score - scores) > SCORE_TOLERANCE
     return scores, np.flatnonzero(changed)

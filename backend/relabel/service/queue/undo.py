@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from relabel.errors import NotFoundError, NotReadyError
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.counters import write_task
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
@@ -183,7 +184,7 @@ def _bring_back(context: Context, connected: Connected, previous: Round) -> dict
     with reading(context.engine) as connection:
         state = read_queue_state(connection, connected)
     result = RoundResult.load(context.folder(project.id), previous.artifact)
-    scores, _ = scores_now(state, result)
+    scores, _ = scores_now(state, result, turns_of(state))
     there = context.label_studio.predictions_by_task(project.id)
     found = {i: shown_score(mine, previous.model_version) for i, mine in there.items()}
     shown = {task_id: score for task_id, score in found.items() if score is not None}

@@ -158,4 +158,4 @@ def test_no_more_than_a_window_is_asked_about_at_a_time():
     assert len(found.awaited) == 20
     opened = ids(state, found.rows[found.asked])
     assert opened == ORDER[:5]
-    assert open_ids(state, np.linspace(0, 1, MANY), "").tolist() == sorted(opened)
+    assert open_ids(state, np.linspace(0, 1, MANY), "", turns_of(state)).tolist() == sorted(opened)

@@ -1,6 +1,7 @@
 """Scores as they are kept, and which of them a vote moves."""
 
 import pytest
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import LAST, scores_now
 from relabel.service.votes.result import RoundResult
 from wiring import (
@@ -19,7 +20,10 @@ def test_scores_come_back_from_disk_as_they_were(context, fake, connected):
     result = judge(context, number, current, {min(fake.tasks): 0.9})
     again = RoundResult.load(context.folder(number), f"round-{current.number}.npz")
     state = state_of(context, number)
-    assert scores_now(state, again)[0].tolist() == scores_now(state, result)[0].tolist()
+    assert (
+        scores_now(state, again, turns_of(state))[0].tolist()
+        == scores_now(state, result, turns_of(state))[0].tolist()
+    )
 
 
 def test_only_tasks_with_new_votes_move_and_unknown_tasks_come_last(context, fake, running):

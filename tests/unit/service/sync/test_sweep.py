@@ -6,6 +6,7 @@ import pytest
 from fake_label_studio import CONFIG
 from relabel.labelstudio.contract import with_notice
 from relabel.service import connected as connected_module
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.rounds.due import round_due_now
 from relabel.service.sync.catch_up import carry_out
@@ -97,7 +98,7 @@ def test_classes_in_another_order_leave_every_score_as_it_was(context, fake, run
     """The round's posteriors follow the names of the classes, not their places."""
     number, ids = running
     before, result = state_of(context, number), result_of(context, number)
-    scores, _ = scores_now(before, result)
+    scores, _ = scores_now(before, result, turns_of(before))
     cat, dog = '<Choice value="cat"/>', '<Choice value="dog"/>'
     swapped = CONFIG.replace(cat, "CAT").replace(dog, cat).replace("CAT", dog)
     assert swapped != CONFIG
@@ -105,7 +106,7 @@ def test_classes_in_another_order_leave_every_score_as_it_was(context, fake, run
     deliver(context, fake)
     after = state_of(context, number)
     assert after.schema.classes != before.schema.classes
-    again, changed = scores_now(after, result)
+    again, changed = scores_now(after, result, turns_of(after))
     assert again.tolist() == scores.tolist()
     assert not len(changed)
     fake.annotate(ids[0], 1, "dog")

@@ -13,6 +13,7 @@ from relabel.service.insight.consequences import of_undoing
 from relabel.service.insight.forecast import forecast_project
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.status import project_status
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.settle import preview_settling, settle_all
 from relabel.service.queue.undo import undo_run
@@ -272,5 +273,7 @@ def test_by_gain_a_round_of_before_keeps_its_order(context, fake, connected):
     fake.annotate(next(iter(fake.tasks)), 1, "dog")
     deliver(context, fake)
     state = seen(context, number)
-    scores, _ = scores_now(state, RoundResult.load(context.folder(number), last.artifact))
+    scores, _ = scores_now(
+        state, RoundResult.load(context.folder(number), last.artifact), turns_of(state)
+    )
     np.testing.assert_allclose(state.places.score, scores, atol=1e-9)

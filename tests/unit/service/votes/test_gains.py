@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bayes import CLASSES, by_hand
 from relabel.service.connected import open_connected
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.task_states import read_queue_state
@@ -103,5 +104,5 @@ def test_every_begun_task_ends(context, fake, connected, consensus):
     assert set(state.consensus.states.tolist()) <= {State.SETTLED, State.AMBIGUOUS}
     # Whatever is shown is what would be computed anew.
     result = RoundResult.load(context.folder(number), last.artifact)
-    scores, _ = scores_now(state, result)
+    scores, _ = scores_now(state, result, turns_of(state))
     np.testing.assert_allclose(state.places.score, scores, atol=1e-9)

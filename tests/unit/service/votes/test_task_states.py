@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fake_label_studio import CONFIG
 from relabel.service.connected import open_connected
+from relabel.service.queue.audit import turns_of
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.sync.catch_up import carry_out
@@ -58,7 +59,10 @@ def check_equal(context, number):
     scores = np.linspace(0, 1, len(kept.new))
     reason = stop_reason(kept)
     assert reason == stop_reason(counted)
-    assert open_ids(kept, scores, reason).tolist() == open_ids(counted, scores, reason).tolist()
+    assert (
+        open_ids(kept, scores, reason, turns_of(kept)).tolist()
+        == open_ids(counted, scores, reason, turns_of(counted)).tolist()
+    )
     return kept
 
 

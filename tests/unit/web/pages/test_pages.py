@@ -389,6 +389,7 @@ def test_a_project_without_a_round_has_pages_too(tmp_path, page):
         page(client, f"/projects/1/{name}")
 
 
+@pytest.mark.slow
 def test_the_web_process_imports_neither_torch_nor_matplotlib():
     code = "import sys, relabel.web.app; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
