@@ -132,6 +132,7 @@ audit_turns = Table(
     Column("rest", Float, nullable=False),
     Column("pool", Integer, nullable=False),
     Column("found", Integer, nullable=False),
+    Column("changed", Boolean),
 )
 
 rates = Table(

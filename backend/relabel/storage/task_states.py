@@ -138,8 +138,9 @@ class AuditTurn:
     doubt: how improbable the round in force found its old label, in [0, 1]; rest: the mean of the
     same over the labelled tasks that had had no turn, itself among them; both 0 = there was no
     round, or it is not known. pool: such tasks that no vote had settled, itself among them, 0 = it
-    was settled itself; found: wrong labels found by then, those of earlier turns with a pool left
-    out.
+    was settled itself, -1 = not known; found: wrong labels found by then, without those of earlier
+    turns that were not settled before. changed: whether votes changed its label when they first
+    ended it, None = they have not.
     """
 
     task_id: int
@@ -147,6 +148,7 @@ class AuditTurn:
     rest: float
     pool: int
     found: int
+    changed: bool | None = None
 
 
 _TURN = tuple(AuditTurn.__dataclass_fields__)
@@ -165,6 +167,14 @@ def keep_turns(connection: Connection, project_id: int, found: Iterable[AuditTur
     if rows:
         statement = insert_into(connection.dialect.name, audit_turns)
         connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+def end_turns(connection: Connection, project_id: int, changed: Mapping[int, bool]) -> None:
+    """Keep, by task, whether votes have changed its label; what is kept already stays."""
+    open_turns = (audit_turns.c.project_id == project_id) & audit_turns.c.changed.is_(None)
+    for task_id, value in changed.items():
+        mine = open_turns & (audit_turns.c.task_id == task_id)
+        connection.execute(update(audit_turns).where(mine).values(changed=value))
 
 
 def save_rates(

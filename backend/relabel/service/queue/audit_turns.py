@@ -14,17 +14,19 @@ those on an audited task go on after they have settled it.
 import numpy as np
 
 from relabel.numerics.estimates.noise_rate import doubt
-from relabel.numerics.estimates.stopping import Drawn, Stop, stop_statement
-from relabel.service.queue.audit import Turns, audit_rows, turns_of
-from relabel.service.votes.rates import RoundRates
+from relabel.numerics.estimates.stopping import SHARE, Drawn, Stop, stop_statement
+from relabel.policy import Policy
+from relabel.service.queue.audit import audit_rows, turns_of
 from relabel.service.votes.result import RoundResult, judged
-from relabel.service.votes.settlements import first_settlements
-from relabel.service.votes.state import AnsweredState, QueueState
+from relabel.service.votes.state import QueueState
 from relabel.storage.task_states import AuditTurn
-from relabel.types import BoolArray, FloatArray, IntArray, State
+from relabel.types import BoolArray, FloatArray, State, match_rows
 
-NOT_DRAWN = 0
+SETTLED_BEFORE = 0
 """Pool of a task that was settled before its turn: it says nothing of those that were not."""
+
+UNKNOWN = -1
+"""Pool of a task that was not settled when it was written down, some time after its turn."""
 
 
 def turns_to_keep(state: QueueState, result: RoundResult | None) -> list[AuditTurn]:
@@ -42,10 +44,13 @@ def turns_to_keep(state: QueueState, result: RoundResult | None) -> list[AuditTu
     new = [n for n, row in enumerate(rows.tolist()) if int(ids[row]) not in state.kept_turns]
     if not new:
         return []
+    ended = _ended(state)
     if not state.kept_turns:
-        return [AuditTurn(int(ids[row]), 0.0, 0.0, NOT_DRAWN, 0) for row in rows.tolist()]
+        pools = np.where(ended[rows], SETTLED_BEFORE, UNKNOWN).tolist()
+        places = zip(ids[rows].tolist(), pools, strict=True)
+        return [AuditTurn(task_id, 0.0, 0.0, pool, 0) for task_id, pool in places]
     order, known = audit_rows(state), _doubts(state, result)
-    ended, drawn = _ended(state), _was_drawn(state)
+    drawn = np.isin(ids, [one.task_id for one in state.kept_turns.values() if _is_to_end(one)])
     drawn[rows[new]] = ~ended[rows[new]]
     found = []
     for place in new:
@@ -62,58 +67,58 @@ def turns_to_keep(state: QueueState, result: RoundResult | None) -> list[AuditTu
                 # What the round has not judged is taken to be as doubtful as the rest.
                 mean if np.isnan(known[row]) else float(known[row]),
                 mean,
-                NOT_DRAWN if ended[row] else int(left.sum()),
+                SETTLED_BEFORE if ended[row] else int(left.sum()),
                 int((_is_changed(state) & outside).sum()),
             )
         )
     return found
 
 
-def statement(state: AnsweredState, rates: RoundRates | None, *, share: float) -> Stop:
+def turns_ended(state: QueueState) -> dict[int, bool]:
+    """Return, by task, whether votes have changed the label of those that they have ended since."""
+    ended, changed = _ended(state), _is_changed(state)
+    open_turns = [
+        i for i, one in state.kept_turns.items() if _is_to_end(one) and one.changed is None
+    ]
+    rows = match_rows(np.array(open_turns, dtype=np.int64), state.counts.task_ids)
+    places = zip(open_turns, rows.tolist(), strict=True)
+    return {i: bool(changed[row]) for i, row in places if row >= 0 and ended[row]}
+
+
+def statement(state: QueueState) -> Stop:
     """Return what the audit says of the wrong labels that are left.
 
     Wrong are labels that the project's own consensus changes; of an audited task as votes settled
-    it first, so that it is the same as for tasks of the queue. A project that is played in
-    benchmarks/stopping.py finishes one task before the next: there a task that was asked about is
-    settled. Here it is in the pool until it is.
-
-    Args:
-        state: the project now.
-        rates: of the round in force, None = it has none.
-        share: of the wrong labels that is to be found, in (0, 1).
-
+    it first, so that it is the same as for tasks of the queue. The projects of
+    benchmarks/stopping.py finish one task before the next: a task that was asked about is settled
+    there. Here it stays in the pool until it is, since only then it is known whether it was wrong.
     """
     turns = turns_of(state)
-    rows, drawn = drawn_so_far(state, turns, rates)
-    ended = _ended(state)
-    ended[rows] = False
-    left = _askable(state) & ~_ended(state)
-    left[turns.done] = False
-    found = int((_is_changed(state) & ended).sum() + drawn.wrong.sum())
-    return stop_statement(drawn, int(left.sum()), found, share=share)
-
-
-def drawn_so_far(
-    state: AnsweredState, turns: Turns, rates: RoundRates | None
-) -> tuple[IntArray, Drawn]:
-    """Return the rows of the audited tasks that were not settled before their turn, and these.
-
-    Args:
-        state: the project now.
-        turns: of its audit.
-        rates: of the round in force, None = it has none.
-
-    """
     kept = [state.kept_turns.get(i) for i in state.counts.task_ids[turns.done].tolist()]
-    known = [one for one in kept if one is not None and one.pool != NOT_DRAWN]
-    rows = turns.done[[one is not None and one.pool != NOT_DRAWN for one in kept]]
-    first = first_settlements(state, rows, rates).labels
-    now = _is_changed(state)[rows]
-    # How the model's evidence settled it is only known with the round's rates.
-    wrong = np.where(first >= 0, first != state.given[rows], now)
-    before = np.cumsum(wrong) - wrong
-    found = np.array([one.found for one in known], dtype=np.int64) + before
-    return rows, Drawn(wrong, np.array([one.pool for one in known], dtype=np.int64), found)
+    known = [one for one in kept if one is not None and _is_to_end(one)]
+    now = turns_ended(state)
+    wrong = np.array(
+        [now.get(one.task_id, False) if one.changed is None else one.changed for one in known],
+        dtype=np.bool_,
+    )
+    pool, found = (np.array([getattr(one, n) for one in known], int) for n in ("pool", "found"))
+    drawn = pool > 0
+    before = found + np.cumsum(wrong) - wrong
+    ended = _ended(state)
+    left = _askable(state) & ~ended
+    left[turns.done] = False
+    ended[turns.done[[one is not None and _is_to_end(one) for one in kept]]] = False
+    return stop_statement(
+        Drawn(wrong[drawn], pool[drawn], before[drawn]),
+        int(left.sum()),
+        int((_is_changed(state) & ended).sum() + wrong.sum()),
+        share=share_to_find(state.policy),
+    )
+
+
+def share_to_find(policy: Policy) -> float:
+    """Return the share of the wrong labels that is to be found."""
+    return policy.stop_when.get("found", SHARE)
 
 
 def _doubts(state: QueueState, result: RoundResult | None) -> FloatArray:
@@ -143,7 +148,6 @@ def _is_changed(state: QueueState) -> BoolArray:
     return np.asarray(settled & (state.consensus.labels != state.given))
 
 
-def _was_drawn(state: QueueState) -> BoolArray:
-    """(N,) tasks that were not settled when their turn came."""
-    drawn = [one.task_id for one in state.kept_turns.values() if one.pool != NOT_DRAWN]
-    return np.isin(state.counts.task_ids, drawn)
+def _is_to_end(turn: AuditTurn) -> bool:
+    """Whether it was still to be learnt when it was kept whether the votes change its label."""
+    return turn.pool != SETTLED_BEFORE

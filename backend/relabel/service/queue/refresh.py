@@ -13,7 +13,7 @@ from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.audit import turns_of
-from relabel.service.queue.audit_turns import turns_to_keep
+from relabel.service.queue.audit_turns import turns_ended, turns_to_keep
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
@@ -24,7 +24,7 @@ from relabel.service.votes.state import QueueState
 from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
-from relabel.storage.task_states import keep_turns
+from relabel.storage.task_states import end_turns, keep_turns
 from relabel.storage.tasks import Place, Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
@@ -91,9 +91,11 @@ def refresh_queue(
 
 def _keep_turns(context: Context, state: QueueState, result: RoundResult | None) -> None:
     """Write down what is known of tasks whose turn has come, before anybody is asked about them."""
-    if found := turns_to_keep(state, result):
+    found, ended = turns_to_keep(state, result), turns_ended(state)
+    if found or ended:
         with context.engine.begin() as connection:
             keep_turns(connection, state.project.id, found)
+            end_turns(connection, state.project.id, ended)
 
 
 def rewrite_scores(

@@ -22,4 +22,5 @@ def upgrade() -> None:
         ),
         *(sa.Column(name, sa.Float, nullable=False) for name in ("doubt", "rest")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("pool", "found")),
+        sa.Column("changed", sa.Boolean),
     )
