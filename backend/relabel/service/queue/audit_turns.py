@@ -76,10 +76,12 @@ def turns_to_keep(state: QueueState, result: RoundResult | None) -> list[AuditTu
 
 def turns_ended(state: QueueState) -> dict[int, bool]:
     """Return, by task, whether votes have changed the label of those that they have ended since."""
-    ended, changed = _ended(state), _is_changed(state)
     open_turns = [
         i for i, one in state.kept_turns.items() if _is_to_end(one) and one.changed is None
     ]
+    if not open_turns:
+        return {}
+    ended, changed = _ended(state), _is_changed(state)
     rows = match_rows(np.array(open_turns, dtype=np.int64), state.counts.task_ids)
     places = zip(open_turns, rows.tolist(), strict=True)
     return {i: bool(changed[row]) for i, row in places if row >= 0 and ended[row]}
