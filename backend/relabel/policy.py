@@ -130,8 +130,10 @@ class Policy(BaseModel):
     )
     stop_when: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
         default_factory=dict,
-        description="When the queue closes by itself: { yield = 0.05 } once fewer than this share "
-        "of the last 50 finished tasks were wrong.",
+        description="When the queue closes by itself: { found = 0.9 } once the audit shows, with "
+        "95 % confidence, that this share of the wrong labels is found; { yield = 0.05 } once "
+        "fewer than this share of the last 50 finished tasks were wrong; { budget = 500 } once so "
+        "many votes are spent, as the key budget. Several: whichever comes first.",
     )
     budget: int | None = Field(
         default=None, ge=1, description="Votes to spend in all; none = no limit."
@@ -147,10 +149,11 @@ class Policy(BaseModel):
     @field_validator("stop_when")
     @classmethod
     def _check_reasons(cls, reasons: dict[str, float]) -> dict[str, float]:
-        if set(reasons) - {"yield"}:
+        if set(reasons) - {"found", "yield"}:
             raise PydanticCustomError(
                 "stop_when",
-                "it knows yield alone: stop_when = { yield = 0.05 }; a limit of votes is budget",
+                "it knows found, yield and budget: "
+                "stop_when = { found = 0.9, yield = 0.05, budget = 500 }",
             )
         return reasons
 
@@ -226,6 +229,25 @@ def _said(error: Exception, text: str) -> str:
     return f"{error}{line}{hint}"
 
 
+def _with_budget(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of one place with the budget of `stop_when` as the key of its own that it is.
+
+    Raises:
+        ConfigurationError: it stands there twice.
+
+    """
+    reasons = keys.get("stop_when")
+    if not isinstance(reasons, Mapping) or "budget" not in reasons:
+        return dict(keys)
+    if "budget" in keys:
+        raise ConfigurationError(
+            f"Policy key budget = {shown(keys['budget'])}: stop_when gives one beside it; take one "
+            f"of them out."
+        )
+    others = {name: value for name, value in reasons.items() if name != "budget"}
+    return {**keys, "stop_when": others, "budget": reasons["budget"]}
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"encoder": "mobilenet_v2", "max_votes": 3, "window": 30, "retrain_after": 100},
     "careful": {"max_votes": 10, "audit_share": 0.1, "retrain_after": 50, "confidence": 0.99},
@@ -244,7 +266,7 @@ def build_policy(*layers: Mapping[str, Any]) -> Policy:
     """
     explicit: dict[str, Any] = {}
     for layer in layers:
-        explicit.update(carried_over(layer))
+        explicit.update(_with_budget(carried_over(layer)))
     merged = dict(PRESETS.get(str(explicit.get("preset", "")), {})) | explicit
     unknown = sorted(set(merged) - set(Policy.model_fields))
     if unknown:

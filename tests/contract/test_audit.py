@@ -1,13 +1,20 @@
 """The audit through Label Studio's queue: who is asked, again if need be, and when that ends."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from relabel.service.export.export import export_rows
 from relabel.service.queue.audit import audit_rows, audited, awaited
 from relabel.service.queue.stop_rule import SETTLED, stop_reason
+from relabel.service.queue.undo import undo_run
+from relabel.service.sync.catch_up import carry_out
+from relabel.service.sync.receive import receive
 from relabel.service.sync.sweep import forget_sweeps, sweep
-from relabel.storage.projects import set_project
+from relabel.storage.database import reading
+from relabel.storage.projects import forget_project, set_project
+from relabel.storage.task_states import list_turns
 from wiring import deliver, publish_round, state_of, writes
 
 TASKS = 12
@@ -97,3 +104,67 @@ def test_who_works_alone_is_asked_once_for_each_audited_task(context, fake, make
     assert sorted(served) == sorted(fake.tasks)
     state = state_of(context, number)
     assert state.counts.task_ids[audited(state)].tolist() == order
+
+
+def kept(context, number):
+    with reading(context.engine) as connection:
+        return list_turns(connection, number)
+
+
+def spend(context, fake, order, votes, choice="cat"):
+    """Let so many people answer the last tasks of the order, one each."""
+    for n in range(votes):
+        fake.annotate(order[-1 - n], 1, choice)
+        deliver(context, fake)
+
+
+def test_what_is_known_at_a_turn_is_kept_before_the_task_is_answered(context, fake, make):
+    """The doubt of its old label, and on average of all that have had no turn by then."""
+    number, order = make(audit_share=0.5, window=50)
+    doubt = {task: 0.9 - 0.02 * n for n, task in enumerate(fake.tasks)}
+    spend(context, fake, order, 3)
+    found = kept(context, number)
+    assert set(found) == set(order[:3])
+    first, second, third = (found[task] for task in order[:3])
+    # It is not known how long ago the first turn of all came.
+    assert (first.doubt, first.rest, first.pool) == (0, 0, -1)
+    for place, turn in ((1, second), (2, third)):
+        assert turn.doubt == pytest.approx(doubt[order[place]], abs=1e-6)
+        rest = np.mean([doubt[task] for task in order[place:]])
+        assert turn.rest == pytest.approx(rest, abs=1e-6)
+    # One task of the queue was settled by each vote, and one or two had had their turn before.
+    assert (second.pool, third.pool) == (12 - 2 - 1, 12 - 3 - 2)
+
+
+def test_what_is_kept_stays_whatever_comes_later(context, fake, make):
+    """Votes changed, deleted, told twice and out of order; another round, and its undoing."""
+    number, order = make(audit_share=0.5, window=50)
+    spend(context, fake, order, 3)
+    before = kept(context, number)
+    answered = [fake.annotate(task, person, "dog") for task in order[:3] for person in (2, 3)]
+    events, fake.events = fake.events[::-1], []
+    for event in [*events, *events]:
+        receive(context.engine, context.settings, event)
+    carry_out(context, number)
+    fake.delete_annotation(answered[0])
+    deliver(context, fake)
+    again = publish_round(context, number, dict.fromkeys(order, 0.3))
+    undo_run(context, number, again.run)
+    forget_sweeps(context)
+    sweep(context)
+    after = kept(context, number)
+    # What the votes first made of each is kept once, and was not known before.
+    expected = {task: replace(one, changed=True) for task, one in before.items()}
+    assert {task: after[task] for task in before} == expected
+    assert set(after) > set(before)
+
+
+def test_a_deleted_task_and_a_forgotten_project_leave_nothing(context, fake, make):
+    number, order = make(audit_share=0.5, window=50)
+    spend(context, fake, order, 3)
+    fake.delete_task(order[1])
+    deliver(context, fake)
+    assert order[1] not in kept(context, number)
+    with context.engine.begin() as connection:
+        forget_project(connection, number)
+    assert kept(context, number) == {}

@@ -5,6 +5,7 @@ from acts import votes
 from relabel.labelstudio.contract import settings_to_change
 from relabel.service.connected import open_connected
 from relabel.service.queue.audit import turns_of
+from relabel.service.queue.audit_turns import turns_to_keep
 from relabel.service.queue.refresh import open_ids, shown_scores
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason
@@ -80,9 +81,10 @@ def check_queue(world, context):
             shown[prediction["task"]].append(prediction["score"])
     assert shown == {i: [s] for i, s in zip(state.tasks, scores.tolist(), strict=True)}
     assert shown == {i: [task.score] for i, task in state.tasks.items()}
-    wanted = open_ids(
-        state, shown_scores(state, scores, changed), stop_reason(state), turns_of(state)
-    )
+    turns = turns_of(state)
+    assert turns_to_keep(state, result, turns) == [], "of each turn it is kept what was known"
+    assert state.kept_turns.keys() <= set(state.tasks)
+    wanted = open_ids(state, shown_scores(state, scores, changed), stop_reason(state), turns)
     check_open(world, state, set(wanted.tolist()), scores)
 
 

@@ -202,12 +202,14 @@ class RelabelMachine(RuleBasedStateMachine):
         window=st.integers(1, 3),
         consensus=st.sampled_from(["majority", "posterior"]),
         score=st.sampled_from(["tiered_phi", "tiered_phi", "gain"]),
+        audit=st.sampled_from([0.0, 0.25]),
         worker=WORKERS,
         kill=KILL,
         meanwhile=MEANWHILE,
     )
-    def the_policy_changes(self, window, consensus, score, worker, kill, meanwhile):
+    def the_policy_changes(self, window, consensus, score, audit, worker, kill, meanwhile):
         params = f'window = {window}\nconsensus = "{consensus}"\nscore = "{score}"'
+        params += f"\naudit_share = {audit}"
         self.world.work(worker, lambda c: self.world.connect(c, params), kill, meanwhile)
 
     @rule(worker=WORKERS, kill=KILL, meanwhile=MEANWHILE)

@@ -14,6 +14,7 @@ from relabel.policy import Policy
 from relabel.service.queue.audit import audit_rows
 from relabel.service.votes.state import nothing_believed
 from relabel.storage.answers import Outcome, Saying, Sayings
+from relabel.storage.task_states import AuditTurn
 from relabel.types import BoolArray, FloatArray, IntArray, LabelCounts
 
 CLASSES = 3
@@ -43,6 +44,7 @@ class Played:
         noise = self.rng.normal(0, 0.1, n)
         self.doubts: FloatArray = np.clip(0.3 + self.skill * (self.wrong - 0.5) + noise, 0, 1)
         self.order = np.argsort(-self.doubts)
+        self.kept_turns: dict[int, AuditTurn] = {}
         self.project = SimpleNamespace(id=int(self.rng.integers(1_000_000)), connected_at="2026")
 
     def state(self) -> Any:
@@ -68,8 +70,17 @@ class Played:
             believed=nothing_believed(CLASSES),
             serving=SimpleNamespace(ended=none, refused=none, at_work=()),
             places=SimpleNamespace(usable=~none),
+            kept_turns=self.kept_turns,
             said=Sayings([tuple(some) for some in said], np.arange(n)),
         )
+
+    def turns(self) -> dict[int, AuditTurn]:
+        """Return what is kept of each turn, by a model that learns nothing."""
+        order = audit_rows(self.state())
+        doubts = self.doubts[order]
+        rest = np.cumsum(doubts[::-1])[::-1] / np.arange(len(order), 0, -1)
+        rows = zip((order + 1).tolist(), doubts.tolist(), rest.tolist(), strict=True)
+        return {i: AuditTurn(i, doubt, mean, 0, 0) for i, doubt, mean in rows}
 
     def play(self, votes: int) -> Any:
         """Cast votes until so many are spent or nothing is left; return the state."""
@@ -89,6 +100,7 @@ class Played:
             self.votes.append((row, label))
             new[row][label] += 1
         self.new = np.array(new, dtype=np.int64)
+        self.kept_turns = self.turns()
         return self.state()
 
     def _settled(self, row: int, new: list[list[int]]) -> bool:

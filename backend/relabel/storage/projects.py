@@ -13,6 +13,7 @@ from relabel.policy import parse_extra_params
 from relabel.storage.database import upsert
 from relabel.storage.tables import (
     annotations,
+    audit_turns,
     events,
     evidence,
     projects,
@@ -182,7 +183,7 @@ def set_project(connection: Connection, project_id: int, **values: Any) -> None:
 
 def forget_project(connection: Connection, project_id: int) -> None:
     """Remove the project and all that is stored about it but where files of earlier times are."""
-    for table in (annotations, tasks, task_states, evidence, rates, events, rounds):
+    for table in (annotations, tasks, task_states, evidence, audit_turns, rates, events, rounds):
         connection.execute(delete(table).where(table.c.project_id == project_id))
     logged = (writes.c.project_id == project_id) & (writes.c.run != DETACH)
     connection.execute(delete(writes).where(logged))

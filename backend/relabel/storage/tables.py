@@ -123,6 +123,18 @@ evidence = Table(
     Column("prior", LargeBinary, nullable=False),
 )
 
+audit_turns = Table(
+    "audit_turns",
+    metadata,
+    Column("project_id", Integer, primary_key=True, autoincrement=False),
+    Column("task_id", Integer, primary_key=True, autoincrement=False),
+    Column("doubt", Float, nullable=False),
+    Column("rest", Float, nullable=False),
+    Column("pool", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("changed", Boolean),
+)
+
 rates = Table(
     "rates",
     metadata,

@@ -2,7 +2,8 @@
 
 What was counted can be thrown away: it follows from the annotations and the evidence. Evidence
 cannot: it is what the model said when a task's last vote came, a part of what is known like the
-vote itself. A task without any is decided by people alone.
+vote itself. A task without any is decided by people alone. Nor can what was known of an
+audited task when its turn came.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, literal, select, update
 
 from relabel.storage.database import chosen, insert_into, upsert
-from relabel.storage.tables import evidence, rates, task_states, tasks
+from relabel.storage.tables import audit_turns, evidence, rates, task_states, tasks
 
 DECISION = 0
 """What is decided of a task; so far there is one decision, its label."""
@@ -128,6 +129,52 @@ def drop_evidence(connection: Connection, project_id: int, task_ids: Collection[
     """Let people alone decide these tasks."""
     for some in chosen(evidence, project_id, task_ids):
         connection.execute(delete(evidence).where(some))
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTurn:
+    """What was known when an audited task's turn came, before its answer.
+
+    doubt: how improbable the round in force found its old label, in [0, 1]; rest: the mean of the
+    same over the labelled tasks that had had no turn, itself among them; both 0 = there was no
+    round, or it is not known. pool: such tasks that no vote had settled, itself among them, 0 = it
+    was settled itself, -1 = not known; found: wrong labels found by then, without those of earlier
+    turns that were not settled before. changed: whether votes changed its label when they first
+    ended it, None = they have not.
+    """
+
+    task_id: int
+    doubt: float
+    rest: float
+    pool: int
+    found: int
+    changed: bool | None = None
+
+
+_TURN = tuple(AuditTurn.__dataclass_fields__)
+
+
+def list_turns(connection: Connection, project_id: int) -> dict[int, AuditTurn]:
+    """Return what was known at each turn of a project's audit so far, by task."""
+    query = select(*(audit_turns.c[name] for name in _TURN))
+    rows = connection.execute(query.where(audit_turns.c.project_id == project_id))
+    return {row.task_id: AuditTurn(*row) for row in rows}
+
+
+def keep_turns(connection: Connection, project_id: int, found: Iterable[AuditTurn]) -> None:
+    """Keep what is known now that turns have come; what is kept of a task already stays."""
+    rows = [{"project_id": project_id} | {n: getattr(one, n) for n in _TURN} for one in found]
+    if rows:
+        statement = insert_into(connection.dialect.name, audit_turns)
+        connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+def end_turns(connection: Connection, project_id: int, changed: Mapping[int, bool]) -> None:
+    """Keep, by task, whether votes have changed its label; what is kept already stays."""
+    open_turns = (audit_turns.c.project_id == project_id) & audit_turns.c.changed.is_(None)
+    for task_id, value in changed.items():
+        mine = open_turns & (audit_turns.c.task_id == task_id)
+        connection.execute(update(audit_turns).where(mine).values(changed=value))
 
 
 def save_rates(

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from relabel.storage.database import CHUNK, Row, chosen, upsert
-from relabel.storage.tables import annotations, evidence, task_states, tasks
+from relabel.storage.tables import annotations, audit_turns, evidence, task_states, tasks
 from relabel.storage.task_states import mark_stale
 from relabel.types import BoolArray, FloatArray, IntArray
 
@@ -220,6 +220,6 @@ def drop_tasks(connection: Connection, project_id: int, task_ids: Iterable[int])
     """Forget tasks that no longer exist in Label Studio, with their annotations."""
     # A webhook may wait for this: a few statements, however many tasks are gone.
     ids = list(task_ids)
-    for table in (annotations, tasks, task_states, evidence):
+    for table in (annotations, tasks, task_states, evidence, audit_turns):
         for some in chosen(table, project_id, ids):
             connection.execute(delete(table).where(some))

@@ -135,8 +135,10 @@ def test_a_wrong_value_in_the_policy_file_is_told_with_the_file(tmp_path, key, v
         ("stop_when = { yield = 1 }", "stop_when.yield = 1: Input should be less than 1."),
         ('{"stop_when": {"yield": 0}}', "stop_when.yield = 0: Input should be greater than 0."),
         ('stop_when.yield = "few"', "stop_when.yield = 'few': Input should be a valid number"),
-        ("stop_when = { found = 0.9 }", "stop_when = {'found': 0.9}: it knows yield alone"),
-        ("stop_when = { budget = 0.5 }", "a limit of votes is budget."),
+        ("stop_when = { found = 90 }", "stop_when.found = 90: Input should be less than 1."),
+        ("stop_when = { left = 0.1 }", "{'left': 0.1}: it knows found, yield and budget: "),
+        ("stop_when = { budget = 0.5 }", "budget = 0.5: Input should be a valid integer"),
+        ("stop_when = { budget = 5 }\nbudget = 6", "budget = 6: stop_when gives one beside it; "),
     ],
 )
 def test_a_reason_to_stop_that_there_is_not_is_told_with_what_to_write(text, why):
@@ -156,6 +158,8 @@ def test_the_key_of_an_earlier_version_is_read_and_told_with_what_to_write(tmp_p
     assert told.endswith("write stop_when = { yield = 0.05 } instead.")
     assert policy_of(settings, "stop_when.yield = 0.1").stop_when == {"yield": 0.1}
     assert policy_of(settings, "stop_when = {}").stop_when == {}
+    all_three = policy_of(settings, "stop_when = { found = 0.9, yield = 0.1, budget = 500 }")
+    assert (all_three.stop_when, all_three.budget) == ({"found": 0.9, "yield": 0.1}, 500)
     assert policy_of(settings, "stop_yield = 0.0").stop_when == {}
     assert caplog.messages[-1].endswith("take it out.")
     with pytest.raises(ConfigurationError, match=r"stop_when stands beside it .* take stop_yield"):

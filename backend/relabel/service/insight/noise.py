@@ -12,11 +12,13 @@ from relabel.numerics.estimates.noise_rate import (
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
 from relabel.service.insight.audit import Audit, not_known, read_audit
+from relabel.service.queue.audit_turns import share_to_find, statement
 from relabel.service.queue.scores import scores_shown
+from relabel.service.queue.stop_rule import found_so_far
 from relabel.service.votes.evidence import POSTERIOR
-from relabel.service.votes.result import RoundResult
+from relabel.service.votes.result import RoundResult, judged
 from relabel.service.votes.state import AnsweredState, QueueState
-from relabel.types import FloatArray, IntArray, State, match_rows
+from relabel.types import FloatArray, IntArray, State
 
 NEXT_VOTES = 100
 """Votes that the forecast looks ahead."""
@@ -27,11 +29,12 @@ class Noise:
     """What is known about the wrong labels of a project.
 
     unknown: why nothing is said of the wrong labels, "" = the audit carries it; source: what the
-    figures come from; initial: share of the labels when relabelling began that people would change;
-    at_any_look: the same by the audit alone, with an interval that holds however often one looks;
-    without_people: with people's own error taken out; wrong_left: labels still to be
-    changed; settled, settled_alone: share of the labels settled by people, and by one person and
-    the model, that others would change again; by_class: `initial` of single classes, by name; all
+    figures come from; initial: share of the labels when relabelling began that people would change,
+    with an interval that holds however often one looks; audit_alone: the share of the audited ones,
+    with an interval for one look; without_people: `initial` with people's own error taken out;
+    wrong_left: labels still to be changed; found: what may be said of how many are found, as a
+    clause; settled, settled_alone: share of the labels settled by people, and by one person and
+    the model, that others would change again; by_class: `audit_alone` of single classes; all
     None or empty while not known; mistrusted: whether the model settles nothing with one person any
     more, since the audit found it wrong too often; matrix: (K, K) P(given | true) as the model sees
     it; next_votes and forecast: how many votes ahead, and about how many wrong labels they should
@@ -42,12 +45,13 @@ class Noise:
     unknown: str
     source: str
     initial: Estimate | None
-    at_any_look: Estimate | None
+    audit_alone: Estimate | None
     without_people: Estimate | None
     settled: Estimate | None
     settled_alone: Estimate | None
     by_class: tuple[tuple[str, Estimate], ...]
     wrong_left: Estimate | None
+    found: str
     mistrusted: bool
     matrix: FloatArray
     next_votes: int
@@ -80,12 +84,13 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         unknown=unknown,
         source=audit.source,
         initial=initial,
-        at_any_look=None if unknown else audit.at_any_look(labelled),
-        without_people=None if unknown else audit.without_people(),
+        audit_alone=None if unknown else audit.alone(),
+        without_people=None if initial is None else audit.without_people(initial),
         settled=None if unknown else audit.after_settling(alone=False),
         settled_alone=None if unknown else audit.after_settling(alone=True),
         by_class=tuple((names[c], rate) for c, rate in audit.by_class()),
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
+        found="" if unknown else found_so_far(statement(state), share_to_find(state.policy)),
         mistrusted=weighs and result.rates is not None and not result.rates.trusted,
         matrix=noise_matrix(given, probs),
         next_votes=votes,
@@ -94,18 +99,8 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
 
 
 def audit_now(state: AnsweredState, result: RoundResult) -> Audit:
-    """Return what the audit says, beside the doubts of the round in force."""
-    rows, probs = judged(state, result)
-    doubts = np.full(len(state.given), np.nan)
-    doubts[rows] = doubt(state.given[rows], probs)
-    return read_audit(state, doubts, result.rates)
-
-
-def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray]:
-    """Return the rows of the tasks that the round judged, and their posteriors (n, K)."""
-    found = match_rows(state.counts.task_ids, result.posteriors.task_ids)
-    rows = np.flatnonzero(found >= 0)
-    return rows, result.posteriors.probs[found[rows]].astype(np.float64)
+    """Return what the audit says, by the rates of the round in force."""
+    return read_audit(state, result.rates)
 
 
 def votes_ahead(state: QueueState) -> int:

@@ -171,6 +171,8 @@ def sentence(overview: Overview) -> str:
             else f"people would change about {left.value:,.0f} more labels, "
             f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
         )
+        if noise.found:
+            parts.append(noise.found.partition(";")[0])
         if noise.forecast is not None:
             parts.append(
                 f"the next {noise.next_votes} votes should find about {noise.forecast:,.0f}"

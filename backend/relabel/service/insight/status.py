@@ -1,5 +1,6 @@
 """Where a project stands: one set of figures for the command line, /metrics and the dashboard."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from relabel.accounts import Accounts
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
+from relabel.service.insight.audit import LEAST_AUDIT
 from relabel.service.queue.audit import said_anew, turns_of
+from relabel.service.queue.audit_turns import statement
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.votes.state import AnsweredState
@@ -88,6 +91,8 @@ def status_of(
 
 def _labels(state: AnsweredState) -> dict[str, Any]:
     new, audit = state.touched(), turns_of(state)
+    finished = int((said_anew(state, audit.done) >= 0).sum())
+    said = statement(state) if finished >= LEAST_AUDIT else None
     settled = (state.consensus.states == State.SETTLED) & new
     certainty = state.believed.certainty(len(new))
     corrected = settled & (state.consensus.labels != state.given) & (state.given >= 0)
@@ -104,8 +109,10 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "confirmed": int((settled & ~corrected).sum()),
         "in_progress": int(state.begun().sum()),
         "ambiguous": int(((state.consensus.states == State.AMBIGUOUS) & new).sum()),
-        "audited": int((said_anew(state, audit.done) >= 0).sum()),
+        "audited": finished,
         "audit_waiting": len(audit.awaited),
+        "found_at_least": None if said is None else math.floor(1000 * said.share) / 1000,
+        "audit_needed": None if said is None else said.needed,
         "open_tasks": int((~state.places.is_labeled).sum()),
     }
 

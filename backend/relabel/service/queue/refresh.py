@@ -13,6 +13,7 @@ from relabel.numerics.gain import GAIN
 from relabel.service.connected import Connected
 from relabel.service.context import Context
 from relabel.service.queue.audit import Turns, turns_of
+from relabel.service.queue.audit_turns import turns_ended, turns_to_keep
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
@@ -23,6 +24,7 @@ from relabel.service.votes.state import QueueState
 from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.rounds import Round, published_round
+from relabel.storage.task_states import end_turns, keep_turns
 from relabel.storage.tasks import Place, Task, drop_tasks, set_task
 from relabel.storage.writes import LIVE, log_write
 from relabel.types import FloatArray, IntArray, Progress, silent
@@ -70,11 +72,12 @@ def refresh_queue(
     with reading(context.engine) as connection:
         state = read_queue_state(connection, connected)
         last = published_round(connection, project.id)
+    result = None if last is None else RoundResult.load(context.folder(project.id), last.artifact)
+    turns = turns_of(state)
+    _keep_turns(context, state, result, turns)
     reason = stop_reason(state)
     written = 0
-    if last is not None:
-        result = RoundResult.load(context.folder(project.id), last.artifact)
-        turns = turns_of(state)
+    if last is not None and result is not None:
         scores, changed = scores_now(state, result, turns)
         wanted = open_ids(state, shown_scores(state, scores, changed), reason, turns)
         first = np.isin(state.counts.task_ids[changed], wanted)
@@ -85,6 +88,17 @@ def refresh_queue(
     if look is not None or reason != project.note:
         repair_notices(context, state, reason, look)
     return written
+
+
+def _keep_turns(
+    context: Context, state: QueueState, result: RoundResult | None, turns: Turns
+) -> None:
+    """Write down what is known of tasks whose turn has come, before anybody is asked about them."""
+    found, ended = turns_to_keep(state, result, turns), turns_ended(state)
+    if found or ended:
+        with context.engine.begin() as connection:
+            keep_turns(connection, state.project.id, found)
+            end_turns(connection, state.project.id, ended)
 
 
 def rewrite_scores(

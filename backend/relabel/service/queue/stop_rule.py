@@ -1,8 +1,12 @@
 """When relabelling should end, and the words in which people are told."""
 
+import math
+
 import numpy as np
 
+from relabel.numerics.estimates.stopping import CONFIDENCE, Stop
 from relabel.service.queue.audit import awaited, turns_of
+from relabel.service.queue.audit_turns import statement
 from relabel.service.votes.state import QueueState
 from relabel.types import State
 
@@ -24,6 +28,8 @@ def stop_reason(state: QueueState) -> str:
         return PAUSED
     if policy.budget is not None and state.spent >= policy.budget:
         return f"budget of {policy.budget} votes spent"
+    if "found" in policy.stop_when and (said := statement(state)).is_said:
+        return found_so_far(said, policy.stop_when["found"])
     least = policy.stop_when.get("yield", 0.0)
     found = recent_yield(state) if least else None
     if found is not None and found < least:
@@ -38,6 +44,23 @@ def stop_reason(state: QueueState) -> str:
             }
         )
     return ""
+
+
+def found_so_far(said: Stop, share: float) -> str:
+    """Return what may be said of the wrong labels that are left, as the end of a sentence.
+
+    Args:
+        said: by the audit.
+        share: of the wrong labels that is to be found.
+
+    """
+    # Cut and not rounded: no more is said than is known.
+    least = share if said.is_said else math.floor(100 * said.share) / 100
+    text = f"with {CONFIDENCE:.0%} confidence at least {least:.0%} of the wrong labels are found"
+    if said.is_said:
+        return text
+    tasks = "1 more audited task" if said.needed == 1 else f"{said.needed:,} more audited tasks"
+    return f"{text}; {tasks}, none of them wrong, would show {share:.0%}"
 
 
 def headline(reason: str) -> str:

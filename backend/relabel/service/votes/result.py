@@ -15,8 +15,9 @@ from relabel.errors import NotReadyError
 from relabel.numerics.labels import leading
 from relabel.numerics.ranking import QualityMap
 from relabel.service.votes.rates import RoundRates, places
+from relabel.service.votes.state import QueueState
 from relabel.storage.artifacts import load_arrays, save_arrays
-from relabel.types import FloatArray, IntArray, Posteriors
+from relabel.types import FloatArray, IntArray, Posteriors, match_rows
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -99,6 +100,13 @@ class RoundResult:
                 f"The round's result {folder / name} cannot be read ({type(error).__name__}); "
                 f"start another round: relabel round --project {folder.name}"
             ) from error
+
+
+def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray]:
+    """Return the rows of the tasks that the round judged, and their posteriors (n, K)."""
+    found = match_rows(state.counts.task_ids, result.posteriors.task_ids)
+    rows = np.flatnonzero(found >= 0)
+    return rows, result.posteriors.probs[found[rows]].astype(np.float64)
 
 
 @lru_cache(maxsize=1)

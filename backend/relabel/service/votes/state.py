@@ -24,6 +24,7 @@ from relabel.storage.answers import (
     sayings_of,
 )
 from relabel.storage.projects import Project
+from relabel.storage.task_states import AuditTurn
 from relabel.storage.tasks import Places, Task, places_of
 from relabel.types import BoolArray, Consensus, FloatArray, IntArray, LabelCounts, State
 
@@ -65,7 +66,8 @@ class QueueState:
     different people, those of unknown authors together one; given: (N,) initial label, -1 = none,
     of several the one given first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 =
     there is none; presence: who has been at each task; serving: whom Label Studio can still give
-    which task; believed: what the model's evidence decides.
+    which task; believed: what the model's evidence decides; kept_turns: what was known at each turn
+    of the audit, by task.
     """
 
     connected: Connected
@@ -83,6 +85,7 @@ class QueueState:
     serving: Serving
     consensus: Consensus
     believed: Believed
+    kept_turns: dict[int, AuditTurn]
 
     @property
     def project(self) -> Project:
@@ -235,6 +238,7 @@ def count_state(
         serving=serving_of(presence, project.skip_queue),
         consensus=consensus,
         believed=nothing_believed(len(schema.classes)),
+        kept_turns={},
     )
 
 

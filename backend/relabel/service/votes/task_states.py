@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from relabel.storage.task_states import (
     COUNTED,
     DECIDING,
     list_counted,
+    list_turns,
     revisions,
     save_counted,
 )
@@ -69,7 +71,9 @@ def basis_of(connected: Connected) -> str:
 
 def read_queue_state(connection: Connection, connected: Connected) -> QueueState:
     """Read what a project's votes say: of counted tasks from their rows, else by counting."""
-    return QueueState(**_decided(connected, *_read(connection, connected, DECIDING)))
+    kept = list_turns(connection, connected.project.id)
+    decided = _decided(connected, *_read(connection, connected, DECIDING))
+    return QueueState(**decided, kept_turns=kept)
 
 
 def read_answered_state(connection: Connection, connected: Connected) -> AnsweredState:
@@ -78,6 +82,7 @@ def read_answered_state(connection: Connection, connected: Connected) -> Answere
     asked_at = np.array(columns["asked_at"], dtype=np.float64)
     return AnsweredState(
         **_decided(connected, places, columns),
+        kept_turns=list_turns(connection, connected.project.id),
         said=read_sayings(columns["said"]),
         asked_at=np.where(np.isnan(asked_at), np.inf, asked_at),
         overwritten=np.array(columns["overwritten"], dtype=np.int64),
@@ -89,7 +94,8 @@ def read_state(connection: Connection, connected: Connected) -> ProjectState:
     """Read a project's tasks and annotations, and count."""
     number = connected.project.id
     tasks, found = list_tasks(connection, number), list_annotations(connection, number)
-    return weigh_in(connection, count_state(connected, tasks, found))
+    state = weigh_in(connection, count_state(connected, tasks, found))
+    return replace(state, kept_turns=list_turns(connection, number))
 
 
 def _read(

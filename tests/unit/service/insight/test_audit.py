@@ -7,6 +7,7 @@ import pytest
 from audited_queue import played
 from relabel.errors import NotReadyError
 from relabel.numerics.audit import turns
+from relabel.numerics.estimates.noise_rate import audited_noise_rate
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, not_known, read_audit
 from relabel.service.queue.audit import audit_rows, audited, awaited
 from relabel.service.votes.settlements import Settlements
@@ -16,11 +17,22 @@ SEEDS = range(60)
 
 
 def audit_of(seed, **options):
-    project, state = played(seed, **options)
-    return read_audit(state, project.doubts)
+    return read_audit(played(seed, **options)[1])
 
 
-def made(wrong, *, doubts=None, settled=None, alone=None, classes=3, people=2, lonely=0, **pairs):
+def made(
+    wrong,
+    *,
+    doubts=None,
+    rest=None,
+    tasks=1000,
+    settled=None,
+    alone=None,
+    classes=3,
+    people=2,
+    lonely=0,
+    **pairs,
+):
     """Return an audit of tasks of which these labels are wrong; all old labels say class 0."""
     wrong = np.asarray(wrong, dtype=np.int64)
     doubts = np.zeros(len(wrong)) if doubts is None else doubts
@@ -33,7 +45,8 @@ def made(wrong, *, doubts=None, settled=None, alone=None, classes=3, people=2, l
             np.zeros(len(wrong), dtype=bool) if alone is None else np.asarray(alone),
         ),
         doubts=doubts,
-        doubt=float(doubts.mean()) if len(doubts) else 0.0,
+        rest=np.zeros(len(wrong)) if rest is None else np.full(len(wrong), rest),
+        tasks=tasks,
         pairs=pairs.get("pairs", 0),
         differing=pairs.get("differing", 0),
         people=people,
@@ -89,29 +102,30 @@ def test_the_audited_tasks_are_the_start_of_the_order_and_have_their_share_of_th
     assert len(done) + len(waiting) == turns(spent, 0.1)
 
 
+def width(estimate):
+    return estimate.high - estimate.low
+
+
 def test_a_model_that_knows_something_narrows_the_interval():
     wrong = np.arange(80) % 5 == 0
-    blind = made(wrong, doubts=np.random.default_rng(0).random(80)).initial()
-    seeing = made(wrong, doubts=0.2 + 0.6 * wrong + 0.05 * np.sin(np.arange(80))).initial()
-    assert seeing.high - seeing.low < 0.7 * (blind.high - blind.low)
+    blind = made(wrong, doubts=np.random.default_rng(0).random(80), rest=0.5).initial()
+    seeing = made(wrong, doubts=0.2 + 0.6 * wrong, rest=0.32).initial()
+    assert width(seeing) < 0.7 * width(blind)
 
 
-@pytest.mark.parametrize("tasks", [39, 40])
-def test_what_the_share_comes_from_is_said_as_it_is(tasks):
+def test_the_audit_alone_stands_beside_whatever_the_model_says():
+    wrong = np.arange(80) % 5 == 0
+    for doubts in (np.zeros(80), 0.2 + 0.6 * wrong):
+        assert made(wrong, doubts=doubts, rest=0.4).alone() == audited_noise_rate(wrong)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_the_share_comes_from_is_said_as_it_is(known):
     """The model's doubt is named where it has a say."""
-    wrong = np.arange(tasks) % 5 == 0
-    audit = made(wrong, doubts=0.2 + 0.6 * wrong)
-    assert audit.source.startswith(
-        f"{tasks} tasks audited at random, judged by two new people who agree"
-    )
-    assert ("the model's doubt" in audit.source) == (tasks == 40)
-
-
-def test_of_few_wrong_labels_the_models_doubt_narrows_nothing():
-    for found, narrowed in ((4, False), (5, True)):
-        wrong = np.arange(60) < found
-        audit = made(wrong, doubts=0.2 + 0.6 * wrong + 0.05 * np.sin(np.arange(60)))
-        assert ("the model's doubt" in audit.source) == narrowed
+    wrong = np.arange(40) % 5 == 0
+    audit = made(wrong, doubts=0.6 * wrong * known, rest=0.12 * known)
+    assert audit.source.startswith("40 tasks audited at random, judged by two new people who agree")
+    assert ("the model's doubt" in audit.source) == known
 
 
 def test_of_one_person_it_is_said_that_there_was_one():
@@ -119,35 +133,35 @@ def test_of_one_person_it_is_said_that_there_was_one():
     assert made(np.zeros(20), people=1).after_settling(alone=False) is None
 
 
-def test_what_the_round_has_not_judged_is_taken_to_be_as_doubtful_as_all():
-    project, state = played(2, votes=500, share=0.2)
-    doubts = project.doubts.copy()
-    doubts[audited(state)[0]] = np.nan
-    audit = read_audit(state, doubts)
-    assert audit.doubts[0] == audit.doubt == pytest.approx(np.nanmean(doubts))
+def test_a_task_of_whose_turn_nothing_is_kept_speaks_by_its_answer_alone():
+    _, state = played(2, votes=500, share=0.2)
+    first = int(state.counts.task_ids[audited(state)[0]])
+    del state.kept_turns[first]
+    audit = read_audit(state)
+    assert audit.doubts[0] == audit.rest[0] == 0
+    assert (audit.rest[1:] > 0).all()
     assert np.isfinite(audit.initial().value)
 
 
-def test_who_looks_often_has_a_wider_interval_by_the_audit_alone():
+def test_who_looks_often_has_a_wider_interval_than_at_one_look():
     wrong = np.arange(60) % 6 == 0
-    audit = made(wrong, doubts=0.2 + 0.6 * wrong)
-    looked = audit.at_any_look(labelled=1000)
-    once = made(wrong).initial()
+    audit = made(wrong)
+    looked, once = audit.initial(), audit.alone()
     assert looked.value == once.value == wrong.mean()
     assert looked.low < once.low < once.high < looked.high
-    assert audit.at_any_look(labelled=60).low == wrong.mean(), "then everything is audited"
+    assert made(wrong, tasks=60).initial().low == wrong.mean(), "then everything is audited"
 
 
 def test_peoples_own_error_is_taken_out_once_it_is_known():
     """People who err 20 % of the time, each in one of two ways; a tenth of the labels are wrong."""
     audit = made(np.arange(400) % 8 == 0, pairs=LEAST_AUDIT - 1, differing=5)
-    assert audit.without_people() is None
+    found = audit.initial()
+    assert found.value == 0.125
+    assert audit.without_people(found) is None
     known = replace(audit, pairs=400, differing=136)
-    assert known.initial().value == 0.125
-    assert known.without_people().value == pytest.approx(0.07, abs=0.015)
-    assert replace(audit, pairs=4000, differing=0).without_people().value == pytest.approx(
-        0.125, abs=0.001
-    )
+    assert known.without_people(found).value == pytest.approx(0.07, abs=0.015)
+    known = replace(audit, pairs=4000, differing=0)
+    assert known.without_people(found).value == pytest.approx(0.125, abs=0.001)
 
 
 def test_labels_settled_by_people_and_by_one_with_the_model_have_errors_of_their_own():

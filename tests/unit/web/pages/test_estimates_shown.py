@@ -47,7 +47,7 @@ def test_from_20_audited_tasks_on_the_audit_is_shown_with_its_interval(
     own, page, monkeypatch, audited
 ):
     monkeypatch.setattr(Audit, "finished", property(lambda _: audited), raising=False)
-    for name in ("initial", "at_any_look"):
+    for name in ("initial", "alone"):
         monkeypatch.setattr(Audit, name, lambda *_: Estimate(0.25, 0.125, 0.5, 0.95))
     for where, text in texts(own, page).items():
         assert bool(INTERVAL.search(text)) == (audited == 20), where
