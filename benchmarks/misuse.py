@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from relabel.numerics.audit import random_order
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.scoring import SCORES
@@ -127,7 +128,7 @@ def unseen_class(folder: Path, seed: int) -> Case:
 def lucky_audit(folder: Path, seed: int) -> Case:
     """Return an audit of 20 tasks, none of them wrong."""
     case = as_it_is(folder, seed)
-    order = np.random.default_rng(seed).permutation(len(case.old))[:20]
+    order = random_order(np.arange(len(case.old)), seed)[:20]
     old = case.old.copy()
     old[order] = case.truth[order]
     votes = VOTES_EACH * len(old)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from relabel.numerics.audit import EARLY, HASTE
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import beliefs, denoised, settle, vote_weight
 from relabel.numerics.diversity.spread import Surroundings
@@ -23,7 +24,6 @@ from relabel.numerics.estimates.noise_rate import audited_noise_rate
 from relabel.numerics.estimates.stopping import Drawn, Stop, stop_statement
 from relabel.numerics.gain import disbelief
 from relabel.numerics.scoring import SCORES
-from relabel.simulation.campaign.audit import EARLY, HASTE
 from relabel.simulation.campaign.loop import initial_counts
 from relabel.simulation.campaign.rankings import selector_of
 from relabel.simulation.data.encoding import with_features

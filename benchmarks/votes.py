@@ -8,10 +8,11 @@ audit. Ratios are to random order with strict majority on the same first labels 
 start at 100, by which nothing was chosen. The posteriors are those of `linear` on the provided
 vectors, on those of `tiny` where there are none. Below each table: of the labels that rest on one
 person and the model, how many are right, by how much each was believed, and what is lost. Writes
-results/votes.md after every seed; run again, it goes on where it was.
+results/votes.md after every seed; run again with the same code, it goes on where it was.
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import relabel
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.data.sources import load_dataset
@@ -75,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", default="cifar10h_15=10,cifar10h_15_told=10")
+    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--samples", type=int, default=15_000, help="of larger sets, per seed")
     args = parser.parse_args()
     if not (args.data / "cifar10h_test.npz").exists():
@@ -93,15 +96,17 @@ def main() -> None:
             title = f"## {name.removesuffix(TOLD)}: {how}, {done} seed{'s' * (done > 1)}"
             tables = [*table(runs), "", *reliability(runs), "", *losses(runs)]
             sections = [*begun, "", title, "", *tables]
-            OUT.write_text("\n".join([*head, *sections, ""]))
-    print(OUT.read_text())
+            args.out.write_text("\n".join([*head, *sections, ""]))
+    print(args.out.read_text())
 
 
-def campaigns(name: str, folder: Path, number: int, samples: int) -> Iterator[dict[str, list[Run]]]:
+def campaigns(
+    name: str, sources: Path, number: int, samples: int
+) -> Iterator[dict[str, list[Run]]]:
     """Yield the runs of each method, seed after seed; what has been run before is only read."""
     told = name.endswith(TOLD)
     dataset, noise, rate = SETS[name.removesuffix(TOLD)]
-    data = with_features(load_dataset(dataset, folder), "tiny", CACHE, max_pixels=10**8)
+    data = with_features(load_dataset(dataset, sources), "tiny", CACHE, max_pixels=10**8)
     share = 0.0 if told else 0.05
     setting = Setting(data, noise, rate, audit_share=share, known_rates=told)
     methods = BY_EVIDENCE if told else BY_PEOPLE + BY_EVIDENCE
@@ -109,9 +114,21 @@ def campaigns(name: str, folder: Path, number: int, samples: int) -> Iterator[di
     for seed in range(FIRST_SEED, FIRST_SEED + number):
         rows = np.random.default_rng(seed).permutation(len(data))[:samples]
         each = replace(setting, data=data.rows(np.sort(rows)))
-        for run in run_experiment(each, methods, (seed,), folder=CACHE / "runs", progress=show):
+        for run in run_experiment(
+            each, methods, (seed,), folder=CACHE / "runs" / code(), progress=show
+        ):
             by_method.setdefault(run.method, []).append(run)
         yield by_method
+
+
+def code() -> str:
+    """Return a digest of the code that a campaign runs through: other code, other votes."""
+    package = Path(relabel.__file__).parent
+    digest = hashlib.blake2b(digest_size=8)
+    for room in ("numerics", "learning", "simulation/campaign", "simulation/data"):
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def table(by_method: dict[str, list[Run]]) -> list[str]:

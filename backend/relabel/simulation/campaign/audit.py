@@ -7,7 +7,7 @@ queue; a task that was settled before its turn is asked until two new people agr
 
 import numpy as np
 
-from relabel.numerics.audit import EARLY, HASTE
+from relabel.numerics.audit import random_order, turns
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.error_rates import (
     annotator_errors,
@@ -23,43 +23,49 @@ Said = list[list[tuple[int, int]]]
 
 
 class Audit:
-    """Which tasks are audited, and what they say of old labels and people."""
+    """Which tasks are audited, and what they say of old labels and people.
 
-    def __init__(self, old: IntArray, classes: int, share: float, seed: int) -> None:
-        """old: (N,) labels, all of them given; share: of all votes, 0 = no audit."""
-        self._old, self._classes, self._share = old, classes, share
-        self._order: IntArray = np.random.default_rng(seed).permutation(len(old))
-        self._place = 0
-        self._votes = 0
-        self._judged = 0
+    done: rows with a verdict or at their cap, a start of the order; as of the last `next`.
+    """
 
-    def is_due(self, votes: int) -> bool:
-        """Return whether the audit has had less than its share of so many votes."""
-        haste = HASTE if self._judged < EARLY else 1
-        return self._votes < self._share * haste * votes
+    def __init__(
+        self, old: IntArray, classes: int, share: float, seed: int, max_votes: int | None = None
+    ) -> None:
+        """old: (N,) labels, all of them given; share: of all votes, 0 = no audit.
 
-    def next(self, new: IntArray, closed: BoolArray) -> int | None:
-        """Return the next task that needs a vote; None at the end.
-
-        new: (N, K) new votes; closed: (N,) tasks that nobody can be asked about.
+        max_votes: new votes of one task after which no more are asked for a verdict, None = no cap.
         """
-        while self._place < len(self._order):
-            task = int(self._order[self._place])
-            if verdicts(new[task : task + 1])[0] < 0 and not closed[task]:
-                return task
-            self._place += 1
-            self._judged += not closed[task]
-        return None
+        self._old, self._classes, self._share = old, classes, share
+        self._max_votes = max_votes
+        self._order: IntArray = random_order(np.arange(len(old)), seed)
+        self.done: IntArray = self._order[:0]
 
-    def count(self) -> None:
-        """Take note of a vote that the audit asked for."""
-        self._votes += 1
+    def next(self, votes: int, new: IntArray, gone: BoolArray) -> int | None:
+        """Return the first task whose turn has come and that waits for a verdict, if one does.
+
+        Those before it are `done`, all whose turn has come if none waits: what comes after a task
+        that waits is no random sample.
+
+        Args:
+            votes: spent so far.
+            new: (N, K) new votes.
+            gone: (N,) tasks that nobody is left for; they have no turn.
+        """
+        size = turns(votes, self._share)
+        rows = self._order[: size + int(gone.sum())]
+        undecided = verdicts(new[rows]) < 0
+        kept = ~(undecided & gone[rows])
+        rows, undecided = rows[kept][:size], undecided[kept][:size]
+        if self._max_votes is not None:
+            undecided &= new[rows].sum(1) < self._max_votes
+        waits = np.flatnonzero(undecided)
+        self.done = rows[: waits[0]] if len(waits) else rows
+        return int(rows[waits[0]]) if len(waits) else None
 
     def judged(self, new: IntArray) -> tuple[IntArray, IntArray]:
         """Return (M,) audited tasks with a verdict, and (M,) verdicts; new: (N, K) votes."""
-        audited = self._order[: self._place]
-        said = verdicts(new[audited])
-        return audited[said >= 0], said[said >= 0]
+        said = verdicts(new[self.done])
+        return self.done[said >= 0], said[said >= 0]
 
     def rates(self, new: IntArray, said: Said) -> Rates:
         """Return what the audited tasks say, where the model was taught the old labels.
@@ -86,15 +92,14 @@ class Audit:
 
         new: (N, K) votes; alone: labels so settled, by task.
         """
-        audited = self._order[: self._place]
-        found = zip(audited.tolist(), verdicts(new[audited]).tolist(), strict=True)
+        found = zip(self.done.tolist(), verdicts(new[self.done]).tolist(), strict=True)
         return np.array(
             [said != alone[task] for task, said in found if said >= 0 and task in alone], dtype=bool
         )
 
     def _pairs(self, said: Said) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Return the first two new votes of each audited task."""
-        votes = (said[task] for task in self._order[: self._place].tolist())
+        votes = (said[task] for task in self.done.tolist())
         return [(first, second) for first, second, *_ in (v for v in votes if len(v) > 1)]
 
 

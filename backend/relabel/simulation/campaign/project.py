@@ -13,7 +13,7 @@ import numpy as np
 
 from relabel.numerics.consensus.posterior import Rates, denoised
 from relabel.numerics.estimates.alarm import SLACK, is_exceeded
-from relabel.numerics.estimates.error_rates import model_error, trained_error, verdicts
+from relabel.numerics.estimates.error_rates import model_error, trained_error
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
@@ -67,8 +67,9 @@ class _Project:
         self.terms = terms
         self.annotators = annotators
         self.judge = Judge(old, classes, terms)
-        self.audit = Audit(old, classes, terms.audit_share, seed)
+        self.audit = Audit(old, classes, terms.audit_share, seed, terms.max_votes)
         self.closed: BoolArray = np.zeros(len(old), dtype=bool)
+        self.gone: BoolArray = np.zeros(len(old), dtype=bool)
         self.seed = seed
         self.queue: Queue | KeyedQueue
         self.probs: FloatArray
@@ -76,14 +77,15 @@ class _Project:
         self.trained_on: IntArray = old
         self.news: tuple[float, ...] = ()
         self.auditing: int | None = None
-        self.open: int | None = None
+        self.begun: list[int] = []
 
     def run(
         self, model: Model, prioritise: Prioritise, on_keys: Callable[[FloatArray], None]
     ) -> None:
         """Cast votes until the budget is spent or nothing is left to ask."""
         while len(self.log) < self.terms.budget:
-            idle = self.open is None and self.auditing is None
+            self.auditing = self.audit.next(len(self.log), self.judge.new, self.gone)
+            idle = self.auditing is None and not self.begun
             if idle and (not self.log.rounds or len(self.log) - self.log.rounds[-1] >= ROUND):
                 self.begin_round(model, prioritise, on_keys)
             task = self.pick()
@@ -91,7 +93,7 @@ class _Project:
                 return
             label, annotator = self.annotators(task, len(self.judge.said[task]))
             if label == NOBODY:
-                self.closed[task] = True
+                self.closed[task] = self.gone[task] = True
             else:
                 self.cast(task, label, annotator)
             self.move_on(task)
@@ -148,17 +150,14 @@ class _Project:
         return rates, self.audit.annotator_errors(judge.said, people.size, rates.people)
 
     def pick(self) -> int | None:
-        """Return the task to vote on: what is begun, the audit's if it is due, or the queue's."""
-        if self.auditing is not None or self.open is not None:
-            return self.auditing if self.auditing is not None else self.open
-        if self.audit.is_due(len(self.log)):
-            self.auditing = self.audit.next(self.judge.new, self.closed)
+        """Return the task to vote on: the audit's that waits, what is begun, or the queue's."""
         if self.auditing is not None:
             return self.auditing
+        if self.begun:
+            return self.begun[-1]
         task = self.queue.next()
         while task is not None and (self.judge.settled[task] or self.closed[task]):
             task = self.queue.next()
-        self.open = task
         return task
 
     def cast(self, task: int, label: int, annotator: int) -> None:
@@ -172,22 +171,17 @@ class _Project:
         log.shown.append(int(judge.labels[task]))
         log.settled.append(bool(judge.settled[task]))
         log.believed.append(float(judge.believed[task]))
-        if self.auditing == task:
-            self.audit.count()
         cap, votes = self.terms.max_votes, judge.old[task].sum() + judge.new[task].sum()
         self.closed[task] = cap is not None and votes >= cap
 
     def move_on(self, task: int) -> None:
-        """Stay with the task or leave it: the audit wants a verdict, a visit a settled task."""
+        """Give the task its new place in the queue; one that is begun is finished first."""
         judge = self.judge
         done = bool(judge.settled[task] or self.closed[task])
-        if self.auditing == task:
-            undecided = verdicts(judge.new[task : task + 1])[0] < 0
-            self.auditing = task if undecided and not self.closed[task] else None
         if isinstance(self.queue, KeyedQueue):
             gain, doubt = judge.keys(np.array([task]))
             self.queue.put(task, None if done else (gain[0], doubt[0]))
-            self.open = None
-        else:
-            # What the audit has begun is finished first, like everything that is begun.
-            self.open = None if done else task
+        elif done and task in self.begun:
+            self.begun.remove(task)
+        elif not done and task not in self.begun:
+            self.begun.append(task)
