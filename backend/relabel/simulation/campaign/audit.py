@@ -55,12 +55,17 @@ class Audit:
         """Take note of a vote that the audit asked for."""
         self._votes += 1
 
+    @property
+    def done(self) -> IntArray:
+        """(M,) the tasks that have had their turn, in the order of the audit."""
+        return self._order[: self._place]
+
     def rates(self, new: IntArray, said: Said) -> Rates:
         """Return what the audited tasks say, where the model was taught the old labels.
 
         new: (N, K) votes; said: the same in their order.
         """
-        audited = self._order[: self._place]
+        audited = self.done
         found = verdicts(new[audited])
         judged = found >= 0
         pairs = self._pairs(said)
@@ -82,7 +87,7 @@ class Audit:
 
         new: (N, K) votes; alone: labels so settled, by task.
         """
-        audited = self._order[: self._place]
+        audited = self.done
         found = zip(audited.tolist(), verdicts(new[audited]).tolist(), strict=True)
         return np.array(
             [said != alone[task] for task, said in found if said >= 0 and task in alone], dtype=bool
@@ -90,7 +95,7 @@ class Audit:
 
     def _pairs(self, said: Said) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Return the first two new votes of each audited task."""
-        votes = (said[task] for task in self._order[: self._place].tolist())
+        votes = (said[task] for task in self.done.tolist())
         return [(first, second) for first, second, *_ in (v for v in votes if len(v) > 1)]
 
 
