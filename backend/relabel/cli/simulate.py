@@ -130,7 +130,7 @@ def forecast(
             "right labels now": found.correct_now,
             "wrong labels at the start": found.noise_rate,
         }
-    table = Table("figure", "estimate", "80 % interval", title=f"Forecast for project {project}")
+    table = Table("figure", "estimate", "range", title=f"Forecast for project {project}")
     for name, one in rows.items():
         interval = "-" if told.unknown else f"{_figure(one.low)} to {_figure(one.high)}"
         table.add_row(name, _figure(one.value), interval)
@@ -140,6 +140,8 @@ def forecast(
             f"How many labels people would change is {told.unknown}; until then the votes are a "
             "guess, and no interval would hold."
         )
+    else:
+        console.print("A range is meant to hold four times in five; docs/simulation.md: how often.")
     if told.so_far:
         console.print(told.so_far.sentence())
 

@@ -36,7 +36,7 @@ the queue asks first, would else be believed too firmly of its lower one."""
 
 SHIFT_MEAN, SHIFT_SPREAD = -1.8, 0.9
 SLOPE_MEAN, SLOPE_SPREAD = 1.6, 0.5
-"""Before any vote, as measured on projects of four data sets: see docs/simulation.md."""
+"""Before any vote, as measured on projects of four data sets: benchmarks/forecasts.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Truths:
 
 
 def learn_truths(evidence: Evidence) -> Truths:
-    """Return the posterior of a, b and e after all votes."""
+    """Return the posterior of s, b, c, e, h and f after all votes."""
     asked = evidence.new.any(1)
     some = Evidence(
         evidence.given[asked], evidence.doubts[asked], evidence.others[asked], evidence.new[asked]

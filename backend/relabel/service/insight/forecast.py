@@ -72,8 +72,8 @@ def forecast_project(context: Context, number: int, *, target: float) -> Project
             f"relabel round --project {number}"
         )
     unknown = not_known(audit_now(state, result), state.policy.audit_share)
-    if result.rates is None:
-        unknown = f"not known: the model of selector {state.policy.selector} has seen the labels"
+    if result.rates is None and not unknown:
+        unknown = "not known: the last round's model has seen the labels that it judges"
     found = forecast(pilot_of(state, result), target=target)
     so_far = replay(state, votes, result)
     return ProjectForecast(without_intervals(found) if unknown else found, unknown, so_far)
