@@ -26,13 +26,13 @@ from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import Annotators, make_annotators
 from relabel.simulation.campaign.project import run_project
 from relabel.simulation.campaign.rankings import selector_of
-from relabel.simulation.campaign.rest import Start, paces, play
 from relabel.simulation.campaign.votelog import VoteLog, replay
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.data.noise_models import make_noise, symmetric_matrix
 from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.forecast import AHEAD, Forecast, Pilot, Range, forecast
 from relabel.simulation.measure.curves import accounts_of, curve_of
+from relabel.simulation.rest import Start, paces, play
 from relabel.types import FloatArray, IntArray
 from scipy.stats import beta
 

@@ -13,11 +13,11 @@ from relabel.simulation.campaign.loop import initial_counts
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import Crowd
 from relabel.simulation.campaign.project import run_project
-from relabel.simulation.campaign.rest import Start
 from relabel.simulation.campaign.votelog import replay
 from relabel.simulation.data.noise_models import symmetric_matrix
 from relabel.simulation.forecast import Pilot, Range, forecast, range_of
 from relabel.simulation.measure.curves import accounts_of, curve_of
+from relabel.simulation.rest import Start
 
 K, TASKS, PILOT, TARGET = 4, 400, 120, 0.95
 NEVER = float("inf")

@@ -16,7 +16,7 @@ from relabel.numerics.estimates.truths import Evidence, Truths, learn_truths
 from relabel.numerics.gain import disbelief
 from relabel.simulation.campaign.judge import CONSENSUS, Terms
 from relabel.simulation.campaign.loop import initial_counts
-from relabel.simulation.campaign.rest import Course, Start, paces, play
+from relabel.simulation.rest import Course, Start, paces, play
 from relabel.types import BoolArray, FloatArray
 
 LEVEL = 0.8

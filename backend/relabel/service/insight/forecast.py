@@ -21,8 +21,8 @@ from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
 from relabel.service.votes.task_states import read_answered_state
 from relabel.simulation.campaign.judge import Terms
-from relabel.simulation.campaign.rest import Start
 from relabel.simulation.forecast import ANSWERS, Forecast, Pilot, Range, forecast
+from relabel.simulation.rest import Start
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.rounds import published_round

@@ -8,8 +8,8 @@ from relabel.simulation.campaign.judge import Terms
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.people import Crowd
 from relabel.simulation.campaign.project import run_project
-from relabel.simulation.campaign.rest import Start, paces, play
 from relabel.simulation.campaign.votelog import replay
+from relabel.simulation.rest import Start, paces, play
 
 K, TASKS, ANSWERS = 4, 250, 12
 KNOWN = Rates(np.full(K, 0.2), 0.2, 0.1)
