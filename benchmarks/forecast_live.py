@@ -92,7 +92,9 @@ def play(
     crowd.run(options.pilot)
     poll(lambda: not backend.status(project.id)["pending_jobs"], seconds=120)
     asked = ("--target", str(TARGET), "--json")
-    value = json.loads(backend.run("forecast", "--project", number, *asked))["votes"]
+    value = json.loads(backend.run("forecast", "--project", number, *asked))["to_come"]["votes"][
+        "value"
+    ]
     needed = None
     while needed is None and crowd.run(STEP):
         needed = votes_to_target(crowd.submissions, given, truth, TARGET)

@@ -18,7 +18,7 @@ FLOORS = (
     "learning learning/networks learning/encoders learning/training learning/ssl",
     "learning/selectors learning/trial",
     "simulation simulation/data simulation/data/sources simulation/campaign simulation/measure",
-    "simulation/experiment simulation/forecast simulation/report simulation/papers",
+    "simulation/experiment simulation/forecast simulation/rest simulation/report simulation/papers",
     "service/context service/connected service/device service/webhooks service/traces",
     "service/crew",
     "service/votes",
@@ -44,6 +44,8 @@ simulation, which knows of neither store nor server."""
 
 BRIDGES = {
     ("service/insight/forecast.py", "simulation/forecast"),
+    ("service/insight/forecast.py", "simulation/campaign/judge"),
+    ("service/insight/forecast.py", "simulation/rest"),
     ("simulation/data/sources/projects.py", "labelstudio/exports"),
 }
 """A forecast plays the rest of a real project as a simulated campaign; a backtest reads the history

@@ -107,36 +107,47 @@ def forecast(
     target: Annotated[float, typer.Option(help="Share of right labels to reach.")] = 0.95,
     as_json: JsonOption = False,
 ) -> None:
-    """Forecast how many votes a project still needs, and how many a random order would.
+    """Forecast how many votes a project still needs, and what the other consensus would save.
 
     Example: relabel forecast --project 3 --target 0.95
     """
     from relabel.service.insight.forecast import forecast_project
 
     with opened() as context:
-        found = forecast_project(context, project, target=target)
+        told = forecast_project(context, project, target=target)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        typer.echo(json.dumps(asdict(told), indent=2))
         return
+    found = told.to_come
     rows = {
         f"votes to {target:.0%} right labels": found.votes,
         "votes in random order": found.random,
-        "times fewer than random": found.ratio,
+        f"labels that the next {found.ahead} votes change": found.found,
     }
-    if not found.unknown:
+    if not told.unknown:
         rows |= {
+            f"votes fewer with {found.other}": found.fewer,
             "right labels now": found.correct_now,
-            "labels that people would change": found.noise_rate,
+            "wrong labels at the start": found.noise_rate,
         }
-    table = Table("figure", "estimate", title=f"Forecast for project {project}")
-    for name, value in rows.items():
-        table.add_row(name, "not reached" if value is None else f"{value:.4g}")
+    table = Table("figure", "estimate", "range", title=f"Forecast for project {project}")
+    for name, one in rows.items():
+        interval = "-" if told.unknown else f"{_figure(one.low)} to {_figure(one.high)}"
+        table.add_row(name, _figure(one.value), interval)
     console.print(table)
-    if found.unknown:
+    if told.unknown:
         console.print(
-            f"How many labels people would change is {found.unknown}; until then the votes are a "
-            "guess."
+            f"How many labels people would change is {told.unknown}; until then the votes are a "
+            "guess, and no interval would hold."
         )
+    else:
+        console.print("A range is meant to hold four times in five; docs/simulation.md: how often.")
+    if told.so_far:
+        console.print(told.so_far.sentence())
+
+
+def _figure(value: float | None) -> str:
+    return "never" if value is None else f"{value:,.0f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
 def _names(text: str) -> tuple[str, ...]:

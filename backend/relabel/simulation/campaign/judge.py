@@ -21,7 +21,7 @@ from relabel.numerics.consensus.posterior import (
 from relabel.numerics.gain import disbelief, majority_gain, posterior_gain
 from relabel.simulation.campaign.audit import Said
 from relabel.simulation.campaign.loop import initial_counts
-from relabel.types import FloatArray, IntArray, State
+from relabel.types import BoolArray, FloatArray, IntArray, State
 
 CONSENSUS = ("majority", "posterior")
 """What settles a task: people alone, or people and the model."""
@@ -62,6 +62,23 @@ class Terms:
     def weighs(self) -> bool:
         """Whether the model's posterior is needed for more than an order."""
         return self.by_gain or self.consensus == "posterior"
+
+
+def by_people(
+    counts: IntArray, said: IntArray, labels: IntArray, cap: int
+) -> tuple[IntArray, BoolArray]:
+    """Return (n,) labels after a vote, and (n,) whether a strict majority has settled them.
+
+    Args:
+        counts: (n, K) votes, old labels and the last vote included.
+        said: (n,) the last vote.
+        labels: (n,) shown before it.
+        cap: on the votes of one task.
+    """
+    each = np.arange(len(counts))
+    ahead = counts[each, said] > counts[each, labels]
+    settled: BoolArray = majority(counts, max_votes=cap).states == State.SETTLED
+    return np.where(ahead, said, labels), settled
 
 
 class Judge:
@@ -112,9 +129,9 @@ class Judge:
         weighs = self._terms.consensus == "posterior" and self.trusting
         if not weighs:
             counts = self.old[row] + self.new[row]
-            decided = majority(counts, max_votes=self._cap)
-            ahead = counts[0, label] > counts[0, self.labels[task]]
-            self.labels[task] = label if ahead else self.labels[task]
+            self.labels[row], self.settled[row] = by_people(
+                counts, np.array([label]), self.labels[row], self._cap
+            )
         if self._terms.weighs:
             labels, people = np.array(self.said[task], dtype=np.int64).T
             first = np.zeros_like(labels)
@@ -132,7 +149,7 @@ class Judge:
             )
             self.labels[task] = decided.labels[0]
             self.believed[task] = q[0, self.labels[task]]
-        self.settled[task] = decided.states[0] == State.SETTLED
+            self.settled[task] = decided.states[0] == State.SETTLED
         if weighs and self.settled[task] and len(self.said[task]) == 1:
             self.alone[task] = int(self.labels[task])
 
