@@ -169,8 +169,8 @@ def pilot_of(project: Project, terms: Terms, log: VoteLog, votes: int) -> Pilot:
     for task, label, person in zip(head.tasks, head.labels, head.annotators, strict=True):
         said[task].append((label, person))
     spent = new.sum(1) >= project.answers
-    audit = Audit(project.old, k, terms.audit_share, project.seed)
-    audit.next(new, spent)
+    audit = Audit(project.old, k, terms.audit_share, project.seed, terms.max_votes)
+    audit.next(votes, new, spent)
     audited = np.zeros(n, dtype=bool)
     audited[audit.done] = True
     labels = shown(project.old, head)

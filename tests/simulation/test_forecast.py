@@ -54,9 +54,9 @@ def pilot_of(seed, consensus="majority", votes=PILOT):
     curve = curve_of(accounts_of(log, counts, terms).exported, truth, old)
     head = log.head(votes)
     new = replay(head, np.zeros((TASKS, K), dtype=np.int64))
-    audit = Audit(old, K, terms.audit_share, seed)
+    audit = Audit(old, K, terms.audit_share, seed, terms.max_votes)
     nobody = np.zeros(TASKS, dtype=bool)
-    audit.next(new, nobody)
+    audit.next(votes, new, nobody)
     audited, settled, labels = nobody.copy(), nobody.copy(), old.copy()
     audited[audit.done] = True
     settled[head.tasks], labels[head.tasks] = head.settled, head.shown

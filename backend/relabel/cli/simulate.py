@@ -141,7 +141,7 @@ def forecast(
             "guess, and no interval would hold."
         )
     else:
-        console.print("A range is meant to hold four times in five; docs/simulation.md: how often.")
+        console.print("In simulations such a range held seven times in ten: docs/simulation.md.")
     if told.so_far:
         console.print(told.so_far.sentence())
 
