@@ -14,6 +14,7 @@ import numpy as np
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.alarm import SLACK, is_exceeded
 from relabel.numerics.estimates.error_rates import trained_error, verdicts
+from relabel.numerics.gain import GAIN
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
@@ -120,7 +121,7 @@ class _Project:
         wrong = self.audit.wrong_alone(judge.new, judge.alone)
         judge.trusting = not is_exceeded(wrong, 1 - self.terms.confidence + SLACK)
         news = (self.taught, *rates.old, rates.trained, rates.people, *errors, judge.trusting)
-        if news == self.news:
+        if news == self.news and self.terms.key == GAIN:
             return
         self.news = news
         judge.renew(self.probs, rates, errors)
