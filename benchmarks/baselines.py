@@ -22,7 +22,7 @@ OUT = Path(__file__).resolve().parent / "results" / "baselines.md"
 METHODS = tuple(
     Method("linear", score, consensus=consensus)
     for consensus in ("majority", "posterior")
-    for score in ("okg", "activelab", "tiered_phi", "gain")
+    for score in ("okg", "activelab_by_vote", "tiered_phi", "gain")
 )
 TARGETS = (0.90, 0.95)
 SHARES = (0.25, 0.5, 1.0, 1.25)

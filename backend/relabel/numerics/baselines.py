@@ -51,7 +51,7 @@ def _leads(votes: tuple[int, ...]) -> float:
     variable does: one integral, of its density times the others' distribution functions.
     """
     most = votes[0] + 1
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _quadrature()
     end = most + 12 * np.sqrt(most) + 30
     x = (nodes + 1) * end / 2
     # Terms of a Poisson series: the density of shape n is the last one of n, and what is missing
@@ -62,6 +62,12 @@ def _leads(votes: tuple[int, ...]) -> float:
     below = np.clip(1 - terms.cumsum(0), 0, 1)
     others = np.prod([below[n] for n in votes[1:]], axis=0)
     return float((weights * terms[most - 1] * others).sum() * end / 2)
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[FloatArray, FloatArray]:
+    """Return nodes in (-1, 1) and weights, which take longer to make than to use."""
+    return np.polynomial.legendre.leggauss(NODES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ def test_the_two_accounts_differ_by_labels_that_are_not_settled(made):
     assert curve.correct[-1] == pytest.approx((shown == truth).mean())
 
 
-@pytest.mark.parametrize("key", ["okg", "activelab"])
+@pytest.mark.parametrize("key", ["okg", "activelab_by_vote"])
 @pytest.mark.parametrize("consensus", ["majority", "posterior"])
 def test_a_published_baseline_spends_its_votes_and_finds_wrong_labels(made, key, consensus):
     truth, old, _, _ = made
@@ -263,7 +263,7 @@ def test_a_published_baseline_spends_its_votes_and_finds_wrong_labels(made, key,
 
 def test_activelab_asks_first_what_the_model_believes_least(made):
     _, old, probs, _ = made
-    first = play(made, by_gain=True, key="activelab", budget=40).tasks
+    first = play(made, by_gain=True, key="activelab_by_vote", budget=40).tasks
     own = probs[np.arange(len(old)), old]
     assert own[first].max() == own.min()
 
@@ -313,7 +313,7 @@ def test_tasks_of_equal_keys_are_drawn_and_not_asked_by_their_number():
         (("co_teaching", "phi", "none", "posterior"), "selector='co_teaching'"),
         (("linear", "gain", "diffusion"), "diversity='diffusion'"),
         (("linear", "okg", "diffusion"), "diversity='diffusion'"),
-        (("ensemble", "activelab"), "selector='ensemble'"),
+        (("ensemble", "activelab_by_vote"), "selector='ensemble'"),
         (("linear", "phi", "none", "unanimity"), "consensus='unanimity'"),
     ],
 )

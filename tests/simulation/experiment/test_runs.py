@@ -123,7 +123,7 @@ def test_every_diversity_rule_runs_inside_a_campaign(setting, diversity):
     assert runs[-1].figures.final_correct > 0.9
 
 
-@pytest.mark.parametrize("score", ["okg", "activelab"])
+@pytest.mark.parametrize("score", ["okg", "activelab_by_vote"])
 @pytest.mark.parametrize("consensus", ["majority", "posterior"])
 def test_published_baselines_run_beside_our_own_methods(setting, score, consensus):
     method = Method("linear", score, consensus=consensus)
@@ -134,7 +134,7 @@ def test_published_baselines_run_beside_our_own_methods(setting, score, consensu
         run_experiment(replace(setting, closing="vote"), (method,), (0,))
 
 
-@pytest.mark.parametrize("score", ["okg", "activelab"])
+@pytest.mark.parametrize("score", ["okg", "activelab_by_vote"])
 def test_a_live_project_knows_no_published_baseline(score):
     """A policy is checked against these names when its project is connected."""
     assert score not in names_of("score")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.baselines import activelab, okg
 from scipy.special import betainc
@@ -13,6 +13,7 @@ def h_of_two(a, b):
     return max(above, 1 - above)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 12), st.integers(0, 12))
 def test_okg_of_two_classes_is_the_closed_form_of_the_beta(first, second):
     a, b = first + 1, second + 1
@@ -38,6 +39,7 @@ def test_okg_of_three_classes_is_what_drawn_shares_say(votes):
     assert okg(np.array([votes]))[0] == pytest.approx(max(after) - chance(votes), abs=4e-3)
 
 
+@settings(deadline=None)  # the first call makes the quadrature
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=6), st.randoms())
 def test_okg_does_not_know_classes_apart(votes, random):
     mixed = list(votes)

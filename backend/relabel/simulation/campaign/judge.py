@@ -37,9 +37,8 @@ class Terms:
     """How a project is run.
 
     budget: votes. consensus: what settles a task; confidence: of "posterior". by_gain: ask one vote
-    at a time where it gains most, instead of task after task. key: what gains most is by, one of
-    `KEYS`. audit_share: of the votes. max_votes:
-    of one task, its old label included; None = no cap. update_every: votes after which the model
+    at a time where it gains most, instead of task after task. key: one of `KEYS`, what that goes by.
+    audit_share: of the votes. max_votes: of one task, its old label included; None = no cap. update_every: votes after which the model
     learns anew; None = never. known: rates that are believed instead of learnt from the audit.
     """
 
@@ -184,6 +183,6 @@ Key = Callable[[Judge, IntArray], tuple[FloatArray, FloatArray]]
 KEYS: dict[str, Key] = {
     GAIN: Judge.by_gain,
     "okg": Judge.by_okg,
-    "activelab": Judge.by_activelab,
+    "activelab_by_vote": Judge.by_activelab,
 }
 """Scores that ask one vote at a time, by name; all but the first are for comparison."""

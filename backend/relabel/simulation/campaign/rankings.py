@@ -66,8 +66,9 @@ class Method:
         if self.weighs and self.selector != WEIGHED:
             raise ConfigurationError(
                 f"selector={self.selector!r}: score={self.score!r} and consensus='posterior' "
-                "count the posterior as evidence beside votes, so it must come from a model that has "
-                f"seen neither the task's old label nor its votes: use selector='{WEIGHED}'."
+                "count the posterior as evidence beside votes, so it must come from a model "
+                "that has seen neither the task's old label nor its votes: "
+                f"use selector='{WEIGHED}'."
             )
 
     def __str__(self) -> str:
