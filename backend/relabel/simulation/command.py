@@ -11,11 +11,10 @@ from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.settings import Settings
-from relabel.simulation.campaign.judge import Terms
+from relabel.simulation.campaign.judge import KEYS, Terms
 from relabel.simulation.campaign.loop import initial_counts
 from relabel.simulation.campaign.people import check_panel, parse_panel
 from relabel.simulation.campaign.rankings import (
-    GAIN,
     Method,
     scores_of,
     selector_of,
@@ -226,8 +225,8 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     surroundings = Surroundings(data.features, seed)
     select = selector_of(method.selector, data, surroundings, seed, setting.device, initial)
     selection = select(counts, initial)
-    # The order by gain is one of votes; what is shown of its model is what the default would ask.
-    name = "tiered_phi" if method.score == GAIN else method.score
+    # An order by gain is one of votes; what is shown of its model is what the default would ask.
+    name = "tiered_phi" if method.score in KEYS else method.score
     score = scores_of(name, votes_of(counts, initial), selection, seed=0)
     limit = Settings.from_env().max_image_pixels
     try:

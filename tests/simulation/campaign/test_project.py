@@ -7,6 +7,7 @@ import pytest
 from relabel.errors import ConfigurationError
 from relabel.numerics.audit import EARLY, turns
 from relabel.numerics.audit import random_order as random_rows
+from relabel.numerics.baselines import okg
 from relabel.numerics.consensus.posterior import Rates, beliefs, denoised, vote_weight
 from relabel.numerics.estimates.error_rates import old_error, people_error, verdicts
 from relabel.numerics.gain import disbelief, posterior_gain
@@ -299,6 +300,37 @@ def test_the_two_accounts_differ_by_labels_that_are_not_settled(made):
     assert curve.correct[-1] == pytest.approx((shown == truth).mean())
 
 
+@pytest.mark.parametrize("key", ["okg", "activelab_by_vote"])
+@pytest.mark.parametrize("consensus", ["majority", "posterior"])
+def test_a_published_baseline_spends_its_votes_and_finds_wrong_labels(made, key, consensus):
+    truth, old, _, _ = made
+    log, again = (
+        play(made, by_gain=True, key=key, consensus=consensus, budget=200) for _ in range(2)
+    )
+    assert (log.tasks, log.labels) == (again.tasks, again.labels)
+    assert len(log) == 200
+    accounts = accounts_of(log, initial_counts(old, K), Terms(200, consensus=consensus))
+    settled = final_labels(accounts.settled, old)
+    assert (settled == truth).mean() > (old == truth).mean() + 0.02
+
+
+def test_activelab_asks_first_what_the_model_believes_least(made):
+    _, old, probs, _ = made
+    first = play(made, by_gain=True, key="activelab_by_vote", budget=40).tasks
+    own = probs[np.arange(len(old)), old]
+    assert own[first].max() == own.min()
+
+
+def test_every_vote_by_okg_goes_where_one_answer_could_gain_most(made):
+    log = play(made, by_gain=True, key="okg", budget=200)
+    counts = initial_counts(made[1], K)
+    for task, label in zip(log.tasks, log.labels, strict=True):
+        gains = okg(counts)
+        open_ = counts.max(1) < 2
+        assert gains[task] == gains[open_].max()
+        counts[task, label] += 1
+
+
 def test_the_best_key_comes_first_whenever_keys_change():
     gain, doubt = np.array([0.0, 0.2, 0.0, 0.3]), np.array([0.5, 0.1, 0.6, 0.0])
     queue = KeyedQueue(gain, doubt, np.array([True, True, True, False]), 0)
@@ -333,6 +365,8 @@ def test_tasks_of_equal_keys_are_drawn_and_not_asked_by_their_number():
         (("truth", "gain"), "selector='truth'"),
         (("co_teaching", "phi", "none", "posterior"), "selector='co_teaching'"),
         (("linear", "gain", "diffusion"), "diversity='diffusion'"),
+        (("linear", "okg", "diffusion"), "diversity='diffusion'"),
+        (("ensemble", "activelab_by_vote"), "selector='ensemble'"),
         (("linear", "phi", "none", "unanimity"), "consensus='unanimity'"),
     ],
 )

@@ -6,6 +6,7 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from relabel.catalogue.options import names_of
 from relabel.cli.app import build_app
 from relabel.errors import ConfigurationError
 from relabel.simulation.campaign.cleanlab_scores import PEERS, voter_table
@@ -120,6 +121,23 @@ def test_finished_campaigns_are_read_and_not_run_again(setting, tmp_path, monkey
 def test_every_diversity_rule_runs_inside_a_campaign(setting, diversity):
     runs = run_experiment(setting, (Method(TRUTH, "ce", diversity),), (0,))
     assert runs[-1].figures.final_correct > 0.9
+
+
+@pytest.mark.parametrize("score", ["okg", "activelab_by_vote"])
+@pytest.mark.parametrize("consensus", ["majority", "posterior"])
+def test_published_baselines_run_beside_our_own_methods(setting, score, consensus):
+    method = Method("linear", score, consensus=consensus)
+    run = run_experiment(replace(setting, audit_share=0.1), (method,), (0,))[-1]
+    assert run.method == str(method)
+    assert run.figures.final_correct > 1 - run.figures.noise_rate
+    with pytest.raises(ConfigurationError, match=f"linear {score}"):
+        run_experiment(replace(setting, closing="vote"), (method,), (0,))
+
+
+@pytest.mark.parametrize("score", ["okg", "activelab_by_vote"])
+def test_a_live_project_knows_no_published_baseline(score):
+    """A policy is checked against these names when its project is connected."""
+    assert score not in names_of("score")
 
 
 @pytest.mark.parametrize("peer", sorted(PEERS))

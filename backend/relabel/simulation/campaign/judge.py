@@ -4,11 +4,13 @@ A task's state is a function of its votes and of the round in force at its last 
 renews what is believed of tasks to come, and reopens nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from relabel.errors import ConfigurationError
+from relabel.numerics.baselines import activelab, okg
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import (
     Rates,
@@ -18,7 +20,7 @@ from relabel.numerics.consensus.posterior import (
     vote_weight,
     weigh,
 )
-from relabel.numerics.gain import disbelief, majority_gain, posterior_gain
+from relabel.numerics.gain import GAIN, disbelief, majority_gain, posterior_gain
 from relabel.simulation.campaign.audit import Said
 from relabel.simulation.campaign.loop import initial_counts
 from relabel.types import BoolArray, FloatArray, IntArray, State
@@ -35,15 +37,17 @@ class Terms:
     """How a project is run.
 
     budget: votes. consensus: what settles a task; confidence: of "posterior". by_gain: ask one vote
-    at a time where it gains most, instead of task after task. audit_share: of the votes. max_votes:
-    of one task, its old label included; None = no cap. update_every: votes after which the model
-    learns anew; None = never. known: rates that are believed instead of learnt from the audit.
+    at a time where it gains most, instead of task after task. key: one of `KEYS`, what that goes by.
+    audit_share: of the votes. max_votes: of one task, its old label included; None = no cap.
+    update_every: votes after which the model learns anew; None = never. known: rates that are
+    believed instead of learnt from the audit.
     """
 
     budget: int
     consensus: str = "majority"
     confidence: float = 0.95
     by_gain: bool = False
+    key: str = GAIN
     audit_share: float = 0.0
     max_votes: int | None = 10
     update_every: int | None = None
@@ -108,6 +112,7 @@ class Judge:
         self._errors = np.zeros(0)
         self._rates = Rates(np.full(classes, 0.5), 0.5, 0.5)
         self._evidence = np.zeros(self.old.shape)
+        self._probs = self._prior
 
     def renew(self, probs: FloatArray, rates: Rates, errors: FloatArray) -> None:
         """Begin a round.
@@ -116,6 +121,7 @@ class Judge:
         somebody else's, and all err as `rates` has it.
         """
         self._prior, self._rates, self._errors = prior_of(probs, rates), rates, errors
+        self._probs = probs
         if self._votes:
             tasks, labels, people = np.array(self._votes, dtype=np.int64).T
             self._evidence = weigh(tasks, labels, self._weights(people), self.old.shape)
@@ -155,6 +161,10 @@ class Judge:
 
     def keys(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return (n,) gains and, where they are equal, (n,) what decides; higher = ask sooner."""
+        return KEYS[self._terms.key](self, rows)
+
+    def by_gain(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Right labels to be expected per vote; where they are equal, the doubt."""
         q, labels, error = self._beliefs(rows), self.labels[rows], self._rates.people
         if self._terms.consensus == "majority" or not self.trusting:
             counts = self.old[rows] + self.new[rows]
@@ -163,6 +173,17 @@ class Judge:
             unfinished = self.new[rows].any(1) & ~self.settled[rows]
             gain = posterior_gain(q, labels, error, unfinished=unfinished)
         return gain, disbelief(q, labels)
+
+    def by_okg(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """The optimistic knowledge gradient, which knows votes alone; equal ones are drawn."""
+        return okg(self.old[rows] + self.new[rows]), np.zeros(len(rows))
+
+    def by_activelab(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """ActiveLab, to which the source of the old labels is a voter; equal ones are drawn."""
+        tasks, labels = self.old.nonzero()
+        first = np.stack([tasks, labels, np.full(len(tasks), -1)])
+        said = np.concatenate([first, np.array(self._votes, dtype=np.int64).reshape(-1, 3).T], 1)
+        return activelab(self._probs, *said)[rows], np.zeros(len(rows))
 
     def _beliefs(self, rows: IntArray) -> FloatArray:
         prior, votes = self._prior[rows], self._evidence[rows]
@@ -173,3 +194,13 @@ class Judge:
         if not len(self._errors):
             return np.full(len(people), vote_weight(self._rates.people, classes))
         return vote_weight(self._errors[people], classes)
+
+
+Key = Callable[[Judge, IntArray], tuple[FloatArray, FloatArray]]
+
+KEYS: dict[str, Key] = {
+    GAIN: Judge.by_gain,
+    "okg": Judge.by_okg,
+    "activelab_by_vote": Judge.by_activelab,
+}
+"""Scores that ask one vote at a time, by name; all but the first are for comparison."""

@@ -14,6 +14,7 @@ import numpy as np
 from relabel.numerics.consensus.posterior import Rates, denoised
 from relabel.numerics.estimates.alarm import SLACK, is_exceeded
 from relabel.numerics.estimates.error_rates import model_error, trained_error
+from relabel.numerics.gain import GAIN
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
@@ -123,7 +124,7 @@ class _Project:
         judge.trusting = not is_exceeded(wrong, 1 - self.terms.confidence + SLACK)
         means = (rates.trained, rates.people, rates.model)
         news = (self.taught, *rates.old, *means, *errors, judge.trusting)
-        if news == self.news:
+        if news == self.news and self.terms.key == GAIN:
             return
         self.news = news
         judge.renew(self.probs, rates, errors)

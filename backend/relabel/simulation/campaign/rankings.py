@@ -15,7 +15,7 @@ from relabel.numerics.consensus.majority import majority
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.labels import leading
 from relabel.simulation.campaign.cleanlab_scores import PEERS
-from relabel.simulation.campaign.judge import CONSENSUS
+from relabel.simulation.campaign.judge import CONSENSUS, KEYS
 from relabel.simulation.campaign.loop import Prioritise, Queue
 from relabel.simulation.campaign.orders import OrderedQueue
 from relabel.simulation.campaign.two_phase import QUERIES, TwoPhase, kept_by_either
@@ -27,9 +27,6 @@ TRUTH = "truth"
 
 TWO_PHASE = "two_phase"
 """Khanal et al. 2024: the selector is phase one, the "score" is the query of phase two."""
-
-GAIN = "gain"
-"""The "score" that asks one vote at a time where it gains most (`KeyedQueue`)."""
 
 WEIGHED = "linear"
 """The selector whose posteriors may be evidence: out of fold of a task's old label and votes."""
@@ -54,8 +51,8 @@ class Method:
         two_phase = self.selector == TWO_PHASE
         known = {
             "selector": [*names_of("selector"), TRUTH, TWO_PHASE],
-            "score": [*QUERIES] if two_phase else [*names_of("score"), GAIN, *PEERS],
-            "diversity": ["none"] if two_phase or self.score == GAIN else names_of("diversity"),
+            "score": [*QUERIES] if two_phase else [*names_of("score"), *KEYS, *PEERS],
+            "diversity": ["none"] if two_phase or self.score in KEYS else names_of("diversity"),
             "consensus": [*CONSENSUS],
         }
         for name, allowed in known.items():
@@ -68,9 +65,10 @@ class Method:
         check_score(self.score, self.selector, {})
         if self.weighs and self.selector != WEIGHED:
             raise ConfigurationError(
-                f"selector={self.selector!r}: score='gain' and consensus='posterior' count the "
-                "posterior as evidence beside votes, so it must come from a model that has seen "
-                f"neither the task's old label nor its votes: use selector='{WEIGHED}'."
+                f"selector={self.selector!r}: score={self.score!r} and consensus='posterior' "
+                "count the posterior as evidence beside votes, so it must come from a model "
+                "that has seen neither the task's old label nor its votes: "
+                f"use selector='{WEIGHED}'."
             )
 
     def __str__(self) -> str:
@@ -81,7 +79,7 @@ class Method:
     @property
     def weighs(self) -> bool:
         """Whether the posterior is used for more than an order."""
-        return self.score == GAIN or self.consensus == "posterior"
+        return self.score in KEYS or self.consensus == "posterior"
 
 
 Select = Callable[[IntArray, IntArray], Selection]

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from relabel.numerics.diversity.spread import Surroundings
+from relabel.numerics.gain import GAIN
 from relabel.numerics.labels import leading
 from relabel.numerics.scoring import SCORES
 from relabel.simulation.campaign.concurrency import run_asynchronous
-from relabel.simulation.campaign.judge import Terms
+from relabel.simulation.campaign.judge import KEYS, Terms
 from relabel.simulation.campaign.loop import Prioritise, Rules, run_campaign
 from relabel.simulation.campaign.orders import oracle_order, random_order
 from relabel.simulation.campaign.people import Annotators, Panel
 from relabel.simulation.campaign.project import run_project
 from relabel.simulation.campaign.rankings import (
     BATCH,
-    GAIN,
     TWO_PHASE,
     Method,
     Select,
@@ -140,7 +140,8 @@ def _terms(stage: Stage, method: Method) -> Terms:
         budget=setting.votes,
         consensus=method.consensus,
         confidence=setting.confidence,
-        by_gain=method.score == GAIN,
+        by_gain=method.score in KEYS,
+        key=method.score if method.score in KEYS else GAIN,
         audit_share=setting.audit_share,
         max_votes=setting.max_votes,
         update_every=setting.retrain_every,

@@ -93,9 +93,10 @@ def check_method(
     one_by_one = at_once or closing != "majority" or method.diversity != "none"
     if one_by_one and (method.weighs or audit_share):
         raise ConfigurationError(
-            f"{method}: score='gain', consensus='posterior' and audit_share={audit_share:g} are "
-            f"simulated vote by vote, without a diversity (now {method.diversity!r}), without "
-            f"people at once (now {at_once}) and where a consensus ends a task (now {closing!r})."
+            f"{method}: score='gain' and its like, consensus='posterior' and "
+            f"audit_share={audit_share:g} are simulated vote by vote, "
+            f"without a diversity (now {method.diversity!r}), without people at once "
+            f"(now {at_once}) and where a consensus ends a task (now {closing!r})."
         )
 
 
