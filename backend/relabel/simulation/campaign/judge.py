@@ -37,7 +37,7 @@ class Terms:
     """How a project is run.
 
     budget: votes. consensus: what settles a task; confidence: of "posterior". by_gain: ask one vote
-    at a time where it gains most, instead of task after task. key: one of `KEYS`, what that goes by.
+    at a time where it gains most, instead of task after task; key: what that goes by, of `KEYS`.
     audit_share: of the votes. max_votes: of one task, its old label included; None = no cap.
     update_every: votes after which the model learns anew; None = never. known: rates that are
     believed instead of learnt from the audit.
