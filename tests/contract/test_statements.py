@@ -1,6 +1,5 @@
 """What a webhook waits for is a few statements, however much it is about."""
 
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -38,8 +37,8 @@ def large(context, connected):
     return number, [task.task_id for task in seen]
 
 
-def test_ten_thousand_deleted_tasks_are_forgotten_in_time(context, large):
-    """Label Studio waits for one second."""
+def test_ten_thousand_deleted_tasks_are_forgotten_in_a_few_statements(context, large):
+    """Label Studio waits for one second; one by one they took fifteen."""
     number, ids = large
     body = {
         "action": "TASKS_DELETED",
@@ -47,14 +46,11 @@ def test_ten_thousand_deleted_tasks_are_forgotten_in_time(context, large):
         "project": {"id": number},
     }
     with counted(context.engine) as statements:
-        began = time.perf_counter()
         receive(context.engine, context.settings, body)
-        took = time.perf_counter() - began
     with reading(context.engine) as connection:
         assert connection.execute(select(func.count()).select_from(tasks)).scalar_one() == 1
         assert connection.execute(select(func.count()).select_from(annotations)).scalar_one() == 1
     assert len(statements) < FEW
-    assert took < 1.0
 
 
 def test_what_a_round_found_is_noted_in_a_few_statements(context, large):
