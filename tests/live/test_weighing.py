@@ -67,7 +67,7 @@ def believed_by_hand(work):
             rates = json.loads(str(kept["rates"]))
         k, spread = len(p), rates["trained"] / (len(p) - 1)
         q = np.clip((p - spread) / (1 - rates["trained"] - spread), 1e-4, 1)
-        q /= q.sum()
+        q = (1 - rates["model"]) * q / q.sum() + rates["model"] / k
         for source, label, initial in votes[task]:
             for c in range(k):
                 error = rates["old"][c] if initial else rates["annotators"].get(source)
