@@ -12,7 +12,7 @@ import numpy as np
 
 from relabel.errors import ConfigurationError
 from relabel.numerics.consensus.posterior import beliefs, prior_of
-from relabel.numerics.estimates.truths import Evidence, Truths, learn_truths
+from relabel.numerics.estimates.truths import Knowledge, Truths, learn_truths
 from relabel.numerics.gain import disbelief
 from relabel.simulation.campaign.judge import CONSENSUS, Terms
 from relabel.simulation.campaign.loop import initial_counts
@@ -107,7 +107,7 @@ def forecast(
     other = next(name for name in CONSENSUS if name != terms.consensus)
     game = _Game(
         pilot=pilot,
-        truths=learn_truths(evidence_of(pilot.start)),
+        truths=learn_truths(knowledge_of(pilot.start)),
         other=replace(terms, consensus=other),
         pace=paces(pilot.spent, terms.audit_share, votes),
         target=target,
@@ -118,7 +118,7 @@ def forecast(
     return Forecast(target, ours, random, other, fewer, ahead, found, now, noise)
 
 
-def evidence_of(start: Start) -> Evidence:
+def knowledge_of(start: Start) -> Knowledge:
     """Return what is known of the old labels."""
     each, k = np.arange(len(start.given)), start.new.shape[1]
     prior, old = prior_of(start.probs, start.rates), initial_counts(start.given, k)
@@ -126,7 +126,7 @@ def evidence_of(start: Start) -> Evidence:
     others = prior.copy()
     others[each, start.given] = 0
     others /= others.sum(1, keepdims=True)
-    return Evidence(start.given, disbelief(q, start.given), others, start.new)
+    return Knowledge(start.given, disbelief(q, start.given), others, start.new)
 
 
 def range_of(values: FloatArray) -> Range:

@@ -8,7 +8,12 @@ CIFAR-10H.
 import numpy as np
 
 from relabel.numerics.audit import PEOPLE as AGREEING
-from relabel.numerics.consensus.posterior import LEAST_ERROR, chance_error, highest_error
+from relabel.numerics.consensus.posterior import (
+    LEAST_ERROR,
+    chance_error,
+    denoised,
+    highest_error,
+)
 from relabel.numerics.labels import leading
 from relabel.types import FloatArray, IntArray
 
@@ -26,7 +31,6 @@ PRIOR_PAIRS = 10
 
 OF_A_PERSON = 20
 """Shared tasks from which an annotator has a rate of their own; as many lean to the mean."""
-
 
 PRIOR_GUESSED, PRIOR_KNOWN = 0.5, 9.5
 """Before any audit the model is believed as by half a task that it guessed and so many it knew."""
@@ -93,7 +97,7 @@ def people_error(pairs: int, differing: int, classes: int) -> float:
     return float(_clipped(np.asarray(error), classes))
 
 
-def model_error(granted: FloatArray, classes: int) -> float:
+def model_error(probs: FloatArray, said: IntArray, trained: float) -> float:
     """Return of which share of tasks a model knows no more than a guess, by audited tasks.
 
     A task's verdict has the chance (1 - m) p + m / K. What is believed of m beforehand is a Beta
@@ -101,11 +105,13 @@ def model_error(granted: FloatArray, classes: int) -> float:
     are none.
 
     Args:
-        granted: (M,) the probability p that `denoised` gives each verdict.
-        classes: K.
+        probs: (M, K) out-of-fold posteriors of the audited tasks, p once they are `denoised`.
+        said: (M,) their verdicts.
+        trained: error of the labels that the posteriors were learnt from.
     """
+    granted = denoised(probs, trained)[np.arange(len(said)), said]
     share = (np.arange(MODEL_STEPS) + 0.5) / MODEL_STEPS
-    chances = (1 - share)[:, None] * granted + share[:, None] / classes
+    chances = (1 - share)[:, None] * granted + share[:, None] / probs.shape[1]
     prior = (PRIOR_GUESSED - 1) * np.log(share) + (PRIOR_KNOWN - 1) * np.log1p(-share)
     logs = prior + np.log(chances).sum(1)
     weights = np.exp(logs - logs.max())

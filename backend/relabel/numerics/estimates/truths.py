@@ -40,7 +40,7 @@ SLOPE_MEAN, SLOPE_SPREAD = 1.6, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Knowledge:
     """N tasks, K classes.
 
     given: (N,) old labels. doubts: (N,) in [0, 1], how improbable the model finds them. others:
@@ -81,7 +81,7 @@ def wrong_label(error: float, shared: float, classes: int) -> tuple[float, float
 class Truths:
     """The posterior of (s, b, c, e, h, f) on the grid; chances: one axis each, they sum to 1."""
 
-    evidence: Evidence
+    known: Knowledge
     chances: FloatArray
 
     def draw(self, rng: np.random.Generator) -> tuple[IntArray, float, float]:
@@ -92,12 +92,12 @@ class Truths:
         shift, slope, ceiling, error, shared, floor = (
             float(grid[i]) for grid, i in zip(grids, at, strict=True)
         )
-        evidence = self.evidence
-        likely = evidence.by_votes(error, shared)
-        wrong = floor + (ceiling - floor) * _expit(shift + slope * evidence.odds())
-        joint = wrong[:, None] * evidence.others * likely
+        known = self.known
+        likely = known.by_votes(error, shared)
+        wrong = floor + (ceiling - floor) * _expit(shift + slope * known.odds())
+        joint = wrong[:, None] * known.others * likely
         each = np.arange(len(joint))
-        joint[each, evidence.given] = (1 - wrong) * likely[each, evidence.given]
+        joint[each, known.given] = (1 - wrong) * likely[each, known.given]
         levels = joint.cumsum(1)
         drawn = rng.random(len(joint)) * levels[:, -1]
         return (levels < drawn[:, None]).sum(1), error, shared
@@ -106,23 +106,21 @@ class Truths:
         self, truth: IntArray, error: float, shared: float, people: int, rng: np.random.Generator
     ) -> IntArray:
         """Return (N, A) what so many people say of the tasks, drawn."""
-        k = self.evidence.new.shape[1]
+        k = self.known.new.shape[1]
         confirmed, found = wrong_label(error, shared, k)
         chances = np.full((len(truth), k), error / (k - 1))
-        each, wrong = np.arange(len(truth)), truth != self.evidence.given
+        each, wrong = np.arange(len(truth)), truth != self.known.given
         chances[each, truth] = np.where(wrong, found, 1 - error)
-        chances[wrong, self.evidence.given[wrong]] = confirmed
+        chances[wrong, self.known.given[wrong]] = confirmed
         levels = chances.cumsum(1)
         luck = rng.random((people, len(truth))) * levels[:, -1]
         return np.stack([(levels < one[:, None]).sum(1) for one in luck], axis=1)
 
 
-def learn_truths(evidence: Evidence) -> Truths:
+def learn_truths(known: Knowledge) -> Truths:
     """Return the posterior of s, b, c, e, h and f after all votes."""
-    asked = evidence.new.any(1)
-    some = Evidence(
-        evidence.given[asked], evidence.doubts[asked], evidence.others[asked], evidence.new[asked]
-    )
+    asked = known.new.any(1)
+    some = Knowledge(known.given[asked], known.doubts[asked], known.others[asked], known.new[asked])
     odds, each = some.odds(), np.arange(int(asked.sum()))
     base = _expit(SHIFTS[:, None, None] + SLOPES[:, None] * odds)
     logs = np.zeros(tuple(map(len, (SHIFTS, SLOPES, CEILINGS, ERRORS, SHARED, FLOORS))))
@@ -136,7 +134,7 @@ def learn_truths(evidence: Evidence) -> Truths:
             logs[:, :, *at, place] = np.log(kept + floor * more + base * rise).sum(-1)
     logs = TRUST * logs + _prior()
     chances = np.exp(logs - logs.max())
-    return Truths(evidence, chances / chances.sum())
+    return Truths(known, chances / chances.sum())
 
 
 def _prior() -> FloatArray:

@@ -35,8 +35,7 @@ class Audit:
     average those of the tasks without a turn, see `AuditTurn`; tasks: labelled ones in all; pairs,
     differing: tasks that two new people have judged, and those of them where the first two said
     different classes; people: who must agree on a verdict; lonely: further tasks whose turn has
-    come and that everybody at
-    work has answered, so that they wait for another person.
+    come and that everybody at work has answered, so that they wait for another person.
     """
 
     classes: int

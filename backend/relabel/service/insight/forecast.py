@@ -10,8 +10,7 @@ from relabel.numerics.estimates.error_rates import PEOPLE, PRIOR_AUDITED, PRIOR_
 from relabel.numerics.gain import GAIN
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
-from relabel.service.insight.audit import not_known
-from relabel.service.insight.noise import audit_now
+from relabel.service.insight.audit import not_known, read_audit
 from relabel.service.insight.replay import Replay, replay
 from relabel.service.insight.yield_curve import new_votes
 from relabel.service.queue.audit import turns_of
@@ -71,7 +70,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Project
             f"The classes have changed since round {last.number}; start another: "
             f"relabel round --project {number}"
         )
-    unknown = not_known(audit_now(state, result), state.policy.audit_share)
+    unknown = not_known(read_audit(state, result.rates), state.policy.audit_share)
     if result.rates is None and not unknown:
         unknown = "not known: the last round's model has seen the labels that it judges"
     found = forecast(pilot_of(state, result), target=target)

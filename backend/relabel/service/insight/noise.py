@@ -11,10 +11,10 @@ from relabel.numerics.estimates.noise_rate import (
 )
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
-from relabel.service.insight.audit import Audit, not_known, read_audit
+from relabel.service.insight.audit import not_known, read_audit
 from relabel.service.queue.audit_turns import share_to_find, statement
 from relabel.service.queue.scores import scores_shown
-from relabel.service.queue.stop_rule import found_so_far
+from relabel.service.queue.stop_rule import found_so_far, needed_for
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult, judged
 from relabel.service.votes.state import AnsweredState, QueueState
@@ -33,12 +33,13 @@ class Noise:
     with an interval that holds however often one looks; audit_alone: the share of the audited ones,
     with an interval for one look; without_people: `initial` with people's own error taken out;
     wrong_left: labels still to be changed; found: what may be said of how many are found, as a
-    clause; settled, settled_alone: share of the labels settled by people, and by one person and
-    the model, that others would change again; by_class: `audit_alone` of single classes; all
-    None or empty while not known; mistrusted: whether the model settles nothing with one person any
-    more, since the audit found it wrong too often; matrix: (K, K) P(given | true) as the model sees
-    it; next_votes and forecast: how many votes ahead, and about how many wrong labels they should
-    find, None while unknown, when nothing is left to ask, and where the model counts beside people.
+    clause, needed: what it takes until that is enough; settled, settled_alone: share of the labels
+    settled by people, and by one person and the model, that others would change again; by_class:
+    `audit_alone` of single classes; all None or empty while not known; mistrusted: whether the
+    model settles nothing with one person any more, since the audit found it wrong too often;
+    matrix: (K, K) P(given | true) as the model sees it; next_votes and forecast: how many votes
+    ahead, and about how many wrong labels they should find, None while unknown, when nothing is
+    left to ask, and where the model counts beside people.
     A model alone sees more noise than there is, and an interval around what it sees does not hold.
     """
 
@@ -52,6 +53,7 @@ class Noise:
     by_class: tuple[tuple[str, Estimate], ...]
     wrong_left: Estimate | None
     found: str
+    needed: str
     mistrusted: bool
     matrix: FloatArray
     next_votes: int
@@ -72,12 +74,13 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
     if not (given >= 0).any():
         return None
     doubts = doubt(given, probs)
-    audit = audit_now(state, result)
+    audit = read_audit(state, result.rates)
     labelled = int((state.given >= 0).sum())
     unknown = not_known(audit, state.policy.audit_share)
     initial = None if unknown else audit.initial()
     names = state.schema.classes
     votes = votes_ahead(state)
+    said, share = statement(state), share_to_find(state.policy)
     # What a task costs is only known where people alone decide.
     weighs = state.policy.consensus == POSTERIOR
     return Noise(
@@ -90,17 +93,13 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         settled_alone=None if unknown else audit.after_settling(alone=True),
         by_class=tuple((names[c], rate) for c, rate in audit.by_class()),
         wrong_left=None if initial is None else _left(initial, labelled, corrected),
-        found="" if unknown else found_so_far(statement(state), share_to_find(state.policy)),
+        found="" if unknown else found_so_far(said, share),
+        needed="" if unknown else needed_for(said, share),
         mistrusted=weighs and result.rates is not None and not result.rates.trusted,
         matrix=noise_matrix(given, probs),
         next_votes=votes,
         forecast=None if unknown or weighs else _forecast(state, rows, probs, doubts, votes),
     )
-
-
-def audit_now(state: AnsweredState, result: RoundResult) -> Audit:
-    """Return what the audit says, by the rates of the round in force."""
-    return read_audit(state, result.rates)
 
 
 def votes_ahead(state: QueueState) -> int:

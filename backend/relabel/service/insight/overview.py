@@ -172,7 +172,7 @@ def sentence(overview: Overview) -> str:
             f"{left.level:.0%} interval {left.low:,.0f} to {left.high:,.0f}"
         )
         if noise.found:
-            parts.append(noise.found.partition(";")[0])
+            parts.append(noise.found)
         if noise.forecast is not None:
             parts.append(
                 f"the next {noise.next_votes} votes should find about {noise.forecast:,.0f}"

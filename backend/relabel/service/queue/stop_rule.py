@@ -56,11 +56,15 @@ def found_so_far(said: Stop, share: float) -> str:
     """
     # Cut and not rounded: no more is said than is known.
     least = share if said.is_said else math.floor(100 * said.share) / 100
-    text = f"with {CONFIDENCE:.0%} confidence at least {least:.0%} of the wrong labels are found"
+    return f"with {CONFIDENCE:.0%} confidence at least {least:.0%} of the wrong labels are found"
+
+
+def needed_for(said: Stop, share: float) -> str:
+    """Return what it takes until enough is found, as the end of a sentence; "" = nothing."""
     if said.is_said:
-        return text
+        return ""
     tasks = "1 more audited task" if said.needed == 1 else f"{said.needed:,} more audited tasks"
-    return f"{text}; {tasks}, none of them wrong, would show {share:.0%}"
+    return f"{tasks}, none of them wrong, would show {share:.0%}"
 
 
 def headline(reason: str) -> str:

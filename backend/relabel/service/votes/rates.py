@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from relabel.numerics.consensus.posterior import Rates, denoised
+from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.error_rates import (
     annotator_errors,
     model_error,
@@ -101,9 +101,8 @@ def learn_rates(
     trained = trained_error(old, corrected)
     rows = match_rows(state.counts.task_ids[audited], posteriors.task_ids)
     known = judged & (rows >= 0)
-    clean = denoised(posteriors.probs[rows[known]].astype(np.float64), trained)
-    granted = clean[np.arange(len(clean)), said[known]]
-    believed = Rates(old, trained, people, model_error(granted, len(classes)))
+    model = model_error(posteriors.probs[rows[known]].astype(np.float64), said[known], trained)
+    believed = Rates(old, trained, people, model)
     names = sorted({source for pair in pairs for source, _ in pair})
     together, apart = (
         np.array([sum(name in (a[0], b[0]) for a, b in some) for name in names], dtype=np.int64)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from relabel.numerics.consensus.posterior import Rates, denoised
+from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.alarm import SLACK, is_exceeded
 from relabel.numerics.estimates.error_rates import model_error, trained_error
 from relabel.numerics.gain import GAIN
@@ -144,8 +144,7 @@ class _Project:
         rates = replace(rates, trained=trained_error(rates.old, corrected))
         if self.terms.known is None:
             rows, said = self.audit.judged(judge.new)
-            granted = denoised(self.probs[rows], rates.trained)[np.arange(len(rows)), said]
-            rates = replace(rates, model=model_error(granted, self.probs.shape[1]))
+            rates = replace(rates, model=model_error(self.probs[rows], said, rates.trained))
         if not isinstance(people, Panel) or self.terms.known is not None:
             return rates, np.zeros(0)
         return rates, self.audit.annotator_errors(judge.said, people.size, rates.people)

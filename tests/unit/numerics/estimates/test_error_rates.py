@@ -55,8 +55,18 @@ def test_what_was_put_right_is_no_error_of_the_labels_a_round_learns_from():
     assert trained_error(old, 0.30) == 0.01
 
 
+TAUGHT = 0.1
+
+
+def certain_of_first(tasks, classes):
+    """Return (N, K) posteriors of a model that is as sure of the first class as it can be."""
+    wrong = TAUGHT / (classes - 1)
+    return np.tile(np.where(np.arange(classes) == 0, 1 - TAUGHT, wrong), (tasks, 1))
+
+
 def test_a_model_is_believed_to_guess_one_task_in_twenty_at_first():
-    assert model_error(np.zeros(0), 10) == pytest.approx(0.05, abs=5e-3)
+    nothing = np.zeros((0, 10)), np.zeros(0, dtype=int)
+    assert model_error(*nothing, 0.1) == pytest.approx(0.05, abs=5e-3)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
@@ -64,13 +74,14 @@ def test_how_often_a_model_guesses_is_found_from_what_it_grants_the_verdicts(sha
     """A guess is right for one verdict of four, and certain of another class for the rest."""
     guessed = round(share * 4000)
     right = 4000 - guessed + guessed // 4
-    granted = np.where(np.arange(4000) < right, 0.9997, 1e-4)
-    assert model_error(granted, 4) == pytest.approx(share, abs=0.03)
+    said = np.where(np.arange(4000) < right, 0, 1)
+    assert model_error(certain_of_first(4000, 4), said, TAUGHT) == pytest.approx(share, abs=0.03)
 
 
 def test_twenty_verdicts_against_a_model_leave_it_little():
-    assert model_error(np.full(20, 1e-4), 10) > 0.6
-    assert model_error(np.full(20, 0.9991), 10) < 0.02
+    probs = certain_of_first(20, 10)
+    assert model_error(probs, np.ones(20, dtype=int), TAUGHT) > 0.6
+    assert model_error(probs, np.zeros(20, dtype=int), TAUGHT) < 0.02
 
 
 @pytest.mark.parametrize("classes", [2, 10])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabel.numerics.estimates.truths import Evidence, learn_truths, wrong_label
+from relabel.numerics.estimates.truths import Knowledge, learn_truths, wrong_label
 
 K, TASKS = 4, 300
 
 
-def evidence(seed, wrong=0.2, asked=150, error=0.05):
+def knowledge(seed, wrong=0.2, asked=150, error=0.05):
     """Labels of which the given share is wrong, doubts that know something, one vote or two."""
     rng = np.random.default_rng(seed)
     old = rng.integers(0, K, TASKS)
@@ -23,13 +23,13 @@ def evidence(seed, wrong=0.2, asked=150, error=0.05):
         for _ in range(2):
             said = truth[task] if rng.random() > error else (truth[task] + 1) % K
             new[task, said] += 1
-    return Evidence(old, doubts, others, new)
+    return Knowledge(old, doubts, others, new)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, TASKS))
 def test_chances_are_a_distribution_and_draws_are_classes(seed, asked):
-    truths = learn_truths(evidence(seed, asked=asked))
+    truths = learn_truths(knowledge(seed, asked=asked))
     assert truths.chances.sum() == pytest.approx(1)
     rng = np.random.default_rng(seed)
     truth, error, shared = truths.draw(rng)
@@ -41,7 +41,7 @@ def test_chances_are_a_distribution_and_draws_are_classes(seed, asked):
 
 @pytest.mark.parametrize("wrong", [0.05, 0.4])
 def test_the_votes_say_how_many_labels_are_wrong(wrong):
-    known = evidence(1, wrong)
+    known = knowledge(1, wrong)
     truths, rng = learn_truths(known), np.random.default_rng(0)
     shares = [(truths.draw(rng)[0] != known.given).mean() for _ in range(40)]
     assert np.mean(shares) == pytest.approx(wrong, abs=0.06)
@@ -49,7 +49,7 @@ def test_the_votes_say_how_many_labels_are_wrong(wrong):
 
 def test_people_who_contradict_each_other_err_more():
     def mean_error(error):
-        truths, rng = learn_truths(evidence(2, error=error)), np.random.default_rng(0)
+        truths, rng = learn_truths(knowledge(2, error=error)), np.random.default_rng(0)
         return np.mean([truths.draw(rng)[1] for _ in range(40)])
 
     assert mean_error(0.3) > 2 * mean_error(0.02)

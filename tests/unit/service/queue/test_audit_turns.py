@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from relabel.numerics.estimates.stopping import Drawn, Stop, stop_statement
 from relabel.service.queue.audit import turns_of
 from relabel.service.queue.audit_turns import statement, turns_ended, turns_to_keep
-from relabel.service.queue.stop_rule import found_so_far, headline, stop_reason
+from relabel.service.queue.stop_rule import found_so_far, headline, needed_for, stop_reason
 
 
 class Work:
@@ -138,17 +138,16 @@ def test_the_queue_closes_once_it_may_be_said_that_enough_is_found():
     work = Work(np.random.default_rng(0), 6, stop_when={"found": 0.3}, audit_share=0.5)
     before = ""
     while not (reason := stop_reason(work.state)):
-        before = found_so_far(statement(work.state), 0.3)
+        before = needed_for(statement(work.state), 0.3)
         work.finish_next()
     assert reason == "with 95% confidence at least 30% of the wrong labels are found"
     assert work.state.waiting().any(), "there would be more to ask"
-    assert before.endswith("1 more audited task, none of them wrong, would show 30%")
+    assert before == "1 more audited task, none of them wrong, would show 30%"
     assert headline(reason) == "Stopped"
 
 
 def test_how_much_is_known_is_said_and_what_more_would_take():
     said = Stop(found=71, left=28, share=71 / 99, is_said=False, needed=43)
-    assert found_so_far(said, 0.9) == (
-        "with 95% confidence at least 71% of the wrong labels are found; "
-        "43 more audited tasks, none of them wrong, would show 90%"
-    )
+    known = "with 95% confidence at least 71% of the wrong labels are found"
+    assert found_so_far(said, 0.9) == known
+    assert needed_for(said, 0.9) == "43 more audited tasks, none of them wrong, would show 90%"
