@@ -61,6 +61,7 @@ class Played:
             new_counts=self.new,
             new=self.new.sum(1),
             spent=len(self.votes),
+            mine=lambda: ~none,
             voters=counts.sum(1),
             silent=np.zeros(n, dtype=np.int64),
             abstains=np.zeros(n, dtype=np.int64),

@@ -59,6 +59,7 @@ tasks = Table(
     Column("given", String, nullable=False, default=""),
     Column("score", Float),
     Column("problem", Text, nullable=False, default=""),
+    Column("split", String, nullable=False, default=""),
 )
 
 annotations = Table(

@@ -194,7 +194,7 @@ def read_audit(state: AnsweredState, doubts: FloatArray, rates: RoundRates | Non
     turns = turns_of(state)
     said = said_anew(state, turns.done)
     rows = turns.done[said >= 0]
-    labelled = doubts[(state.given >= 0) & ~np.isnan(doubts)]
+    labelled = doubts[state.mine() & (state.given >= 0) & ~np.isnan(doubts)]
     mean = float(labelled.mean()) if len(labelled) else 0.0
     pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
     return Audit(

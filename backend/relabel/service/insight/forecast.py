@@ -9,6 +9,7 @@ from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.insight.audit import not_known
 from relabel.service.insight.noise import audit_now
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.scores import scores_now
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
@@ -36,7 +37,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Forecas
     """
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_answered_state(connection, open_connected(context.settings, project))
+        state = in_force(read_answered_state(connection, open_connected(context.settings, project)))
         last = published_round(connection, number)
     if state.policy.consensus == POSTERIOR:
         raise ConfigurationError(

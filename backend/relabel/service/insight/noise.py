@@ -69,7 +69,12 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         return None
     doubts = doubt(given, probs)
     audit = audit_now(state, result)
-    labelled = int((state.given >= 0).sum())
+    mine = state.mine()
+    labelled = int((mine & (state.given >= 0)).sum())
+    if state.part:
+        changed = mine & (state.consensus.labels != state.given) & (state.given >= 0)
+        settled = state.touched() & (state.consensus.states == State.SETTLED)
+        corrected = int((changed & settled).sum())
     unknown = not_known(audit, state.policy.audit_share)
     initial = None if unknown else audit.initial()
     names = state.schema.classes
@@ -110,7 +115,7 @@ def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray
 
 def votes_ahead(state: QueueState) -> int:
     """Return how many votes the forecast looks ahead: as many as the budget still has."""
-    budget = state.policy.budget
+    budget = state.budget
     return NEXT_VOTES if budget is None else max(min(NEXT_VOTES, budget - state.spent), 0)
 
 

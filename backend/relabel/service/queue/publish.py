@@ -7,6 +7,7 @@ from typing import Any
 from relabel.errors import LabelStudioError, NotReadyError
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.refresh import (
     change_task,
     open_ids,
@@ -126,7 +127,7 @@ def _finish(
 def _state_now(context: Context, number: int) -> QueueState:
     with reading(context.engine) as connection:
         project = get_whole_project(connection, number)
-        return read_queue_state(connection, open_connected(context.settings, project))
+        return in_force(read_queue_state(connection, open_connected(context.settings, project)))
 
 
 def restore_predictions(context: Context, connected: Connected, *, look: bool = False) -> int:
@@ -159,7 +160,7 @@ def restore_predictions(context: Context, connected: Connected, *, look: bool = 
             set_scores(connection, project.id, shown)
     if missing:
         with reading(context.engine) as connection:
-            state = read_queue_state(connection, connected)
+            state = in_force(read_queue_state(connection, connected))
         result = RoundResult.load(context.folder(project.id), last.artifact)
         now = dict(zip(state.counts.task_ids.tolist(), scores_now(state, result)[0], strict=True))
         _write_missing(context, project, version, {i: float(now[i]) for i in missing})

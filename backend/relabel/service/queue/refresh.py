@@ -15,6 +15,7 @@ from relabel.service.context import Context
 from relabel.service.queue.audit import turns_of
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.window import Change, choose_open, plan_changes
@@ -68,7 +69,7 @@ def refresh_queue(
     """
     project = connected.project
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, connected)
+        state = in_force(read_queue_state(connection, connected))
         last = published_round(connection, project.id)
     reason = stop_reason(state)
     written = 0

@@ -84,8 +84,8 @@ class RoundResult:
     def load(cls, folder: Path, name: str) -> "RoundResult":
         """Read a result written by `save`; its arrays cannot be written to.
 
-        The last one is remembered while its file stays the same: a vote needs the round of the vote
-        before it, twice where the model counts.
+        The last two are remembered while their files stay the same: a vote needs the
+        rounds of the vote before it, twice where the model counts.
 
         Raises:
             NotReadyError: the file is gone or damaged.
@@ -101,7 +101,7 @@ class RoundResult:
             ) from error
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _read(folder: Path, name: str, _file: tuple[int, int, int]) -> RoundResult:
     arrays = load_arrays(folder, name)
     for array in arrays.values():
