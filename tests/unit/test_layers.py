@@ -49,8 +49,8 @@ BRIDGES = {
 """A forecast plays the rest of a real project as a simulated campaign; a backtest reads the history
 of a real project with the eyes of the service."""
 
-SHELVES = ("learning/selectors", "simulation/data/sources")
-"""Rooms of plug-ins of one shape, which may hold any number of them."""
+SHELVES = ("learning/selectors", "simulation/data/sources", "storage/migrations/versions")
+"""Rooms of plug-ins or steps of one shape, which may hold any number of them."""
 
 MODULES_IN_A_ROOM = 12
 

@@ -93,7 +93,7 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     check_cannot_tell(policy, schema)
     missing = missing_field(context, project, policy)
     if missing:
-        raise ConfigurationError(f"Policy key {missing}.")
+        raise ConfigurationError(f"{missing}. Name one of these as split, or none.")
     # Of a connected project the books are known, and work goes on with what is of use.
     survey = None if known else survey_project(context, connected)
     changes = settings_to_change(body, "", policy.queue)
