@@ -138,6 +138,21 @@ class Policy(BaseModel):
     budget: int | None = Field(
         default=None, ge=1, description="Votes to spend in all; none = no limit."
     )
+    split: str = Field(
+        default="",
+        description="Field of the task data that says which split a task belongs to, such as train "
+        "or test: the evaluation split is cleaned first, apart from the rest; none = all at once.",
+    )
+    evaluation: tuple[str, ...] = Field(
+        default=("test", "val", "validation"),
+        min_length=1,
+        description="Values of that field that make the evaluation split.",
+    )
+    evaluation_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="Votes of the budget for the evaluation split; none = no limit of its own.",
+    )
     window: int = Field(
         default=50, ge=1, le=5000, description="Untouched tasks kept open in Label Studio's queue."
     )

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from relabel.service.audit.turns import audit_rows, audited, awaited
 from relabel.service.export.export import export_rows
-from relabel.service.queue.audit import audit_rows, audited, awaited
 from relabel.service.queue.stop_rule import SETTLED, stop_reason
 from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out

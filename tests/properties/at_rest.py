@@ -3,9 +3,9 @@
 import numpy as np
 from acts import votes
 from relabel.labelstudio.contract import settings_to_change
+from relabel.service.audit.kept_turns import turns_to_keep
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected
-from relabel.service.queue.audit import turns_of
-from relabel.service.queue.audit_turns import turns_to_keep
 from relabel.service.queue.refresh import open_ids, shown_scores
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from odd_projects import projects
 from relabel.numerics.audit import turns
-from relabel.service.queue.audit import audit_rows, capped, people_needed, said_anew, turns_of
+from relabel.service.audit.turns import audit_rows, capped, people_needed, said_anew, turns_of
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import scores_shown
 from relabel.service.votes.state import count_state

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_projects import projects
+from relabel.service.audit.turns import audit_rows, audited, awaited, said_anew
 from relabel.service.books.accounts import project_accounts
 from relabel.service.books.unmatched import told_unknown, unknown_labels
 from relabel.service.export.export import rows_of
@@ -17,7 +18,6 @@ from relabel.service.insight.overview import class_figures
 from relabel.service.insight.preview import corrected_rows, explain, next_rows, undecided_rows
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import new_votes, yield_curve
-from relabel.service.queue.audit import audit_rows, audited, awaited, said_anew
 from relabel.service.queue.stop_rule import recent_yield, stop_reason
 from relabel.service.votes.state import count_state
 from relabel.service.votes.task_states import (

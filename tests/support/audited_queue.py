@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from relabel.numerics.audit import turns
 from relabel.policy import Policy
-from relabel.service.queue.audit import audit_rows
+from relabel.service.audit.turns import audit_rows
 from relabel.service.votes.state import nothing_believed
 from relabel.storage.answers import Outcome, Saying, Sayings
 from relabel.storage.task_states import AuditTurn
@@ -63,6 +63,8 @@ class Played:
             new_counts=self.new,
             new=self.new.sum(1),
             spent=len(self.votes),
+            part="",
+            mine=lambda: ~none,
             voters=counts.sum(1),
             silent=np.zeros(n, dtype=np.int64),
             abstains=np.zeros(n, dtype=np.int64),
@@ -80,7 +82,7 @@ class Played:
         doubts = self.doubts[order]
         rest = np.cumsum(doubts[::-1])[::-1] / np.arange(len(order), 0, -1)
         rows = zip((order + 1).tolist(), doubts.tolist(), rest.tolist(), strict=True)
-        return {i: AuditTurn(i, doubt, mean, 0, 0) for i, doubt, mean in rows}
+        return {i: AuditTurn(i, "", doubt, mean, 0, 0) for i, doubt, mean in rows}
 
     def play(self, votes: int) -> Any:
         """Cast votes until so many are spent or nothing is left; return the state."""

@@ -15,9 +15,9 @@ from relabel.media.image.decode import READ
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.ranking import QualityMap, prioritise, reorder
 from relabel.numerics.scoring import SCORES
+from relabel.service.audit.turns import awaited, turns_of
 from relabel.service.books.accounts import NEWEST_TASK
 from relabel.service.connected import open_connected
-from relabel.service.queue.audit import awaited, turns_of
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.stop_rule import stop_reason

@@ -22,6 +22,7 @@ FLOORS = (
     "service/context service/connected service/device service/webhooks service/traces",
     "service/crew",
     "service/votes",
+    "service/audit",
     "service/queue",
     "service/books service/commands service/export",
     "service/sync",

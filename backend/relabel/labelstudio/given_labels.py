@@ -36,13 +36,14 @@ def given_label(reading: TaskReading, schema: LabelSchema, initial: str) -> Give
     """
     source, _, name = initial.partition(":")
     if source == "data":
-        return _from_field(reading.data, name)
+        return from_field(reading.data, name)
     if source == "predictions":
         return _from_predictions(reading.predictions or (), schema, name)
     return Given()
 
 
-def _from_field(data: Mapping[str, Any], name: str) -> Given:
+def from_field(data: Mapping[str, Any], name: str) -> Given:
+    """Return what a field of a task's data says, and if it says nothing, why."""
     value = look_up(data, name)
     if value is MISSING:
         return Given(why=f'no field "{name}"')

@@ -19,6 +19,8 @@ from relabel.storage.tables import projects, rounds
 
 KEPT_ROUNDS = 20
 """Of the last rounds every one is kept: how they ended decides when the next one starts."""
+PART = "part"
+"""Key of a round's record: the part of the project that it judged, "" = all of it."""
 STALE_SECONDS = 120.0
 """A running round without a heartbeat for this long is taken for dead."""
 
@@ -218,6 +220,16 @@ def published_round(connection: Connection, project_id: int) -> Round | None:
     """Return the round whose scores order the queue now, if any."""
     found = _in_state(connection, project_id, RoundState.PUBLISHED, most=1)
     return found[0] if found else None
+
+
+def rounds_in_force(connection: Connection, project_id: int) -> list[Round]:
+    """Return the newest published round, and that of the other part where it judged one alone."""
+    found = _in_state(connection, project_id, RoundState.PUBLISHED)
+    last = {str(one.record.get(PART, "")): one for one in reversed(found)}
+    if not found or not found[0].record.get(PART):
+        return found[:1]
+    others = [one for part, one in last.items() if part and one is not found[0]]
+    return [found[0], *(one for one in others if one.record[PART] != found[0].record[PART])]
 
 
 def running_round(connection: Connection, project_id: int) -> Round | None:

@@ -59,6 +59,7 @@ tasks = Table(
     Column("given", String, nullable=False, default=""),
     Column("score", Float),
     Column("problem", Text, nullable=False, default=""),
+    Column("split", String, nullable=False, default=""),
 )
 
 annotations = Table(
@@ -128,6 +129,7 @@ audit_turns = Table(
     metadata,
     Column("project_id", Integer, primary_key=True, autoincrement=False),
     Column("task_id", Integer, primary_key=True, autoincrement=False),
+    Column("part", String, nullable=False, default=""),
     Column("doubt", Float, nullable=False),
     Column("rest", Float, nullable=False),
     Column("pool", Integer, nullable=False),

@@ -135,15 +135,16 @@ def drop_evidence(connection: Connection, project_id: int, task_ids: Collection[
 class AuditTurn:
     """What was known when an audited task's turn came, before its answer.
 
-    doubt: how improbable the round in force found its old label, in [0, 1]; rest: the mean of the
-    same over the labelled tasks that had had no turn, itself among them; both 0 = there was no
-    round, or it is not known. pool: such tasks that no vote had settled, itself among them, 0 = it
-    was settled itself, -1 = not known; found: wrong labels found by then, without those of earlier
-    turns that were not settled before. changed: whether votes changed its label when they first
-    ended it, None = they have not.
+    part: of the project that was cleaned then, "" = all of it; doubt: how improbable the round in
+    force found its old label, in [0, 1]; rest: the mean of the same over the labelled tasks that
+    had had no turn, itself among them; both 0 = there was no round, or it is not known. pool: such
+    tasks that no vote had settled, itself among them, 0 = it was settled itself, -1 = not known;
+    found: wrong labels found by then, without those of earlier turns that were not settled before.
+    changed: whether votes changed its label when they first ended it, None = they have not.
     """
 
     task_id: int
+    part: str
     doubt: float
     rest: float
     pool: int

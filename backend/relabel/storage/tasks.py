@@ -1,6 +1,6 @@
 """What the store knows of each task in Label Studio: image, overlap, state, written score."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class Task:
 
     overlap_before: 0 = it came after connecting, and was never without this backend; touched: this
     backend changed its overlap; given: initial label that is no annotation, "" = none; problem: why
-    its image cannot be used.
+    its image cannot be used; split: value of the field that the policy's `split` names.
     """
 
     task_id: int
@@ -43,6 +43,7 @@ class Task:
     given: str = ""
     score: float | None = None
     problem: str = ""
+    split: str = ""
 
     @property
     def came_later(self) -> bool:
@@ -64,7 +65,8 @@ class Places:
     """How tasks stand in Label Studio's queue, a row each: what decisions need of all tasks.
 
     task_ids: (N,) increasing; overlap, is_labeled, touched: (N,) as of `Task`; usable: (N,)
-    whether the image can be used; score: (N,) the score shown, not a number = none.
+    whether the image can be used; score: (N,) the score shown, not a number = none; evaluation:
+    (N,) whether it belongs to the evaluation split.
     """
 
     task_ids: IntArray
@@ -73,6 +75,7 @@ class Places:
     touched: BoolArray
     usable: BoolArray
     score: FloatArray
+    evaluation: BoolArray
 
     def at(self, task_id: int) -> Place:
         """Return how one task stands."""
@@ -101,7 +104,7 @@ def save_tasks(connection: Connection, project_id: int, seen: Iterable[Task]) ->
         connection,
         tasks,
         rows,
-        update=("image", "overlap", "is_labeled", "updated_at", "given"),
+        update=("image", "overlap", "is_labeled", "updated_at", "given", "split"),
         kept=_kept,
     )
     mark_stale(connection, project_id, [task.task_id for task in seen])
@@ -141,34 +144,49 @@ def list_unusable(connection: Connection, project_id: int) -> dict[int, Task]:
     return {row[0]: Task(*row) for row in connection.execute(query)}
 
 
-def list_places(connection: Connection, project_id: int) -> Places:
-    """Return how all tasks of a project stand, without reading the whole of each."""
+def list_places(
+    connection: Connection, project_id: int, evaluation: Collection[str] = ()
+) -> Places:
+    """Return how all tasks of a project stand, without reading the whole of each.
+
+    evaluation: values of `Task.split` that make the evaluation split.
+    """
     c = tasks.c
     flags = (c.is_labeled, c.touched, c.problem == "")
     query = (
-        select(c.task_id, c.overlap, *flags, c.score)
+        select(c.task_id, c.overlap, *flags, c.score, c.split.in_(list(evaluation)))
         .where(c.project_id == project_id)
         .order_by(c.task_id)
     )
     return _places(connection.execute(query).all())
 
 
-def places_of(some: Mapping[int, Task]) -> Places:
-    """Return how tasks stand that were read already, ids increasing."""
+def places_of(some: Mapping[int, Task], evaluation: Collection[str] = ()) -> Places:
+    """Return how tasks stand that were read already, ids increasing; see `list_places`."""
     return _places(
         [
-            (t.task_id, t.overlap, t.is_labeled, t.touched, not t.problem, t.score)
+            (
+                *(t.task_id, t.overlap, t.is_labeled, t.touched, not t.problem, t.score),
+                t.split in evaluation,
+            )
             for t in some.values()
         ]
     )
 
 
 def _places(rows: Sequence[Any]) -> Places:
-    columns = list(zip(*rows, strict=True)) or [()] * 6
+    columns = list(zip(*rows, strict=True)) or [()] * 7
     ids, overlap = (np.array(column, dtype=np.int64) for column in columns[:2])
     is_labeled, touched, usable = (np.array(column, dtype=np.bool_) for column in columns[2:5])
     score = np.array(columns[5], dtype=np.float64)
-    return Places(ids, overlap, is_labeled, touched, usable, score)
+    evaluation = np.array(columns[6], dtype=np.bool_)
+    return Places(ids, overlap, is_labeled, touched, usable, score, evaluation)
+
+
+def list_splits(connection: Connection, project_id: int) -> dict[int, str]:
+    """Return the split of every task by its id, "" = none, ids increasing."""
+    query = select(tasks.c.task_id, tasks.c.split).where(tasks.c.project_id == project_id)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(tasks.c.task_id))}
 
 
 def extent(connection: Connection, project_id: int) -> tuple[object, ...]:
@@ -204,10 +222,16 @@ def set_scores(connection: Connection, project_id: int, scores: Mapping[int, flo
     )
 
 
-def set_problems(connection: Connection, project_id: int, problems: dict[int, str]) -> None:
-    """Remember which tasks cannot be used and why; all others are fine."""
-    mine = tasks.c.project_id == project_id
-    connection.execute(update(tasks).where(mine, tasks.c.problem != "").values(problem=""))
+def set_problems(
+    connection: Connection,
+    project_id: int,
+    problems: dict[int, str],
+    looked_at: Collection[int] | None = None,
+) -> None:
+    """Remember which tasks cannot be used and why; all others that were looked at are fine."""
+    mine = [tasks.c.project_id == project_id]
+    for some in mine if looked_at is None else chosen(tasks, project_id, looked_at):
+        connection.execute(update(tasks).where(some, tasks.c.problem != "").values(problem=""))
     affected: dict[str, list[int]] = {}
     for task_id, problem in problems.items():
         affected.setdefault(problem, []).append(task_id)

@@ -12,7 +12,7 @@ from relabel.numerics.consensus.posterior import Rates, beliefs, denoised, vote_
 from relabel.numerics.estimates.error_rates import old_error, people_error, verdicts
 from relabel.numerics.gain import disbelief, posterior_gain
 from relabel.policy import Policy
-from relabel.service.queue.audit import turns_of
+from relabel.service.audit.turns import turns_of
 from relabel.simulation.campaign.audit import Audit
 from relabel.simulation.campaign.judge import ROUND, Judge, Terms
 from relabel.simulation.campaign.loop import Rules, initial_counts, run_campaign
@@ -52,7 +52,7 @@ def live_order(monkeypatch):
     def rows(state):
         return random_rows(state.counts.task_ids, state.seed)
 
-    monkeypatch.setattr("relabel.service.queue.audit.audit_rows", rows)
+    monkeypatch.setattr("relabel.service.audit.turns.audit_rows", rows)
 
 
 @pytest.fixture(scope="module")

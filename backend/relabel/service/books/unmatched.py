@@ -10,7 +10,9 @@ from relabel.service.context import Context
 from relabel.service.traces import VERSION_PREFIX
 from relabel.service.votes.state import AnsweredState
 from relabel.storage.answers import Outcome
+from relabel.storage.database import reading
 from relabel.storage.projects import Project
+from relabel.storage.tasks import list_splits
 
 SHOWN = 10
 """Names of versions or fields that are listed."""
@@ -34,6 +36,32 @@ def missing_source(context: Context, project: Project, policy: Policy) -> str:
         wanted = begun if begun in fields else name
         return _missing("a field", wanted, {field: repr(field) for field in fields})
     return ""
+
+
+def missing_field(context: Context, project: Project, policy: Policy) -> str:
+    """Return that no task has the field that `split` names, and which there are; "" = it exists."""
+    columns = context.label_studio.columns(project.id) if policy.split else []
+    fields = [str(column["id"]) for column in columns if column.get("parent") == "data"]
+    if not policy.split or not fields:
+        return ""  # without a task nobody can say
+    begun = first_field(f"${policy.split}")
+    wanted = begun if begun in fields else policy.split
+    missing = _missing("a field", wanted, {field: repr(field) for field in fields})
+    return f"split = {policy.split!r}: {missing}" if missing else ""
+
+
+def missing_values(context: Context, project: Project, policy: Policy) -> str:
+    """Return that no task is of the evaluation split, and what there is; "" = some are."""
+    with reading(context.engine) as connection:
+        there = Counter(list_splits(connection, project.id).values())
+    if any(there[value] for value in policy.evaluation):
+        return ""
+    found = ", ".join(f"{value!r} ({count:,})" for value, count in there.most_common(SHOWN))
+    asked = ", ".join(map(repr, policy.evaluation))
+    return (
+        f"split = {policy.split!r}: no task has a value of evaluation ({asked}) there; there are: "
+        f"{found or 'none at all'}"
+    )
 
 
 def unknown_labels(state: AnsweredState) -> Counter[str]:

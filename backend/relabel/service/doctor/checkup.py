@@ -16,7 +16,13 @@ from relabel.service.doctor.counts import check_counts
 from relabel.service.doctor.findings import Check, Finding
 from relabel.service.doctor.health import caught
 from relabel.service.doctor.images import check_images
-from relabel.service.doctor.labels import check_books, check_config, check_labels, check_policy
+from relabel.service.doctor.labels import (
+    check_books,
+    check_config,
+    check_labels,
+    check_policy,
+    check_split,
+)
 from relabel.service.doctor.queue import (
     check_audit,
     check_order,
@@ -85,6 +91,7 @@ CHECKS: dict[str, Check] = {
     "labelling config": check_config,
     "policy": check_policy,
     "labels": check_labels,
+    "split": check_split,
     "books": check_books,
     "images": check_images,
     "encoder": check_encoder,

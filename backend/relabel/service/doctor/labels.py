@@ -4,14 +4,24 @@ from relabel.catalogue.options import options_of
 from relabel.former_keys import renamed
 from relabel.policy import Policy, parse_extra_params, read_policy_file
 from relabel.service.books.accounts import newest_read, project_accounts
-from relabel.service.books.unmatched import missing_source, told_unknown
+from relabel.service.books.unmatched import (
+    missing_field,
+    missing_source,
+    missing_values,
+    told_unknown,
+)
 from relabel.service.connected import check_cannot_tell, open_connected, policy_of
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
+from relabel.service.queue.parts import NAMES, parts_of
 from relabel.service.votes.task_states import read_answered_state
 from relabel.storage.database import reading
 from relabel.storage.projects import Project
 from relabel.storage.rounds import list_rounds
+from relabel.storage.tasks import list_splits
+
+FEW = 10
+"""Labels of a class below which a selector has little to learn from."""
 
 
 def check_config(context: Context, project: Project) -> Finding:
@@ -67,6 +77,30 @@ def check_books(context: Context, project: Project) -> Finding:
     return Finding("books", ok=True, text="\n".join(accounts.lines()))
 
 
+def check_split(context: Context, project: Project) -> Finding:
+    """See whether both parts are there, and large enough to learn from."""
+    with reading(context.engine) as connection:
+        state = read_answered_state(connection, open_connected(context.settings, project))
+        there = set(list_splits(connection, project.id).values())
+    policy = state.policy
+    if not policy.split:
+        return Finding("split", ok=True, text="none: all tasks are cleaned at once")
+    missing = missing_field(context, project, policy) or missing_values(context, project, policy)
+    if missing:
+        return Finding("split", ok=False, text=f"{missing}; no round starts before that is set")
+    said = read_policy_file(context.settings.policy_file) | parse_extra_params(project.extra_params)
+    unused = [value for value in said.get("evaluation", ()) if value not in there]
+    wrong = [f"no task has the value {value!r} of evaluation" for value in unused]
+    found = []
+    for part in parts_of(state):
+        counts = part.counts.votes[part.mine()].sum(0)
+        found.append(f"{NAMES[part.part]}: {int(part.mine().sum()):,} tasks")
+        few = [n for n, c in zip(state.schema.classes, counts, strict=True) if c < FEW]
+        if few:
+            wrong.append(f"{NAMES[part.part]} has fewer than {FEW} labels of {', '.join(few)}")
+    return Finding("split", ok=not wrong, text="; ".join([*found, *wrong]))
+
+
 def _without_effect(policy: Policy) -> dict[str, str]:
     """Return the keys that do nothing beside what the others say, each with the reason."""
     options = options_of("selector", policy.selector)
@@ -74,6 +108,8 @@ def _without_effect(policy: Policy) -> dict[str, str]:
     reasons = {
         "warm_start": "" if has_network else f"selector {policy.selector!r} trains no network",
         "image_size": "" if has_network else f"selector {policy.selector!r} reads no pixels",
+        "evaluation": "" if policy.split else "split names no field",
+        "evaluation_budget": "" if policy.split else "split names no field",
         "encoder_weights": "encoder 'tiny' has none" if policy.encoder == "tiny" else "",
     }
     return {key: reason for key, reason in reasons.items() if reason}

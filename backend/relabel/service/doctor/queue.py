@@ -2,11 +2,12 @@
 
 from relabel.labelstudio.contract import settings_to_change
 from relabel.numerics.audit import EARLY
+from relabel.service.audit.turns import for_others, turns_of
 from relabel.service.connected import open_connected, policy_of
 from relabel.service.context import Context
 from relabel.service.doctor.findings import Finding
-from relabel.service.queue.audit import for_others, turns_of
 from relabel.service.queue.notices import tab_now
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.rounds.attempts import last_error
 from relabel.service.votes.task_states import read_queue_state
@@ -49,7 +50,7 @@ def check_order(context: Context, project: Project) -> Finding:
 def check_tab(context: Context, project: Project) -> Finding:
     """Compare the tab that people label from with what was written."""
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, open_connected(context.settings, project))
+        state = in_force(read_queue_state(connection, open_connected(context.settings, project)))
     found, wrong = tab_now(context, state, stop_reason(state))
     if wrong:
         said = "; ".join(f"{what}: {how}" for what, how in wrong.items())
@@ -65,7 +66,7 @@ def check_audit(context: Context, project: Project) -> Finding:
     A few that wait for another person are no problem yet: people do not all begin at once.
     """
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, open_connected(context.settings, project))
+        state = in_force(read_queue_state(connection, open_connected(context.settings, project)))
     if not state.policy.audit_share:
         return Finding("audit", ok=True, text="audit_share is 0: no task is audited")
     turns = turns_of(state)

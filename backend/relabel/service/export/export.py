@@ -7,19 +7,20 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from relabel.errors import NotFoundError
 from relabel.files import write_file
 from relabel.labelstudio.reimport import lost_by_importing
+from relabel.service.audit.turns import audited
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
-from relabel.service.queue.audit import audited
 from relabel.service.queue.counters import write_task
+from relabel.service.queue.parts import parts_of
 from relabel.service.votes.settled import explained
 from relabel.service.votes.state import AnsweredState, QueueState
 from relabel.service.votes.task_states import read_answered_state
@@ -27,7 +28,7 @@ from relabel.storage.answers import Saying
 from relabel.storage.database import reading
 from relabel.storage.locks import BREATH_SECONDS, queue_lock
 from relabel.storage.projects import get_project, get_whole_project
-from relabel.storage.tasks import list_images
+from relabel.storage.tasks import list_images, list_splits
 from relabel.storage.writes import WRITE_BACK, log_write
 from relabel.types import State
 
@@ -43,7 +44,8 @@ class ExportRow:
     two people or sources agree on the label; initial_value: what the task came with, word for word,
     also where that is no class: of several different ones all, the oldest first; not_counted: who
     said what that is no vote, and why; settled_by: how it was settled, in words; certainty: of the
-    label where the model's evidence counted, in (0, 1), None = people alone.
+    label where the model's evidence counted, in (0, 1), None = people alone; split: value of the
+    field that the policy's `split` names.
     """
 
     task_id: int
@@ -60,6 +62,7 @@ class ExportRow:
     not_counted: dict[str, str]
     settled_by: str
     certainty: float | None
+    split: str = ""
 
 
 def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[ExportRow]]:
@@ -67,8 +70,9 @@ def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[Expo
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         state = read_answered_state(connection, open_connected(context.settings, project))
-        images = list_images(connection, number)
-    return state, rows_of(state, images)
+        images, splits = list_images(connection, number), list_splits(connection, number)
+    rows = [replace(row, split=splits[row.task_id]) for row in rows_of(state, images)]
+    return state, rows
 
 
 def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
@@ -81,7 +85,7 @@ def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
     ]
     columns = state.counts.task_ids.tolist(), state.said.rows.tolist()
     settled, certainty = explained(state), state.believed.certainty(len(state.new)).tolist()
-    audit = set(audited(state).tolist())
+    audit = {row for part in parts_of(state) for row in audited(part).tolist()}
     return [
         _row(
             state,

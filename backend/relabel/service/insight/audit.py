@@ -16,7 +16,8 @@ from relabel.numerics.estimates.error_rates import (
     verdict_error,
 )
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
-from relabel.service.queue.audit import for_others, said_anew, turns_of
+from relabel.service.audit.kept_turns import kept_of
+from relabel.service.audit.turns import for_others, said_anew, turns_of
 from relabel.service.votes.rates import RoundRates
 from relabel.service.votes.settlements import Settlements, first_settlements, new_votes
 from relabel.service.votes.state import AnsweredState
@@ -162,7 +163,8 @@ def read_audit(state: AnsweredState, rates: RoundRates | None = None) -> Audit:
     turns = turns_of(state)
     said = said_anew(state, turns.done)
     rows = turns.done[said >= 0]
-    kept = [state.kept_turns.get(i) for i in state.counts.task_ids[rows].tolist()]
+    kept_here = kept_of(state)
+    kept = [kept_here.get(i) for i in state.counts.task_ids[rows].tolist()]
     known = [(0.0, 0.0) if turn is None else (turn.doubt, turn.rest) for turn in kept]
     doubts, rest = np.array(known, dtype=np.float64).reshape(-1, 2).T
     pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
@@ -173,7 +175,7 @@ def read_audit(state: AnsweredState, rates: RoundRates | None = None) -> Audit:
         settled=first_settlements(state, rows, rates),
         doubts=doubts,
         rest=rest,
-        tasks=int((state.given >= 0).sum()),
+        tasks=int(((state.given >= 0) & state.mine()).sum()),
         pairs=len(pairs),
         differing=sum(first.label != second.label for first, second in pairs),
         people=turns.people,

@@ -8,12 +8,13 @@ from relabel.errors import ConfigurationError, NotReadyError
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.error_rates import PEOPLE, PRIOR_AUDITED, PRIOR_WRONG
 from relabel.numerics.gain import GAIN
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
 from relabel.service.insight.audit import not_known, read_audit
 from relabel.service.insight.replay import Replay, replay
 from relabel.service.insight.yield_curve import new_votes
-from relabel.service.queue.audit import turns_of
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.scores import scores_now
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
@@ -54,7 +55,7 @@ def forecast_project(context: Context, number: int, *, target: float) -> Project
     """
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_answered_state(connection, open_connected(context.settings, project))
+        state = in_force(read_answered_state(connection, open_connected(context.settings, project)))
         last = published_round(connection, number)
         votes = new_votes(connection, state)
     if state.policy.solo:

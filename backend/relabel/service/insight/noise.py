@@ -11,8 +11,8 @@ from relabel.numerics.estimates.noise_rate import (
 )
 from relabel.numerics.estimates.yields import fit_doubt, predicted_yield
 from relabel.numerics.expected_votes import expected_votes
+from relabel.service.audit.kept_turns import share_to_find, statement
 from relabel.service.insight.audit import not_known, read_audit
-from relabel.service.queue.audit_turns import share_to_find, statement
 from relabel.service.queue.scores import scores_shown
 from relabel.service.queue.stop_rule import found_so_far, needed_for
 from relabel.service.votes.evidence import POSTERIOR
@@ -75,7 +75,12 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
         return None
     doubts = doubt(given, probs)
     audit = read_audit(state, result.rates)
-    labelled = int((state.given >= 0).sum())
+    mine = state.mine()
+    labelled = int((mine & (state.given >= 0)).sum())
+    if state.part:
+        changed = mine & (state.consensus.labels != state.given) & (state.given >= 0)
+        settled = state.touched() & (state.consensus.states == State.SETTLED)
+        corrected = int((changed & settled).sum())
     unknown = not_known(audit, state.policy.audit_share)
     initial = None if unknown else audit.initial()
     names = state.schema.classes
@@ -104,7 +109,7 @@ def noise_now(state: AnsweredState, result: RoundResult, *, corrected: int) -> N
 
 def votes_ahead(state: QueueState) -> int:
     """Return how many votes the forecast looks ahead: as many as the budget still has."""
-    budget = state.policy.budget
+    budget = state.budget
     return NEXT_VOTES if budget is None else max(min(NEXT_VOTES, budget - state.spent), 0)
 
 

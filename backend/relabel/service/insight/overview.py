@@ -15,6 +15,7 @@ from relabel.service.insight.noise import Noise, noise_now
 from relabel.service.insight.replay import Replay, replay
 from relabel.service.insight.status import status_of
 from relabel.service.insight.yield_curve import YieldCurve, new_votes, random_yield, yield_curve
+from relabel.service.queue.parts import NAMES, in_force
 from relabel.service.queue.stop_rule import headline, stop_reason
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.rounds.neighbours import Nearest
@@ -94,7 +95,7 @@ def read_overview(engine: Engine, settings: Settings, number: int) -> Overview:
     with reading(engine) as connection:
         project = get_project(connection, number)
         connected = open_connected(settings, project)
-        state = read_answered_state(connection, connected)
+        state = in_force(read_answered_state(connection, connected))
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, connected)
@@ -161,6 +162,7 @@ def sentence(overview: Overview) -> str:
     parts = [
         f"Round {status['round']} of selector {status['selector']}",
         f"{status['votes']:,}{of_budget} votes spent",
+        *([f"{NAMES[overview.state.part]} is cleaned now"] if status["part"] else []),
         f"{status['corrected']:,} labels corrected",
     ]
     if noise is not None:

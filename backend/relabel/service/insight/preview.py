@@ -10,7 +10,7 @@ import numpy as np
 
 from relabel.numerics.neighbours.graph import NEAR_DUPLICATE
 from relabel.numerics.posteriors import cross_entropy, entropy, normalise
-from relabel.service.queue.audit import turns_of
+from relabel.service.audit.turns import turns_of
 from relabel.service.queue.scores import scores_shown
 from relabel.service.rounds.neighbours import Nearest
 from relabel.service.votes.result import RoundResult

@@ -6,7 +6,7 @@ import numpy as np
 
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import beliefs, prior_of, vote_weight
-from relabel.service.queue.audit import turns_of
+from relabel.service.audit.turns import turns_of
 from relabel.service.votes.evidence import POSTERIOR
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from relabel.accounts import Accounts
+from relabel.numerics.audit import EARLY
+from relabel.service.audit.kept_turns import statement
+from relabel.service.audit.turns import said_anew, turns_of
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
 from relabel.service.insight.audit import LEAST_AUDIT
-from relabel.service.queue.audit import said_anew, turns_of
-from relabel.service.queue.audit_turns import statement
+from relabel.service.queue.parts import in_force, parts_of
+from relabel.service.queue.stop_rule import end_of
 from relabel.service.rounds.attempts import last_error
 from relabel.service.rounds.due import next_round, round_due
 from relabel.service.votes.state import AnsweredState
@@ -33,7 +36,7 @@ def project_status(engine: Any, settings: Settings, number: int) -> dict[str, An
     with reading(engine) as connection:
         project = get_project(connection, number)
         connected = open_connected(settings, project)
-        state = read_answered_state(connection, connected)
+        state = in_force(read_answered_state(connection, connected))
         rounds = list_rounds(connection, number)
         journalled = count_events(connection, number)
         due = round_due(connection, connected)
@@ -72,6 +75,8 @@ def status_of(
         "selector": policy.selector,
         "score": policy.score,
         "budget": policy.budget,
+        "part": str(state.part),
+        "parts": [_part(part) for part in parts_of(state)],
         "round": last.number if last else 0,
         "rounds": len(published),
         "model_version": last.model_version if last else "",
@@ -99,7 +104,7 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
     return {
         "tasks": len(state.places.task_ids),
         "unlabelled": int((~state.counts.votes.any(1)).sum()),
-        "votes": state.spent,
+        "votes": int(state.new.sum()),
         "abstained": int(state.abstains.sum()),
         "overwritten": int(state.overwritten.sum()),
         "tasks_relabelled": int(new.sum()),
@@ -114,6 +119,25 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "found_at_least": None if said is None else math.floor(1000 * said.share) / 1000,
         "audit_needed": None if said is None else said.needed,
         "open_tasks": int((~state.places.is_labeled).sum()),
+    }
+
+
+def _part(state: AnsweredState) -> dict[str, Any]:
+    """Return the figures of one part; changed: share of the audited labels, None = none is."""
+    audit = turns_of(state).done
+    said = said_anew(state, audit)
+    audited = audit[said >= 0]
+    changed = said[said >= 0] != state.given[audited]
+    settled = (state.consensus.states == State.SETTLED) & state.touched() & state.mine()
+    return {
+        "part": str(state.part),
+        "tasks": int(state.mine().sum()),
+        "settled": int(settled.sum()),
+        "votes": state.spent,
+        "budget": state.budget,
+        "audited": len(audited),
+        "changed": float(changed.mean()) if len(changed) >= EARLY else None,
+        "done": end_of(state),
     }
 
 

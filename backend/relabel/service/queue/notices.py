@@ -12,6 +12,7 @@ from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import repaired_tab, tab, tab_to_change, with_notice
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.stop_rule import explained, headline, stop_reason
 from relabel.service.traces import several
 from relabel.service.votes.state import QueueState
@@ -50,7 +51,7 @@ def queue_sentence(context: Context, number: int) -> str:
     """Say whether people are given tasks now, and if not, why."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
-        state = read_queue_state(connection, open_connected(context.settings, project))
+        state = in_force(read_queue_state(connection, open_connected(context.settings, project)))
         last = published_round(connection, number)
     reason = stop_reason(state)
     count = int((~state.places.is_labeled).sum())

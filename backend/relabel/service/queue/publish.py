@@ -5,9 +5,10 @@ import time
 from typing import Any
 
 from relabel.errors import LabelStudioError, NotReadyError
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
-from relabel.service.queue.audit import turns_of
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.refresh import (
     change_task,
     open_ids,
@@ -128,7 +129,7 @@ def _finish(
 def _state_now(context: Context, number: int) -> QueueState:
     with reading(context.engine) as connection:
         project = get_whole_project(connection, number)
-        return read_queue_state(connection, open_connected(context.settings, project))
+        return in_force(read_queue_state(connection, open_connected(context.settings, project)))
 
 
 def restore_predictions(context: Context, connected: Connected, *, look: bool = False) -> int:
@@ -161,7 +162,7 @@ def restore_predictions(context: Context, connected: Connected, *, look: bool = 
             set_scores(connection, project.id, shown)
     if missing:
         with reading(context.engine) as connection:
-            state = read_queue_state(connection, connected)
+            state = in_force(read_queue_state(connection, connected))
         result = RoundResult.load(context.folder(project.id), last.artifact)
         scores, _ = scores_now(state, result, turns_of(state))
         now = dict(zip(state.counts.task_ids.tolist(), scores, strict=True))

@@ -10,12 +10,13 @@ import numpy as np
 from relabel.errors import NotFoundError
 from relabel.labelstudio.contract import settings_to_change
 from relabel.numerics.gain import GAIN
+from relabel.service.audit.kept_turns import turns_ended, turns_to_keep
+from relabel.service.audit.turns import Turns, turns_of
 from relabel.service.connected import Connected
 from relabel.service.context import Context
-from relabel.service.queue.audit import Turns, turns_of
-from relabel.service.queue.audit_turns import turns_ended, turns_to_keep
 from relabel.service.queue.counters import is_full, write_task
 from relabel.service.queue.notices import repair_notices
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.scores import LAST, SCORE_TOLERANCE, scores_now
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.queue.window import Change, choose_open, plan_changes
@@ -70,7 +71,7 @@ def refresh_queue(
     """
     project = connected.project
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, connected)
+        state = in_force(read_queue_state(connection, connected))
         last = published_round(connection, project.id)
     result = None if last is None else RoundResult.load(context.folder(project.id), last.artifact)
     turns = turns_of(state)

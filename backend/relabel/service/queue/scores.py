@@ -9,7 +9,7 @@ from relabel.catalogue.plugins import find
 from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import prioritise
 from relabel.numerics.scoring import OF_MEMBERS, SCORES
-from relabel.service.queue.audit import Turns
+from relabel.service.audit.turns import Turns
 from relabel.service.votes.gains import score_by_gain
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState

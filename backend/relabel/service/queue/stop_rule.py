@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from relabel.numerics.estimates.stopping import CONFIDENCE, Stop
-from relabel.service.queue.audit import awaited, turns_of
-from relabel.service.queue.audit_turns import statement
-from relabel.service.votes.state import QueueState
+from relabel.service.audit.kept_turns import statement
+from relabel.service.audit.turns import awaited, turns_of
+from relabel.service.votes.state import Part, QueueState
 from relabel.types import State
 
 RECENT = 50
@@ -23,11 +23,14 @@ SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
 
 def stop_reason(state: QueueState) -> str:
     """Return why no task should be open now, "" = go on."""
-    policy = state.policy
-    if state.project.paused:
-        return PAUSED
-    if policy.budget is not None and state.spent >= policy.budget:
-        return f"budget of {policy.budget} votes spent"
+    return PAUSED if state.project.paused else end_of(state)
+
+
+def end_of(state: QueueState) -> str:
+    """Return why the state's part is done, "" = it is not."""
+    policy, budget = state.policy, state.budget
+    if budget is not None and state.spent >= budget:
+        return f"budget of {policy.budget or budget} votes spent"
     if "found" in policy.stop_when and (said := statement(state)).is_said:
         return found_so_far(said, policy.stop_when["found"])
     least = policy.stop_when.get("yield", 0.0)
@@ -41,6 +44,7 @@ def stop_reason(state: QueueState) -> str:
             {
                 "without a usable image": int((waiting & unusable).sum()),
                 "skipped": int(state.skipped().sum()),
+                "of the evaluation split": _left_behind(state),
             }
         )
     return ""
@@ -78,6 +82,12 @@ def explained(reason: str) -> str:
     return f"{SENTENCES.get(reason, reason)}."
 
 
+def _left_behind(state: QueueState) -> int:
+    """Return how many tasks of the evaluation split its budget or yield left unsettled."""
+    first = state.of(Part.EVALUATION).waiting() & state.places.usable
+    return int(first.sum()) if state.part is Part.REST else 0
+
+
 def _but_for(counts: dict[str, int]) -> str:
     told = [f"{count:,} {what}" for what, count in counts.items() if count]
     return f" but {' and '.join(told)}" if told else ""
@@ -89,6 +99,7 @@ def recent_yield(state: QueueState) -> float | None:
     Tasks of the random audit are left out: they say what is left, not what the ranking finds.
     """
     done = state.touched() & (state.consensus.states == State.SETTLED)
+    done &= state.mine()
     done[turns_of(state).rows] = False
     rows = np.flatnonzero(done)
     if len(rows) < RECENT:

@@ -14,10 +14,11 @@ import numpy as np
 from sqlalchemy import Connection
 
 from relabel.errors import NotFoundError, NotReadyError
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
-from relabel.service.queue.audit import turns_of
 from relabel.service.queue.counters import write_task
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.publish import restore_predictions, write_predictions
 from relabel.service.queue.refresh import apply_changes, refresh_queue, switch_queue
 from relabel.service.queue.scores import scores_now, shown_score
@@ -182,7 +183,7 @@ def _bring_back(context: Context, connected: Connected, previous: Round) -> dict
     """Write those scores of an earlier round that are gone; return what is shown then, by task."""
     project = connected.project
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, connected)
+        state = in_force(read_queue_state(connection, connected))
     result = RoundResult.load(context.folder(project.id), previous.artifact)
     scores, _ = scores_now(state, result, turns_of(state))
     there = context.label_studio.predictions_by_task(project.id)
@@ -206,7 +207,7 @@ def _switch(context: Context, connected: Connected, previous: Round | None, *, r
     switch_queue(context, connected, "", run=run)
     context.label_studio.update_project(project.id, model_version="", show_collab_predictions=True)
     with reading(context.engine) as connection:
-        state = read_queue_state(connection, connected)
+        state = in_force(read_queue_state(connection, connected))
     apply_changes(context, state, np.zeros(0, dtype=np.int64), run=run)
 
 

@@ -8,11 +8,14 @@ from sqlalchemy import Connection
 from relabel.policy import Policy
 from relabel.service.connected import Connected, open_connected
 from relabel.service.context import Context
+from relabel.service.queue.parts import NAMES, fits_window, in_force
+from relabel.service.queue.stop_rule import end_of
 from relabel.service.rounds.attempts import how_ended, retry_at, waits
+from relabel.service.votes.task_states import read_queue_state
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, find_project
-from relabel.storage.rounds import Round, RoundState, list_rounds
+from relabel.storage.rounds import PART, Round, RoundState, list_rounds
 from relabel.storage.tasks import extent
 
 SEEN = "seen"
@@ -42,6 +45,9 @@ def round_due(connection: Connection, connected: Connected) -> str:
 
 def _due_by_news(connection: Connection, connected: Connected, last: Round) -> str:
     policy = connected.policy
+    turn = _turn(connection, connected)
+    if turn:
+        return turn
     votes = count_new_votes(connection, connected.project.id)
     spent = policy.budget is not None and votes >= policy.budget
     new = votes - last.votes
@@ -51,6 +57,22 @@ def _due_by_news(connection: Connection, connected: Connected, last: Round) -> s
         f"{new} new votes": new >= policy.retrain_after and not spent,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def _turn(connection: Connection, connected: Connected) -> str:
+    """Return that a part has its turn of which no round has been, "" = none has.
+
+    What fits the window needs no new order: so one vote that is changed, and gives a part back its
+    turn, costs no training.
+    """
+    if not connected.policy.split:
+        return ""
+    state = in_force(read_queue_state(connection, connected))
+    rounds = list_rounds(connection, connected.project.id)
+    before = [one.record.get(PART, "") for one in rounds]
+    if end_of(state) or before[-1] == state.part or (state.part in before and fits_window(state)):
+        return ""
+    return f"{NAMES[state.part]} has its turn"
 
 
 def _may_try_again(

@@ -45,8 +45,8 @@ def check_enough(
 
 
 def _reasons(state: ProjectState, problems: Mapping[int, str], missing: str) -> list[str]:
-    total = len(state.tasks)
-    unlabelled = int((~state.counts.votes.any(1)).sum())
+    total = int(state.mine().sum())
+    unlabelled = int((~state.counts.votes.any(1) & state.mine()).sum())
     return [
         missing,
         told_unknown(state),

@@ -12,10 +12,12 @@ import numpy as np
 from relabel.errors import NotReadyError, RoundCancelledError
 from relabel.http.deadlines import ending
 from relabel.media.registry import MEDIUM
+from relabel.policy import Policy
 from relabel.service.books.accounts import NEWEST_TASK
-from relabel.service.books.unmatched import missing_source
+from relabel.service.books.unmatched import missing_field, missing_source, missing_values
 from relabel.service.connected import Connected, open_connected, policy_of
 from relabel.service.context import Context
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.publish import publish
 from relabel.service.rounds.due import SEEN, what_is_there
 from relabel.service.rounds.ends import UNFINISHED, conclude
@@ -24,12 +26,13 @@ from relabel.service.rounds.readiness import check_enough
 from relabel.service.rounds.watchdog import RoundWatch
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.mirror import reconcile_recent
-from relabel.service.votes.state import ProjectState
+from relabel.service.votes.state import Part, ProjectState
 from relabel.service.votes.task_states import read_state
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
 from relabel.storage.projects import Project, get_project, set_project
 from relabel.storage.rounds import (
+    PART,
     Round,
     list_rounds,
     published_round,
@@ -97,15 +100,21 @@ def _run(context: Context, connected: Connected, current: Round) -> None:
     state = _snapshot(context, connected, current)
     settings, project = context.settings, state.project
     store = MEDIUM.open(settings, context.label_studio)
-    shown = {task.task_id: task.image for task in state.tasks.values()}
-    digests, missing = store.collect(project.id, shown, progress)
+    # Of the part that is cleaned now alone: neither selector sees the other part.
+    mine = state.counts.task_ids[state.mine()].tolist()
+    shown = {task_id: state.tasks[task_id].image for task_id in mine}
+    found, missing = store.collect(project.id, shown, progress)
+    by_task = dict(zip(mine, found, strict=True))
+    digests = [by_task.get(task_id, "") for task_id in state.tasks]
     with context.engine.begin() as connection:
         set_round(connection, current.id)
         if published_round(connection, project.id) is None:
             # Nobody labels by an order yet, and should this round fail, people see why.
-            set_problems(connection, project.id, missing)
+            set_problems(connection, project.id, missing, mine)
     usable = np.flatnonzero([bool(digest) for digest in digests])
     # Before thousands of images are described in vain.
+    if state.policy.split and state.part is Part.ALL:
+        _refuse_split(context, project, state.policy)
     check_enough(state, usable, missing, partial(missing_source, context, project, state.policy))
     folder = context.folder(project.id)
     trained = train_round(
@@ -121,7 +130,7 @@ def _run(context: Context, connected: Connected, current: Round) -> None:
         pretrained=folder / "pretrained",
     )
     store.close()
-    empty = {t.task_id: t.problem for t in state.tasks.values() if not t.image and t.problem}
+    empty = {i: state.tasks[i].problem for i in mine if not shown[i] and state.tasks[i].problem}
     problems = missing | trained.problems | empty
     for task_id, reason in list(problems.items())[:20]:
         log.warning("project %s: task %s is left out: %s", project.id, task_id, reason)
@@ -129,16 +138,31 @@ def _run(context: Context, connected: Connected, current: Round) -> None:
     artifact = trained.result.save(folder, f"round-{current.number}")
     trained.nearest.save(folder, current.number)
     with context.engine.begin() as connection:
-        set_problems(connection, project.id, problems)
+        set_problems(connection, project.id, problems, mine)
         set_round(connection, current.id, artifact=artifact)
     record = trained.record | {
-        "tasks": len(state.tasks),
+        PART: str(state.part),
+        "tasks": len(mine),
         NEWEST_TASK: max(state.tasks),
         "left_out": len(problems),
         "seconds": round(time.monotonic() - started, 2),
     }
     publish(context, current, trained.result, record, progress)
     _keep_weights(folder, wanted=state.policy.warm_start)
+
+
+def _refuse_split(context: Context, project: Project, policy: Policy) -> None:
+    """Refuse to learn from all tasks at once where an evaluation split is asked for.
+
+    Raises:
+        NotReadyError: names what there is instead.
+
+    """
+    missing = missing_field(context, project, policy) or missing_values(context, project, policy)
+    raise NotReadyError(
+        f"There is no evaluation split: {missing}. Set split and evaluation to what the tasks "
+        f"have, or take split out."
+    )
 
 
 def _keep_weights(folder: Path, *, wanted: bool) -> None:
@@ -166,11 +190,12 @@ def _snapshot(context: Context, connected: Connected, current: Round) -> Project
     # Read without the write lock: webhooks must not wait while thousands of tasks are counted.
     with reading(context.engine) as connection:
         project = get_project(connection, connected.project.id)
-        state = read_state(connection, connected.now(project))
+        state = in_force(read_state(connection, connected.now(project)))
         votes = count_new_votes(connection, project.id)
         seen = what_is_there(connection, project)
     with context.engine.begin() as connection:
-        set_round(connection, current.id, votes=votes, record={SEEN: seen})
+        record = {SEEN: seen, PART: str(state.part)}
+        set_round(connection, current.id, votes=votes, record=record)
     if not state.tasks:
         raise NotReadyError(f"Project {project.id} has no tasks yet: import images first.")
     return state

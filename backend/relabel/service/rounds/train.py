@@ -16,7 +16,7 @@ from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import QualityMap
 from relabel.policy import Policy
-from relabel.service.queue.audit import audited, said_anew
+from relabel.service.audit.turns import audited, said_anew
 from relabel.service.rounds.neighbours import Nearest, nearest_of
 from relabel.service.rounds.readiness import check_enough
 from relabel.service.votes.evidence import believed_by

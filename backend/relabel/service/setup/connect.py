@@ -10,10 +10,12 @@ from relabel.errors import ConfigurationError, LabelStudioError, NotReadyError, 
 from relabel.labelstudio.contract import RESTORED, TAB_TITLE, settings_to_change, tab
 from relabel.labelstudio.labels import LabelSchema
 from relabel.policy import Policy
+from relabel.service.books.unmatched import missing_field
 from relabel.service.connected import Connected, check_cannot_tell, open_connected
 from relabel.service.context import Context
 from relabel.service.queue.cleanup import remove_version
 from relabel.service.queue.notices import repair_notices
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.refresh import switch_queue
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.setup.refusals import why_refused
@@ -89,6 +91,9 @@ def plan_connect(context: Context, number: int, extra_params: str | None = None)
     connected = open_connected(context.settings, project)
     policy, schema = connected.policy, connected.schema
     check_cannot_tell(policy, schema)
+    missing = missing_field(context, project, policy)
+    if missing:
+        raise ConfigurationError(f"{missing}. Name one of these as split, or none.")
     # Of a connected project the books are known, and work goes on with what is of use.
     survey = None if known else survey_project(context, connected)
     changes = settings_to_change(body, "", policy.queue)
@@ -317,7 +322,9 @@ def _tidy(context: Context, project: Project, hooks: set[int], earlier: Traces) 
         for webhook_id in (own | set(earlier.webhooks)) - hooks:
             context.label_studio.delete_webhook(webhook_id)
         with reading(context.engine) as connection:
-            state = read_queue_state(connection, open_connected(context.settings, project))
+            state = in_force(
+                read_queue_state(connection, open_connected(context.settings, project))
+            )
         repair_notices(context, state, stop_reason(state))
     except LabelStudioError as error:
         log.warning("project %s: %s What is left does no harm.", project.id, error)

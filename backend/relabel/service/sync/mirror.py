@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from relabel.errors import NotFoundError
-from relabel.labelstudio.given_labels import given_label
+from relabel.labelstudio.given_labels import from_field, given_label
 from relabel.labelstudio.payloads import (
     TaskReading,
     read_annotation,
@@ -219,6 +219,7 @@ def task_of(connected: Connected, reading: TaskReading) -> Task:
         is_labeled_before=is_labeled and not came_later,
         given=given_label(reading, connected.schema, policy.initial).choice,
         problem=reading.image_problem,
+        split=from_field(reading.data, policy.split).choice if policy.split else "",
     )
 
 

@@ -22,7 +22,7 @@ from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import Believed, ProjectState
 from relabel.storage.answers import Answer, Saying, read_sayings
 from relabel.storage.database import CHUNK
-from relabel.storage.rounds import published_round
+from relabel.storage.rounds import Round, rounds_in_force
 from relabel.storage.task_states import (
     Evidence,
     drop_evidence,
@@ -69,9 +69,22 @@ def evidence_now(
     The round's rates are kept with it. Tasks without a new vote, and those that the round did not
     judge, have none; nor has any where the audit found the model to settle wrong labels too often.
     """
-    last = published_round(connection, state.project.id)
-    if state.policy.consensus != POSTERIOR or last is None or not task_ids:
+    if state.policy.consensus != POSTERIOR or not task_ids:
         return []
+    found: dict[int, Evidence] = {}
+    # Where each part has rounds of its own, the newest that judged a task speaks of it.
+    for one in reversed(rounds_in_force(connection, state.project.id)):
+        found |= {e.task_id: e for e in _said_by(connection, one, state, folder, task_ids)}
+    return list(found.values())
+
+
+def _said_by(
+    connection: Connection,
+    last: Round,
+    state: ProjectState,
+    folder: Path,
+    task_ids: Collection[int],
+) -> list[Evidence]:
     try:
         result = RoundResult.load(folder, last.artifact)
     except NotReadyError as error:

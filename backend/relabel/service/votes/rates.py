@@ -95,7 +95,7 @@ def learn_rates(
     pairs = _first_two(state, state.counts.task_ids[audited].tolist())
     differing = [one for one in pairs if one[0][1] != one[1][1]]
     people = people_error(len(pairs), len(differing), len(classes))
-    labelled = state.given >= 0
+    labelled = (state.given >= 0) & state.mine()
     changed = people_labels(state) != state.given
     corrected = float(changed[labelled].mean()) if labelled.any() else 0.0
     trained = trained_error(old, corrected)

@@ -85,8 +85,8 @@ class RoundResult:
     def load(cls, folder: Path, name: str) -> "RoundResult":
         """Read a result written by `save`; its arrays cannot be written to.
 
-        The last one is remembered while its file stays the same: a vote needs the round of the vote
-        before it, twice where the model counts.
+        The last two are remembered while their files stay the same: a vote needs the
+        rounds of the vote before it, twice where the model counts.
 
         Raises:
             NotReadyError: the file is gone or damaged.
@@ -109,7 +109,7 @@ def judged(state: QueueState, result: RoundResult) -> tuple[IntArray, FloatArray
     return rows, result.posteriors.probs[found[rows]].astype(np.float64)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _read(folder: Path, name: str, _file: tuple[int, int, int]) -> RoundResult:
     arrays = load_arrays(folder, name)
     for array in arrays.values():

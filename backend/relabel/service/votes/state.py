@@ -1,7 +1,9 @@
 """What the votes of a project say now: counts, consensus, and which tasks are begun."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -55,6 +57,14 @@ def nothing_believed(classes: int) -> Believed:
     return Believed(np.zeros(0, dtype=np.int64), np.zeros((0, classes)))
 
 
+class Part(StrEnum):
+    """What of a project is cleaned by itself: one after the other, the evaluation split first."""
+
+    ALL = ""  # there is no split
+    EVALUATION = "evaluation"
+    REST = "rest"
+
+
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """One consistent view of a project, as far as decisions need it.
@@ -67,7 +77,7 @@ class QueueState:
     of several the one given first; voted_at: (N,) when the newest vote was given, Unix seconds, 0 =
     there is none; presence: who has been at each task; serving: whom Label Studio can still give
     which task; believed: what the model's evidence decides; kept_turns: what was known at each turn
-    of the audit, by task.
+    of the audit, by task; part: whose tasks are asked about.
     """
 
     connected: Connected
@@ -86,6 +96,27 @@ class QueueState:
     consensus: Consensus
     believed: Believed
     kept_turns: dict[int, AuditTurn]
+    part: Part
+
+    def of(self, part: Part) -> Self:
+        """Return the same view, of which only the tasks of a part are asked about."""
+        return replace(self, part=part)
+
+    def mine(self) -> BoolArray:
+        """(N,) tasks of this part."""
+        if self.part is Part.ALL:
+            return np.ones(len(self.new), dtype=np.bool_)
+        evaluation = self.places.evaluation
+        return evaluation if self.part is Part.EVALUATION else ~evaluation
+
+    @property
+    def budget(self) -> int | None:
+        """Votes that this part may have in all, None = no limit."""
+        whole = self.policy.budget
+        limits = [] if whole is None else [whole - int(self.new[~self.mine()].sum())]
+        if self.part is Part.EVALUATION and self.policy.evaluation_budget is not None:
+            limits.append(self.policy.evaluation_budget)
+        return min(limits, default=None)
 
     @property
     def project(self) -> Project:
@@ -104,8 +135,8 @@ class QueueState:
 
     @property
     def spent(self) -> int:
-        """Votes spent so far."""
-        return int(self.new.sum())
+        """Votes spent on this part so far."""
+        return int(self.new[self.mine()].sum())
 
     @property
     def occupied(self) -> IntArray:
@@ -146,8 +177,9 @@ class QueueState:
         return skipped
 
     def waiting(self) -> BoolArray:
-        """(N,) labelled tasks that may still be given to somebody."""
-        waiting: BoolArray = self.unsettled() & self.counts.votes.any(1) & ~self.serving.ended
+        """(N,) labelled tasks of this part that may still be given to somebody."""
+        may_be: BoolArray = self.unsettled() & self.counts.votes.any(1) & ~self.serving.ended
+        waiting: BoolArray = may_be & self.mine()
         return waiting
 
 
@@ -217,7 +249,7 @@ def count_state(
     presence = presence_of(tally.task_ids, found, answers, project.skip_queue)
     return ProjectState(
         connected=connected,
-        places=places_of(tasks),
+        places=places_of(tasks, policy.evaluation if policy.split else ()),
         tasks=tasks,
         answers=answers,
         votes=votes,
@@ -239,6 +271,7 @@ def count_state(
         consensus=consensus,
         believed=nothing_believed(len(schema.classes)),
         kept_turns={},
+        part=Part.ALL,
     )
 
 

@@ -24,6 +24,7 @@ from relabel.service.votes.evidence import take_down, weigh_in
 from relabel.service.votes.state import (
     AnsweredState,
     Believed,
+    Part,
     ProjectState,
     QueueState,
     count_state,
@@ -102,8 +103,8 @@ def _read(
     connection: Connection, connected: Connected, names: Sequence[str]
 ) -> tuple[Places, dict[str, Sequence[Any]]]:
     """Return how all tasks stand, and these columns of each; stale tasks are counted in memory."""
-    number = connected.project.id
-    places = list_places(connection, number)
+    number, policy = connected.project.id, connected.policy
+    places = list_places(connection, number, policy.evaluation if policy.split else ())
     known = set(places.task_ids.tolist())
     rows = [
         r for r in list_counted(connection, number, basis_of(connected), names) if r[0] in known
@@ -252,6 +253,7 @@ def _decided(
     )
     return {
         "connected": connected,
+        "part": Part.ALL,
         "places": places,
         "counts": LabelCounts(numbers["task_id"], votes.astype(np.int64)),
         "new_counts": new.reshape(shape).astype(np.int64),

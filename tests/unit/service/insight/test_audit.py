@@ -8,8 +8,8 @@ from audited_queue import played
 from relabel.errors import NotReadyError
 from relabel.numerics.audit import turns
 from relabel.numerics.estimates.noise_rate import audited_noise_rate
+from relabel.service.audit.turns import audit_rows, audited, awaited
 from relabel.service.insight.audit import LEAST_AUDIT, Audit, not_known, read_audit
-from relabel.service.queue.audit import audit_rows, audited, awaited
 from relabel.service.votes.settlements import Settlements
 from scipy.stats import binom
 

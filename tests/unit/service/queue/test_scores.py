@@ -1,7 +1,7 @@
 """Scores as they are kept, and which of them a vote moves."""
 
 import pytest
-from relabel.service.queue.audit import turns_of
+from relabel.service.audit.turns import turns_of
 from relabel.service.queue.scores import LAST, scores_now
 from relabel.service.votes.result import RoundResult
 from wiring import (

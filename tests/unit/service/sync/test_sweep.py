@@ -6,7 +6,7 @@ import pytest
 from fake_label_studio import CONFIG
 from relabel.labelstudio.contract import with_notice
 from relabel.service import connected as connected_module
-from relabel.service.queue.audit import turns_of
+from relabel.service.audit.turns import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.rounds.due import round_due_now
 from relabel.service.sync.catch_up import carry_out

@@ -7,13 +7,13 @@ import pytest
 import wiring
 from bayes import CLASSES, by_hand
 from relabel.errors import ConfigurationError, NotReadyError
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected, policy_of
 from relabel.service.export.export import export_rows
 from relabel.service.insight.consequences import of_undoing
 from relabel.service.insight.forecast import forecast_project
 from relabel.service.insight.overview import read_overview
 from relabel.service.insight.status import project_status
-from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.queue.settle import preview_settling, settle_all
 from relabel.service.queue.undo import undo_run

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from bayes import CLASSES, by_hand
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected
-from relabel.service.queue.audit import turns_of
 from relabel.service.queue.scores import scores_now
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.task_states import read_queue_state

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from fake_label_studio import CONFIG
+from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected
-from relabel.service.queue.audit import turns_of
 from relabel.service.queue.refresh import open_ids
 from relabel.service.queue.stop_rule import stop_reason
 from relabel.service.sync.catch_up import carry_out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from audited_votes import MANY, read
 from relabel.policy import Policy
-from relabel.service.queue.audit import (
+from relabel.service.audit.turns import (
     audit_rows,
     audited,
     awaited,

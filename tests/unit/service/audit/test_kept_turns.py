@@ -8,8 +8,8 @@ from audited_votes import MANY, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.estimates.stopping import Drawn, Stop, stop_statement
-from relabel.service.queue.audit import turns_of
-from relabel.service.queue.audit_turns import statement, turns_ended, turns_to_keep
+from relabel.service.audit.kept_turns import statement, turns_ended, turns_to_keep
+from relabel.service.audit.turns import turns_of
 from relabel.service.queue.stop_rule import found_so_far, headline, needed_for, stop_reason
 
 

@@ -11,14 +11,16 @@ It is kept and not read off the votes, since votes have the time of another cloc
 those on an audited task go on after they have settled it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from relabel.numerics.estimates.noise_rate import doubt
 from relabel.numerics.estimates.stopping import SHARE, Drawn, Stop, stop_statement
 from relabel.policy import Policy
-from relabel.service.queue.audit import Turns, audit_rows, turns_of
+from relabel.service.audit.turns import Turns, audit_rows, turns_of
 from relabel.service.votes.result import RoundResult, judged
-from relabel.service.votes.state import QueueState
+from relabel.service.votes.state import Part, QueueState
 from relabel.storage.task_states import AuditTurn
 from relabel.types import BoolArray, FloatArray, State, match_rows
 
@@ -32,11 +34,11 @@ UNKNOWN = -1
 def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -> list[AuditTurn]:
     """Return what is known now of the turns that have come and of which nothing is kept.
 
-    Where nothing is kept at all it is not known how long ago they came, as in a store of an earlier
-    version: then they say nothing but what people answer.
+    Where nothing is kept of this part it is not known how long ago they came, as in a store of an
+    earlier version: then they say nothing but what people answer.
 
     Args:
-        state: the project now.
+        state: the project now, a view of the part that is cleaned.
         result: of the round in force, None = there is none.
         turns: of `turns_of`.
 
@@ -46,10 +48,10 @@ def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -
     if not new:
         return []
     ended = _ended(state)
-    if not state.kept_turns:
-        pools = np.where(ended[rows], SETTLED_BEFORE, UNKNOWN).tolist()
-        places = zip(ids[rows].tolist(), pools, strict=True)
-        return [AuditTurn(task_id, 0.0, 0.0, pool, 0) for task_id, pool in places]
+    if all(one.part != state.part for one in state.kept_turns.values()):
+        pools = np.where(ended[rows[new]], SETTLED_BEFORE, UNKNOWN).tolist()
+        places = zip(ids[rows[new]].tolist(), pools, strict=True)
+        return [AuditTurn(task_id, state.part, 0.0, 0.0, pool, 0) for task_id, pool in places]
     order, known = audit_rows(state), _doubts(state, result)
     drawn = np.isin(ids, [one.task_id for one in state.kept_turns.values() if _is_to_end(one)])
     drawn[rows[new]] = ~ended[rows[new]]
@@ -65,6 +67,7 @@ def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -
         found.append(
             AuditTurn(
                 int(ids[row]),
+                state.part,
                 # What the round has not judged is taken to be as doubtful as the rest.
                 mean if np.isnan(known[row]) else float(known[row]),
                 mean,
@@ -75,6 +78,23 @@ def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -
     return found
 
 
+def kept_of(state: QueueState) -> dict[int, AuditTurn]:
+    """Return what is known of each turn, as far as it speaks of this part, by task.
+
+    Where another part was cleaned when it came, as before the split was named, what was left then
+    was left of other tasks: such a turn says no more than what people answer.
+    """
+    return {
+        i: one if one.part == state.part else _only_answered(one)
+        for i, one in state.kept_turns.items()
+    }
+
+
+def _only_answered(turn: AuditTurn) -> AuditTurn:
+    pool = UNKNOWN if _is_to_end(turn) else SETTLED_BEFORE
+    return replace(turn, doubt=0.0, rest=0.0, pool=pool, found=0)
+
+
 def turns_ended(state: QueueState) -> dict[int, bool]:
     """Return, by task, whether votes have changed the label of those that they have ended since."""
     open_turns = [
@@ -82,7 +102,9 @@ def turns_ended(state: QueueState) -> dict[int, bool]:
     ]
     if not open_turns:
         return {}
-    ended, changed = _ended(state), _is_changed(state)
+    # Whatever is cleaned now: a vote counts where it comes.
+    whole = state.of(Part.ALL)
+    ended, changed = _ended(whole), _is_changed(whole)
     rows = match_rows(np.array(open_turns, dtype=np.int64), state.counts.task_ids)
     places = zip(open_turns, rows.tolist(), strict=True)
     return {i: bool(changed[row]) for i, row in places if row >= 0 and ended[row]}
@@ -97,7 +119,8 @@ def statement(state: QueueState) -> Stop:
     there. Here it stays in the pool until it is, since only then it is known whether it was wrong.
     """
     turns = turns_of(state)
-    kept = [state.kept_turns.get(i) for i in state.counts.task_ids[turns.done].tolist()]
+    kept_here = kept_of(state)
+    kept = [kept_here.get(i) for i in state.counts.task_ids[turns.done].tolist()]
     known = [one for one in kept if one is not None and _is_to_end(one)]
     now = turns_ended(state)
     wrong = np.array(
@@ -135,14 +158,14 @@ def _doubts(state: QueueState, result: RoundResult | None) -> FloatArray:
 
 
 def _ended(state: QueueState) -> BoolArray:
-    """(N,) labelled tasks that people have been asked about, with an end."""
-    return np.asarray((state.given >= 0) & state.touched() & ~state.unsettled())
+    """(N,) labelled tasks of the part that people have been asked about, with an end."""
+    return np.asarray((state.given >= 0) & state.mine() & state.touched() & ~state.unsettled())
 
 
 def _askable(state: QueueState) -> BoolArray:
-    """(N,) labelled tasks that somebody can be given."""
+    """(N,) labelled tasks of the part that somebody can be given."""
     to_none = state.serving.ended | state.serving.refused | ~state.places.usable
-    return np.asarray((state.given >= 0) & ~to_none)
+    return np.asarray((state.given >= 0) & state.mine() & ~to_none)
 
 
 def _is_changed(state: QueueState) -> BoolArray:

@@ -18,11 +18,11 @@ from relabel.types import BoolArray, IntArray
 
 
 def audit_rows(state: QueueState) -> IntArray:
-    """Return the rows of all labelled tasks in the order of the audit."""
+    """Return the rows of all labelled tasks of the state's part in the order of the audit."""
     project = state.project
     drawn = f"{project.id} {project.connected_at}".encode()
     seed = int.from_bytes(hashlib.blake2b(drawn, digest_size=8).digest())
-    labelled = np.flatnonzero(state.given >= 0)
+    labelled = np.flatnonzero((state.given >= 0) & state.mine())
     return labelled[random_order(state.counts.task_ids[labelled], seed)]
 
 

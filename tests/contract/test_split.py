@@ -1,0 +1,108 @@
+"""The evaluation split is cleaned first, apart from the rest, by rounds that see it alone."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from relabel.errors import ConfigurationError, NotReadyError
+from relabel.service.export.export import export_rows
+from relabel.service.insight.status import project_status
+from relabel.service.queue.parts import in_force
+from relabel.service.rounds.due import round_due_now
+from relabel.service.rounds.run import run_round
+from relabel.service.setup.connect import plan_connect
+from relabel.service.votes.result import RoundResult
+from relabel.service.votes.state import Part
+from wiring import connect_project, deliver, state_of
+
+POLICY = {"split": "part", "window": 3, "audit_share": 0.0, "retrain_after": 1000}
+POLICY |= {"selector_options": {"folds": 2}}
+
+
+@pytest.fixture
+def split(context, fake, monkeypatch):
+    """Make and connect 8 tasks, of which every other one is a test task."""
+
+    def made(**policy):
+        number = fake.add_project(["cat", "cat", "dog", "dog"] * 2)
+        for place, task in enumerate(fake.tasks.values()):
+            task["data"]["part"] = ("test", "train")[place % 2]
+            levels = np.random.default_rng(place).integers(0, 255, (32, 32)).astype(np.uint8)
+            buffer = io.BytesIO()
+            Image.fromarray(levels).save(buffer, "PNG")
+            fake.files[task["data"]["image"]] = buffer.getvalue()
+        columns = [{"id": "part", "target": "tasks", "parent": "data"}]
+        monkeypatch.setattr(fake, "_get_columns", lambda **_: (200, {"columns": columns}))
+        connect_project(context, number, json.dumps(POLICY | policy))
+        fake.events.clear()
+        ids = list(fake.tasks)
+        return number, set(ids[::2]), set(ids[1::2])
+
+    return made
+
+
+def part_now(context, number):
+    return in_force(state_of(context, number)).part
+
+
+def judged(context, number, done):
+    return set(RoundResult.load(context.folder(number), done.artifact).posteriors.task_ids.tolist())
+
+
+def clean(context, fake, number, wanted):
+    """Let two people say what is there, of what is served, until another part has its turn."""
+    part, served = part_now(context, number), set()
+    while part_now(context, number) is part and (task := fake.next_task(1)) is not None:
+        fake.annotate(task, 1, fake.tasks[task]["data"].get("said", "cat"))
+        deliver(context, fake)
+        if task in fake.open_tasks(number):
+            fake.annotate(task, 2, "cat")
+            deliver(context, fake)
+        served.add(task)
+        assert task in wanted
+    return served
+
+
+def test_each_part_has_its_round_and_the_evaluation_split_is_served_first(context, fake, split):
+    number, test, train = split()
+    first = run_round(context, number)
+    assert judged(context, number, first) == test
+    assert set(fake.open_tasks(number)) <= test
+    clean(context, fake, number, test)
+    assert part_now(context, number) is Part.REST
+    assert round_due_now(context, number) == "the rest has its turn"
+    second = run_round(context, number)
+    assert judged(context, number, second) == train
+    assert round_due_now(context, number) == ""
+    clean(context, fake, number, train)
+    assert fake.open_tasks(number) == []
+    rows = export_rows(context, number)[1]
+    assert {row.task_id for row in rows if row.split == "test"} == test
+    assert all(row.state == "settled" for row in rows)
+
+
+def test_its_own_budget_ends_it_and_votes_on_the_rest_count(context, fake, split):
+    number, test, train = split(evaluation_budget=1)
+    run_round(context, number)
+    fake.annotate(min(train), 1, "cat")
+    deliver(context, fake)
+    assert part_now(context, number) is Part.EVALUATION
+    fake.annotate(min(test), 1, "dog")
+    deliver(context, fake)
+    assert part_now(context, number) is Part.REST
+    parts = project_status(context.engine, context.settings, number)["parts"]
+    assert [(part["votes"], part["budget"]) for part in parts] == [(1, 1), (1, None)]
+
+
+def test_a_field_that_no_task_has_is_refused_by_name(context, split):
+    number, _, _ = split()
+    with pytest.raises(ConfigurationError, match="no task has a field 'prat'; there are: 'part'"):
+        plan_connect(context, number, json.dumps(POLICY | {"split": "prat"}))
+
+
+def test_no_round_learns_from_all_where_no_task_is_of_the_split(context, split):
+    number, _, _ = split(evaluation=["testing"])
+    with pytest.raises(NotReadyError, match=r"'test' .4., 'train' .4."):
+        run_round(context, number)
