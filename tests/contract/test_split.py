@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 from relabel.errors import ConfigurationError, NotReadyError
+from relabel.service.audit.turns import turns_of
 from relabel.service.export.export import export_rows
 from relabel.service.insight.status import project_status
-from relabel.service.queue.parts import in_force
+from relabel.service.queue.parts import in_force, parts_of
 from relabel.service.rounds.due import round_due_now
 from relabel.service.rounds.run import run_round
 from relabel.service.setup.connect import plan_connect
+from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import Part
+from relabel.storage.database import reading
+from relabel.storage.projects import set_project
+from relabel.storage.task_states import list_turns
 from wiring import connect_project, deliver, state_of
 
 POLICY = {"split": "part", "window": 3, "audit_share": 0.0, "retrain_after": 1000}
@@ -106,3 +111,64 @@ def test_no_round_learns_from_all_where_no_task_is_of_the_split(context, split):
     number, _, _ = split(evaluation=["testing"])
     with pytest.raises(NotReadyError, match=r"'test' .4., 'train' .4."):
         run_round(context, number)
+
+
+def test_the_audit_of_each_part_asks_about_its_own_tasks(context, fake, split):
+    number, test, train = split(audit_share=0.5)
+    run_round(context, number)
+    clean(context, fake, number, test)
+    with reading(context.engine) as connection:
+        kept = list_turns(connection, number)
+    assert kept
+    assert set(kept) <= test
+    assert {turn.part for turn in kept.values()} == {Part.EVALUATION}
+    run_round(context, number)
+    clean(context, fake, number, train)
+    with reading(context.engine) as connection:
+        parts = {task_id: turn.part for task_id, turn in list_turns(connection, number).items()}
+    assert set(parts) == {row for turns in audits(context, number) for row in turns}
+    assert all(part == (Part.EVALUATION if i in test else Part.REST) for i, part in parts.items())
+    assert set(parts.values()) == {Part.EVALUATION, Part.REST}
+
+
+def audits(context, number):
+    state = state_of(context, number)
+    return [state.counts.task_ids[turns_of(part).rows].tolist() for part in parts_of(state)]
+
+
+def test_named_midway_the_split_has_its_round_and_every_vote_counts(context, fake, split):
+    """Two votes came while all was cleaned together; then the key is set."""
+    number, test, train = split(split="")
+    first = run_round(context, number)
+    assert judged(context, number, first) == test | train
+    for task in (min(test), min(train)):
+        fake.annotate(task, 1, "cat")
+    deliver(context, fake)
+    with context.engine.begin() as connection:
+        set_project(connection, number, extra_params=json.dumps(POLICY))
+    forget_sweeps(context)
+    sweep(context)
+    assert part_now(context, number) is Part.EVALUATION
+    assert round_due_now(context, number) == "the evaluation split has its turn"
+    assert set(fake.open_tasks(number)) <= test
+    second = run_round(context, number)
+    assert judged(context, number, second) == test
+    clean(context, fake, number, test)
+    run_round(context, number)
+    clean(context, fake, number, train)
+    parts = project_status(context.engine, context.settings, number)["parts"]
+    assert [part["settled"] for part in parts] == [len(test), len(train)]
+    assert sum(part["votes"] for part in parts) == len(fake.annotations) - len(fake.tasks)
+
+
+def test_a_sweep_after_a_restart_leaves_the_part_as_it_is(context, fake, split):
+    number, test, _ = split()
+    run_round(context, number)
+    fake.annotate(fake.next_task(1), 1, "cat")
+    deliver(context, fake)
+    before = fake.open_tasks(number)
+    forget_sweeps(context)
+    sweep(context)
+    assert fake.open_tasks(number) == before
+    assert set(before) <= test
+    assert round_due_now(context, number) == ""

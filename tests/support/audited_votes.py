@@ -15,10 +15,10 @@ MANY = 40
 """Tasks of a project; each has the old label "cat"."""
 
 
-def read(votes=(), *, skips=(), project=5, tasks=MANY, **policy):
+def read(votes=(), *, skips=(), project=5, tasks=MANY, test=(), **policy):
     """Return the state of a project after new votes, as (task, annotator, choice).
 
-    With a share of .5 every vote is worth a turn.
+    With a share of .5 every vote is worth a turn. test: tasks of the split "test".
     """
     found = Project(project, "", "", CONFIG, "", AT, {}, skip_queue="IGNORE_SKIPPED")
     chosen = Policy(**({"audit_share": 0.5} | policy))
@@ -33,5 +33,8 @@ def read(votes=(), *, skips=(), project=5, tasks=MANY, **policy):
         replace(a, initial_kind=str(a.kind), initial_choice=a.choice) if a.initial else a
         for a in annotations
     ]
-    known = {i: Task(i, "", 1, False, "", 1, False) for i in range(1, tasks + 1)}
+    known = {
+        i: Task(i, "", 1, False, "", 1, False, split="test" if i in test else "")
+        for i in range(1, tasks + 1)
+    }
     return count_state(Connected(found, chosen, schema_of(found, chosen)), known, annotations)

@@ -8,9 +8,11 @@ from audited_votes import MANY, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.estimates.stopping import Drawn, Stop, stop_statement
-from relabel.service.audit.kept_turns import statement, turns_ended, turns_to_keep
+from relabel.service.audit.kept_turns import kept_of, statement, turns_ended, turns_to_keep
 from relabel.service.audit.turns import turns_of
+from relabel.service.queue.parts import in_force
 from relabel.service.queue.stop_rule import found_so_far, headline, needed_for, stop_reason
+from relabel.service.votes.state import Part
 
 
 class Work:
@@ -19,8 +21,9 @@ class Work:
     The audited tasks that wait come first, one task is finished before the next.
     """
 
-    def __init__(self, rng, wrong, **policy):
+    def __init__(self, rng, wrong, *, test=(), **policy):
         self.policy = {"audit_share": 0.25} | policy
+        self.test = set(test)
         self.queue = (rng.permutation(MANY) + 1).tolist()
         self.wrong = set((rng.permutation(MANY) + 1)[:wrong].tolist())
         self.votes, self.kept, self.left_wrong = [], {}, {}
@@ -28,15 +31,18 @@ class Work:
 
     def look(self):
         """Do as a worker does after each vote."""
-        state = read(self.votes, **self.policy)
+        state = in_force(read(self.votes, test=self.test, **self.policy))
         self.state = replace(state, kept_turns=self.kept)
         ended = set(state.counts.task_ids[state.touched() & ~state.unsettled()].tolist())
+        mine = set(state.counts.task_ids[state.mine()].tolist())
+        begun = any(one.part == state.part for one in self.kept.values())
         turns = state.counts.task_ids[turns_of(state).rows].tolist()
         for one in turns_to_keep(self.state, None, turns_of(self.state)):
             earlier = turns[: turns.index(one.task_id)]
-            self.left_wrong[one.task_id] = len(self.wrong - ended - set(earlier))
+            self.left_wrong[one.task_id] = len((self.wrong & mine) - ended - set(earlier))
             assert (one.pool == 0) == (one.task_id in ended)
-            assert (one.pool < 0) == (one.task_id not in ended and len(self.votes) == 1)
+            assert (one.pool < 0) == (one.task_id not in ended and not begun)
+            assert one.part == state.part
             self.kept[one.task_id] = one
         for task, changed in turns_ended(self.state).items():
             self.kept[task] = replace(self.kept[task], changed=changed)
@@ -53,14 +59,18 @@ class Work:
             self.vote(waits[0])
             if waits[0] not in self.state.counts.task_ids[turns_of(self.state).awaited]:
                 return
-        task = self.queue.pop(0)
+        mine = self.state.mine()
+        task = next(one for one in self.queue if mine[one - 1])
+        self.queue.remove(task)
         while self.state.unsettled()[task - 1]:
             self.vote(task)
 
-    def ended(self):
-        """The tasks that were not settled before their turn, in order."""
-        done = self.state.counts.task_ids[turns_of(self.state).done].tolist()
-        return [self.kept[task] for task in done if self.kept[task].pool]
+    def ended(self, part=Part.ALL):
+        """The tasks of a part that were not settled before their turn, in order."""
+        state = self.state.of(part)
+        done = state.counts.task_ids[turns_of(state).done].tolist()
+        kept = kept_of(state)
+        return [kept[task] for task in done if kept[task].pool]
 
     def drawn(self):
         """Those of them of which it is known what was left at their turn."""
@@ -83,6 +93,47 @@ def test_at_each_turn_what_was_found_and_what_was_left_are_all_wrong_labels(seed
     said = statement(work.state)
     corrected = work.state.consensus.labels[work.state.touched()] == 1
     assert said.found == corrected.sum()
+
+
+TEST = frozenset(range(2, MANY + 1, 2))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(0, 30))
+def test_the_same_holds_of_each_part_also_where_the_split_is_named_midway(seed, wrong, before):
+    work = Work(np.random.default_rng(seed), wrong, test=TEST)
+    for _ in range(before):
+        if work.queue:
+            work.finish_next()
+    work.policy |= {"split": "part"}
+    work.look()
+    while not stop_reason(work.state):
+        work.finish_next()
+    for part, mine in ((Part.EVALUATION, TEST), (Part.REST, work.wrong - TEST)):
+        found = 0
+        for one in work.ended(part):
+            if one.pool > 0:
+                assert one.part == part
+                everywhere = one.found + found + work.left_wrong[one.task_id]
+                assert everywhere == len(work.wrong & mine)
+            found += bool(one.changed)
+        said = statement(work.state.of(part))
+        assert (said.found, said.left) == (len(work.wrong & mine), 0)
+
+
+def test_turns_of_a_part_speak_of_it_alone():
+    """Of 20 even and 20 odd tasks only even ones are wrong: the odd ones need not be audited."""
+    work = Work(np.random.default_rng(5), 0, test=TEST, split="part", audit_share=0.5)
+    work.wrong = {2, 4, 6, 8, 10}
+    work.look()
+    while work.state.part is Part.EVALUATION:
+        work.finish_next()
+    kept = work.kept.values()
+    assert {one.task_id for one in kept if one.part == Part.EVALUATION} <= TEST
+    assert max(one.pool for one in kept) < len(TEST)
+    assert max(one.found for one in kept) <= 5
+    assert statement(work.state.of(Part.EVALUATION)).found == 5
+    assert statement(work.state).found == 0
 
 
 def test_it_says_what_the_formula_says_of_these_tasks():
