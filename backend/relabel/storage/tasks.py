@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     select,
     update,
 )
@@ -153,8 +154,9 @@ def list_places(
     """
     c = tasks.c
     flags = (c.is_labeled, c.touched, c.problem == "")
+    in_evaluation = c.split.in_(list(evaluation)) if evaluation else literal(value=False)
     query = (
-        select(c.task_id, c.overlap, *flags, c.score, c.split.in_(list(evaluation)))
+        select(c.task_id, c.overlap, *flags, c.score, in_evaluation)
         .where(c.project_id == project_id)
         .order_by(c.task_id)
     )
