@@ -29,7 +29,7 @@ DEMO_HOME := .relabel-demo
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean check coverage docs docs-outputs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean check test-quick coverage docs docs-outputs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -40,8 +40,12 @@ demo: $(INSTALLED) $(INSTALLED_LS) ## Label Studio with wrong labels, and the qu
 demo-clean: ## Remove what the demo keeps between runs
 	rm -rf $(DEMO_HOME)
 
-check: lint ## What every change passes: style, types, and the tests that need no server or browser
-	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) $(ARGS)
+check: $(INSTALLED_TEST) ## What every change passes: style, types, and the tests that need no server or browser
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint test-quick
+
+# A quarter of the examples of `make test`, where a property does not say how many it needs.
+test-quick: $(INSTALLED_TEST)
+	$(ONE_THREAD) $(BIN)/pytest -n 2 -m $(BY_ITSELF) --hypothesis-profile quick $(ARGS)
 
 # Three files at a time on two cores: those with a Label Studio wait for it a third of their time.
 test: lint $(MIGRATED_LS) ## Check style and types, then run every test, with a real Label Studio

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from compiled_once import create_engine_once
+from hypothesis import settings
 from relabel.demo import accounts, api, digits, upload
 from relabel.demo.accounts import Account
 from relabel.demo.queue_state import QueueState, read_queue
@@ -26,6 +27,7 @@ LABEL_STUDIO_BIN = Path(
         Path(__file__).parents[1] / ".venv-label-studio" / "bin",
     )
 )
+settings.register_profile("quick", max_examples=25)  # of make check; make test has 100
 FLAGS = os.environ.get("RELABEL_TEST_LABEL_STUDIO_FLAGS", "").split()
 """Feature flags of Label Studio that are switched on, by name."""
 ANNOTATORS = 3

@@ -105,6 +105,7 @@ def start(context, number, url):
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_a_cancelled_round_that_does_not_hear_is_ended_and_publishes_nothing(
     context, running, monkeypatch
 ):
@@ -162,6 +163,7 @@ def impatiently(context):
     return replace(context, settings=settings)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_round_that_hangs_gives_no_sign_of_life_and_another_may_start(
     context, running, monkeypatch
@@ -208,6 +210,7 @@ def test_a_round_that_computes_or_gets_on_lives_however_long_it_takes(
     assert time.time() - seen[0].heartbeat_at < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_round_that_waits_for_label_studio_ends_with_the_reason_to_end(context, fake, running):
     """In a request, and not after it."""

@@ -184,6 +184,7 @@ OFTEN = [
 """Every case with every repeat, for `make check` each of them once."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "repeat"), OFTEN)
 def test_killed_at_any_write_a_repeat_ends_in_the_same_state(make, case, repeat):
     rounds, run = CASES[case]

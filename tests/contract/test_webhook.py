@@ -410,6 +410,7 @@ def test_no_damaged_setup_is_a_failure(backend, body):
     assert safe(backend.client.get(f"/api/projects/{P}/status")).status_code == 200
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=damaged([PAYLOADS["predict"]]))
 def test_no_damaged_predict_is_a_failure(backend, body):

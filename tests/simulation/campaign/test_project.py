@@ -381,6 +381,7 @@ def test_terms_out_of_range_are_refused(wrong):
         Terms(**({"budget": 1} | wrong))
 
 
+@pytest.mark.slow
 def test_a_model_that_errs_as_people_do_is_found_out_by_the_audit_and_counts_no_more():
     """Model and one person in three say the next class: together they settle wrong labels."""
     rng = np.random.default_rng(0)

@@ -77,6 +77,7 @@ def test_class_symmetry_with_its_diagonal_is_weaker_by_one_class(certain_data):
     assert abs((labels != certain_data.truth).mean() - 0.72) < 0.03
 
 
+@pytest.mark.slow
 def test_every_model_is_repeatable_and_seeds_differ(certain_data):
     for name in set(NOISE_MODELS) - {"given", "temperature"}:
         first, again, other = (wrong(certain_data, name, 0.3, seed)[0] for seed in (1, 1, 2))

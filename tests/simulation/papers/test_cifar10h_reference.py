@@ -79,6 +79,7 @@ def test_area_of_the_reference_code_equals_its_worked_example():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [2, 10])
 @pytest.mark.parametrize("ranking", ["oracle", "random", "phi", "ce"])
 def test_ranking_reaches_the_reference_figures_within_three_sd(subset, temperature, ranking):
@@ -98,6 +99,7 @@ def test_ranking_reaches_the_reference_figures_within_three_sd(subset, temperatu
     assert reached.mean() == pytest.approx(to_90, abs=3 * max(reached.std(ddof=1), 0.01 * to_90))
 
 
+@pytest.mark.slow
 def test_order_of_the_rankings_is_that_of_the_reference(subset):
     """minimal > oracle > phi >= ce > random in mean area, with perfect posteriors."""
     labels = reference_labels(subset, 2)

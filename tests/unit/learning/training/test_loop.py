@@ -149,6 +149,7 @@ def test_weights_of_another_network_are_no_warm_start(noisy_digits, tmp_path):
     assert select("vanilla", data, options, seed=1, warm_start=tmp_path).record["warm_start"] == 0
 
 
+@pytest.mark.slow
 def test_training_ends_early_on_noise_and_keeps_its_best_epoch(noisy_digits):
     digits = noisy_digits(0, size=400, noise=0.6)
     early = select("vanilla", digits.data, {"patience": 3, "epochs": 60}, seed=0)

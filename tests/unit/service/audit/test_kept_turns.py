@@ -77,6 +77,7 @@ class Work:
         return [one for one in self.ended() if one.pool > 0]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(5, MANY))
 def test_at_each_turn_what_was_found_and_what_was_left_are_all_wrong_labels(seed, wrong, steps):
@@ -98,6 +99,7 @@ def test_at_each_turn_what_was_found_and_what_was_left_are_all_wrong_labels(seed
 TEST = frozenset(range(2, MANY + 1, 2))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(0, 30))
 def test_the_same_holds_of_each_part_also_where_the_split_is_named_midway(seed, wrong, before):

@@ -5,6 +5,7 @@ from relabel.service.queue.stop_rule import RECENT, stop_reason
 from wiring import deliver, publish_round, state_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["stop_when = { yield = 0.05 }", "stop_yield = 0.05"])
 def test_the_queue_closes_once_too_few_of_the_last_finished_tasks_were_wrong(
     context, fake, connected, key
