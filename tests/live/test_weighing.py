@@ -51,7 +51,7 @@ def asked(work):
 
 
 def against_by_hand(prior, said, c):
-    """Return how much likelier a wrong vote is since a quarter of errors go where the model does."""
+    """How much likelier a wrong vote is since a quarter of errors go where the model does."""
     return np.log(0.75 + 0.25 * (len(prior) - 1) * prior[said] / (1 - prior[c]))
 
 
