@@ -22,7 +22,14 @@ import scipy.sparse as sp
 from annotator_panels import TASKS, Panel, cases, draw, recorded
 from cleanlab.multiannotator import get_label_quality_multiannotator
 from relabel.numerics.consensus.majority import majority
-from relabel.numerics.consensus.posterior import LEAST_PRIOR, beliefs, denoised, vote_weight, weigh
+from relabel.numerics.consensus.posterior import (
+    LEAST_PRIOR,
+    Rates,
+    beliefs,
+    denoised,
+    vote_weight,
+    weigh,
+)
 from relabel.numerics.estimates.error_rates import (
     annotator_errors,
     old_error,
@@ -145,7 +152,8 @@ def weighed(panel: Panel, rates: Learnt, *, by_model: bool) -> FloatArray:
     weights = vote_weight(rates.people, classes)[panel.people]
     votes = weigh(panel.tasks, panel.said, weights, (n, classes))
     old = np.eye(classes, dtype=np.int64)[panel.old]
-    return beliefs(prior, old, votes, rates.old)
+    of_all = Rates(rates.old, rates.trained, float(rates.people.mean()))
+    return beliefs(prior, old, votes, of_all)
 
 
 def with_matrices(panel: Panel, rates: Learnt) -> FloatArray:

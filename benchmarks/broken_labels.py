@@ -89,7 +89,7 @@ class Project:
             if confidence is None:
                 found = majority(counts, max_votes=10**6)
             else:
-                q = beliefs(prior[left], old[left], mine * weight, rates.old)
+                q = beliefs(prior[left], old[left], mine * weight, rates)
                 found = settle(
                     q,
                     old[left],

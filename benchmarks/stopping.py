@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from relabel.numerics.audit import EARLY, HASTE
 from relabel.numerics.consensus.majority import majority
-from relabel.numerics.consensus.posterior import beliefs, denoised, settle, vote_weight
+from relabel.numerics.consensus.posterior import Rates, beliefs, denoised, settle, vote_weight
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.estimates.confidence_sequence import Audited, log_wealth, noise_rate_looks
 from relabel.numerics.estimates.noise_rate import audited_noise_rate
@@ -101,7 +101,8 @@ class Material:
         n, k = self.probs.shape
         prior = denoised(self.probs, PRIOR_ERROR)
         old = initial_counts(self.old, k)
-        q = beliefs(prior, old, np.zeros((n, k)), np.full(k, PRIOR_ERROR))
+        rates = Rates(np.full(k, PRIOR_ERROR), PRIOR_ERROR, PRIOR_ERROR)
+        q = beliefs(prior, old, np.zeros((n, k)), rates)
         return disbelief(q, self.old)
 
     def answers(self, seed: int) -> IntArray:
@@ -189,7 +190,8 @@ def outcomes(made: Material, seed: int, consensus: str) -> Outcomes:
     right = (
         made.distributions[each, made.truth] if made.recorded is None else made.truth == answers.T
     )
-    prior, weight = denoised(made.probs, wrong), vote_weight(1 - float(np.mean(right)), k)
+    prior, error = denoised(made.probs, wrong), 1 - float(np.mean(right))
+    rates, weight = Rates(np.full(k, wrong), wrong, error), vote_weight(error, k)
     people, changed = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     # Who gets no verdict, or never settles, has been asked as often as there are people.
     people_votes, votes = (np.full(n, answers.shape[1]) for _ in range(2))
@@ -202,7 +204,7 @@ def outcomes(made: Material, seed: int, consensus: str) -> Outcomes:
         if consensus == "majority":
             decided = majority(old + new, max_votes=ANSWERS + 1)
         else:
-            q = beliefs(prior, old, new * weight, np.full(k, wrong))
+            q = beliefs(prior, old, new * weight, rates)
             number = np.full(n, nth + 1)
             decided = settle(
                 q, old, new, confidence=0.95, answers=number + 1, max_votes=ANSWERS + 1

@@ -50,6 +50,11 @@ def asked(work):
     return QueueState(queue.model_version, tasks)
 
 
+def against_by_hand(prior, said, c):
+    """How much likelier a wrong vote is since a quarter of errors go where the model does."""
+    return np.log(0.75 + 0.25 * (len(prior) - 1) * prior[said] / (1 - prior[c]))
+
+
 def believed_by_hand(work):
     """Return (label, certainty) of each task with evidence, one factor of Bayes' rule at a time."""
     data = work.backend.backend.data
@@ -68,11 +73,15 @@ def believed_by_hand(work):
         k, spread = len(p), rates["trained"] / (len(p) - 1)
         q = np.clip((p - spread) / (1 - rates["trained"] - spread), 1e-4, 1)
         q = (1 - rates["model"]) * q / q.sum() + rates["model"] / k
+        prior, people = q.copy(), rates["people"]
+        whole = np.log((1 - people) * (k - 1) / people)
         for source, label, initial in votes[task]:
             for c in range(k):
                 error = rates["old"][c] if initial else rates["annotators"].get(source)
-                error = rates["people"] if error is None else error
-                q[c] *= 1 - error if c == label else error / (k - 1)
+                error = people if error is None else error
+                against = 0.0 if initial else against_by_hand(prior, label, c) / whole
+                weight = np.log((1 - error) * (k - 1) / error)
+                q[c] *= (1 - error) * np.exp(0 if c == label else weight * (min(against, 1) - 1))
         q /= q.sum()
         said = {label for _, label, initial in votes[task] if not initial}
         sure = q.max() >= 0.95 and int(q.argmax()) in said

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import (
+    Rates,
+    alike,
     beliefs,
     denoised,
     highest_error,
@@ -54,8 +56,11 @@ def test_permuting_the_classes_permutes_what_is_believed_and_no_gain(case):
     order = rng.permutation(k)
     rates = rng.uniform(0.01, highest_error(k), k)
     votes = weigh(rows, said, weights, old.shape)
-    q = beliefs(prior, old, votes, rates)
-    moved = beliefs(prior[:, order], old[:, order], votes[:, order], rates[order])
+    error = rng.uniform(0.01, highest_error(k))
+    q = beliefs(prior, old, votes, Rates(rates, 0.1, error))
+    moved = beliefs(
+        prior[:, order], old[:, order], votes[:, order], Rates(rates[order], 0.1, error)
+    )
     np.testing.assert_allclose(moved, q[:, order], rtol=1e-9)
     assert q.sum(1) == pytest.approx(1)
     labels, places = rng.integers(0, k, len(q)), np.argsort(order)
@@ -76,7 +81,7 @@ def test_a_vote_for_a_class_never_lowers_what_is_believed_of_it(case, voted):
     rng, prior, old, rows, said, weights = case
     k = old.shape[1]
     voted = min(voted, k - 1)
-    rates = rng.uniform(0.01, highest_error(k), k)
+    rates = Rates(rng.uniform(0.01, highest_error(k), k), 0.1, rng.uniform(0.01, 1.0))
     before = beliefs(prior, old, weigh(rows, said, weights, old.shape), rates)
     more = vote_weight(rng.uniform(1e-3, 1.0), k)
     after = beliefs(
@@ -96,7 +101,7 @@ def test_with_a_flat_model_and_one_error_the_plurality_is_believed(case, error):
     counts = old.copy()
     np.add.at(counts, (rows, said), 1)
     votes = (counts - old) * vote_weight(error, k)
-    q = beliefs(np.full_like(prior, 1 / k), old, votes, np.full(k, error))
+    q = beliefs(np.full_like(prior, 1 / k), old, votes, Rates(np.full(k, error), error, error))
     ahead = majority(counts).labels
     clear = ahead >= 0
     assert (q.argmax(1)[clear] == ahead[clear]).all()
@@ -118,7 +123,8 @@ def test_with_two_classes_every_begun_task_has_a_reason_to_be_asked_until_it_is_
     """Two voices that agree ever more often than not: the walk ends, and no step of it starves."""
     rng = np.random.default_rng(seed)
     prior = denoised(rng.dirichlet(np.ones(2), 1), 0.1)
-    old, rates, weight = np.array([[1, 0]]), np.full(2, old_error), vote_weight(error, 2)
+    rates = Rates(np.full(2, old_error), 0.1, error)
+    old, weight = np.array([[1, 0]]), vote_weight(error, 2)
     votes = np.zeros((1, 2), dtype=np.int64)
     for _ in range(1000):
         votes[0, int((rng.random() < error) == right)] += 1
@@ -136,7 +142,8 @@ def test_tasks_of_which_different_things_are_believed_have_different_keys(case, 
     """However sure all of them are: nothing falls back on the number of the task."""
     _, prior, old, rows, said, weights = case
     k = old.shape[1]
-    q = beliefs(prior, old, weigh(rows, said, weights, old.shape), np.full(k, 0.15))
+    rates = Rates(np.full(k, 0.15), 0.1, error)
+    q = beliefs(prior, old, weigh(rows, said, weights, old.shape), rates)
     labels = q.argmax(1)
     gain = posterior_gain(q, labels, error, unfinished=np.zeros(len(q), dtype=bool))
     keys = list(zip(gain.tolist(), disbelief(q, labels).tolist(), strict=True))
@@ -156,3 +163,35 @@ def test_one_number_orders_as_gain_and_then_doubt(pairs, without):
         # Closer ones than that are equal.
         if key[one] > tuple(value * (1 + 1e-9) for value in key[other]):
             assert score[one] > score[other]
+
+
+@settings(deadline=None)
+@given(tasks())
+def test_votes_say_less_against_a_class_that_the_model_takes_for_theirs(case):
+    """Nothing with a flat prior or two classes; never more than what they say for their own."""
+    rng, prior, old, rows, said, weights = case
+    k, error = old.shape[1], rng.uniform(0.01, highest_error(old.shape[1]))
+    votes = weigh(rows, said, weights, old.shape)
+    less, flat = alike(prior, votes, error), alike(np.full_like(prior, 1 / k), votes, error)
+    assert np.abs(flat).max() < 1e-9
+    assert k > 2 or np.abs(less).max() < 1e-9
+    assert (less <= votes.sum(1, keepdims=True) - votes + 1e-9).all()
+    for row in np.flatnonzero((votes > 0).sum(1) == 1):
+        voted = int(votes[row].argmax())
+        assert less[row, voted] == 0
+        # The likelier the model finds another class, the less is left for the one voted for.
+        order = np.argsort(np.delete(prior[row], voted), kind="stable")
+        assert (np.diff(np.delete(less[row], voted)[order]) >= -1e-9).all()
+
+
+@given(st.integers(3, 10), st.floats(0.01, 0.4), st.integers(0, 2**32 - 1))
+def test_what_one_vote_says_is_a_distribution_over_what_people_answer(k, error, seed):
+    """Where nothing is cut off: 1 - e for the true class, the errors among the others sum to e."""
+    prior = denoised(np.random.default_rng(seed).dirichlet(np.ones(k), 1), 0.0)
+    weight = float(vote_weight(error, k))
+    answered = np.eye(k) * weight
+    against = alike(np.repeat(prior, k, axis=0), answered, error)
+    chances = (error / (k - 1)) * np.exp(answered + against)
+    cut = (against >= weight * (1 - 1e-9)).any(0)
+    assert chances.sum(0)[~cut] == pytest.approx(1)
+    assert np.diag(chances) == pytest.approx(1 - error)

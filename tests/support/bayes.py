@@ -15,10 +15,12 @@ def by_hand(prior, given, votes, *, old=0.2, trained=0.2, people=0.05):
         clean = (prior[name] - trained / (classes - 1)) / (1 - trained - trained / (classes - 1))
         q[name] = min(max(clean, 1e-4), 1)
     total = sum(q.values())
+    clean = {name: value / total for name, value in q.items()}
     for name in CLASSES:
-        q[name] /= total
-        q[name] *= 1 - old if given == name else old / (classes - 1)
+        q[name] = clean[name] * (1 - old if given == name else old / (classes - 1))
         for vote in votes:
-            q[name] *= 1 - people if vote == name else people / (classes - 1)
+            # A quarter of people's errors go where the model's would.
+            elsewhere = 0.75 / (classes - 1) + 0.25 * clean[vote] / (1 - clean[name])
+            q[name] *= 1 - people if vote == name else min(people * elsewhere, 1 - people)
     total = sum(q.values())
     return {name: value / total for name, value in q.items()}

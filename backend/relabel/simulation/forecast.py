@@ -122,7 +122,7 @@ def knowledge_of(start: Start) -> Knowledge:
     """Return what is known of the old labels."""
     each, k = np.arange(len(start.given)), start.new.shape[1]
     prior, old = prior_of(start.probs, start.rates), initial_counts(start.given, k)
-    q = beliefs(prior, old, np.zeros(prior.shape), start.rates.old)
+    q = beliefs(prior, old, np.zeros(prior.shape), start.rates)
     others = prior.copy()
     others[each, start.given] = 0
     others /= others.sum(1, keepdims=True)

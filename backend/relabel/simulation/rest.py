@@ -146,7 +146,7 @@ def _ask(start: Start, terms: Terms, answers: IntArray) -> _Asked:
         """(n,) of what is still asked; people alone need none."""
         if not terms.weighs:
             return np.zeros((len(live), 0))
-        return beliefs(prior[live], old[live], new[live] * weight, start.rates.old)
+        return beliefs(prior[live], old[live], new[live] * weight, start.rates)
 
     live = np.flatnonzero(~start.closed)
     q = believed()

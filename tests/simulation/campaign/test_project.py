@@ -86,7 +86,7 @@ def replayed(made, log, rates, at):
     counts, new = initial_counts(old, K), np.zeros((len(old), K))
     np.add.at(new, (log.tasks[:at], log.labels[:at]), 1)
     prior = denoised(probs, rates.old.mean())
-    return beliefs(prior, counts, new * vote_weight(rates.people, K), rates.old), new
+    return beliefs(prior, counts, new * vote_weight(rates.people, K), rates), new
 
 
 def test_by_majority_and_without_an_audit_it_is_the_campaign_of_the_papers(made):
@@ -284,8 +284,8 @@ def test_with_two_classes_every_task_of_a_project_ends(seed):
 
 def test_the_two_accounts_differ_by_labels_that_are_not_settled(made):
     truth, old, _, _ = made
-    terms = Terms(300, consensus="posterior", by_gain=True, confidence=0.99)
-    log = play(made, budget=300, consensus="posterior", by_gain=True, confidence=0.99)
+    terms = Terms(120, consensus="posterior", by_gain=True, confidence=0.99)
+    log = play(made, budget=120, consensus="posterior", by_gain=True, confidence=0.99)
     accounts = accounts_of(log, initial_counts(old, K), terms)
     shown = old.copy()
     for task, label in zip(log.tasks, log.shown, strict=True):

@@ -79,7 +79,7 @@ def replay(state: QueueState, votes: list[Answer], result: RoundResult | None) -
     believed = result.rates.believed
     weights = vote_weight(result.rates.errors([votes[i].source for i in order]), classes)
     prior = prior_of(result.posteriors.probs[places[rows]].astype(np.float64), believed)
-    q = beliefs(prior, old, _within(rows, cast * weights[:, None]), believed.old)
+    q = beliefs(prior, old, _within(rows, cast * weights[:, None]), believed)
     labels = q.argmax(1)
     agreed = running[np.arange(len(labels)), labels] > 0
     ends: BoolArray = agreed & (q.max(1) >= state.policy.confidence)

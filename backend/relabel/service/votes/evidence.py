@@ -203,7 +203,7 @@ def _beliefs(
     weights = vote_weight(rates.errors([answer.source for _, answer in new]), prior.shape[1])
     tasks = np.array([place for place, _ in new], dtype=np.int64)
     labels = np.array([answer.label for _, answer in new], dtype=np.int64)
-    q = beliefs(prior, old, weigh(tasks, labels, weights, prior.shape), rates.believed.old)
+    q = beliefs(prior, old, weigh(tasks, labels, weights, prior.shape), rates.believed)
     return np.asarray(q.round(DIGITS))
 
 

@@ -37,7 +37,7 @@ def _beliefs(state: QueueState, rows: IntArray, probs: FloatArray, rates: RoundR
     new = state.new_counts[rows]
     old = state.counts.votes[rows] - new
     votes = new.astype(np.float64) * vote_weight(rates.believed.people, probs.shape[1])
-    q = beliefs(prior_of(probs, rates.believed), old, votes, rates.believed.old)
+    q = beliefs(prior_of(probs, rates.believed), old, votes, rates.believed)
     _, here, there = np.intersect1d(rows, state.believed.rows, return_indices=True)
     q[here] = state.believed.q[there]
     return q

@@ -187,7 +187,7 @@ class Judge:
 
     def _beliefs(self, rows: IntArray) -> FloatArray:
         prior, votes = self._prior[rows], self._evidence[rows]
-        return beliefs(prior, self.old[rows], votes, self._rates.old)
+        return beliefs(prior, self.old[rows], votes, self._rates)
 
     def _weights(self, people: IntArray) -> FloatArray:
         classes = self.old.shape[1]

@@ -23,7 +23,8 @@ def one(prior, old, votes, *, old_error=0.2, error=0.1):
     prior, old, votes = (np.array([row]) for row in (prior, old, votes))
     k = prior.shape[1]
     weighed = votes * vote_weight(error, k)
-    return beliefs(prior.astype(float), old, weighed, np.full(k, old_error))[0]
+    rates = Rates(np.full(k, old_error), old_error, error)
+    return beliefs(prior.astype(float), old, weighed, rates)[0]
 
 
 def decided(q, old, new, confidence=0.95, answers=2, max_votes=10):
@@ -44,14 +45,21 @@ def test_bayes_by_hand_with_two_classes():
 
 
 def test_bayes_by_hand_with_three_classes():
-    """.2 .5 .3, times .8 .1 .1, times .05 .9 .05: .008 .045 .0015."""
+    """.2 .5 .3, times .8 .1 .1, times what a vote says: .9 where it is right.
+
+    Where it is wrong, in three of four cases either of two other classes; in one the class that was
+    voted for by its share of what the model gives to others, .5 of .8 and of .7.
+    """
     q = one((0.2, 0.5, 0.3), (1, 0, 0), (0, 1, 0))
-    assert q == pytest.approx(np.array([0.008, 0.045, 0.0015]) / 0.0545)
+    wrong = 0.1 * (0.375 + 0.25 * 0.5 / np.array([0.8, 0.7]))
+    each = np.array([0.16 * wrong[0], 0.05 * 0.9, 0.03 * wrong[1]])
+    assert q == pytest.approx(each / each.sum())
 
 
 def test_old_labels_are_judged_by_the_rate_of_the_true_class():
     """Class 0 is called 1 in half of the cases, class 1 never but one time in ten."""
-    q = beliefs(np.full((1, 2), 0.5), np.array([[0, 1]]), np.zeros((1, 2)), np.array([0.5, 0.1]))
+    rates = Rates(np.array([0.5, 0.1]), 0.2, 0.1)
+    q = beliefs(np.full((1, 2), 0.5), np.array([[0, 1]]), np.zeros((1, 2)), rates)
     assert q[0] == pytest.approx([0.5 / 1.4, 0.9 / 1.4])
 
 
