@@ -26,12 +26,12 @@ from relabel.types import LabelCounts
 K = 4
 
 
-def live_state(old, new, seed, *, cap=10, ended=None, spent=None):
+def live_state(old, new, seed, *, cap=10, ended=None, spent=None, share=0.1):
     """Return what the service reads of a project, as far as its audit needs it."""
     none = np.zeros(len(old), dtype=bool)
     return SimpleNamespace(
         seed=seed,
-        policy=Policy(audit_share=0.1, max_votes=cap),
+        policy=Policy(audit_share=share, max_votes=cap),
         new_counts=new,
         new=new.sum(1),
         spent=int(new.sum()) if spent is None else spent,
@@ -199,6 +199,22 @@ def test_votes_that_came_before_a_task_was_audited_count_for_its_verdict(made):
     rates = audit.rates(new, said)
     assert rates.old == pytest.approx(np.full(K, min(4 / 10, 0.6)))
     assert rates.people == pytest.approx(people_error(3, 0, K))
+
+
+def test_people_who_differ_are_counted_also_where_nobody_is_left_to_decide(made):
+    """Two people, who differ on every second task: of such a task there is no verdict."""
+    old = made[1]
+    audit, order = Audit(old, K, 0.5, 1), random_rows(np.arange(len(old)), 1)
+    new, said = np.zeros((len(old), K), dtype=int), [[] for _ in old]
+    for place, task in enumerate(order[:40].tolist()):
+        said[task] = [(0, 0), (place % 2, 1)]
+        np.add.at(new[task], [0, place % 2], 1)
+    gone = new.sum(1) == 2
+    audit.next(80, new, gone)
+    assert audit.done.tolist() == order[:40:2].tolist()
+    assert audit.rates(new, said).people == pytest.approx(people_error(39, 19, K))
+    live = turns_of(live_state(old, new, 1, ended=gone, spent=80, share=0.5))
+    assert live.drawn.tolist() == audit.drawn.tolist() == order[:39].tolist()
 
 
 def test_rates_are_learnt_from_the_audit_and_renewed_with_a_round(made):

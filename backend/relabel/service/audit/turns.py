@@ -46,11 +46,13 @@ def capped(state: QueueState) -> BoolArray:
 class Turns:
     """The tasks whose turn has come.
 
-    rows: (m,) of the state, in the order of the audit; waits: (m,) whether each waits for people;
-    people: how many must agree on each; window: so many of those that wait are asked about at a
-    time. More than that wait only where many turns come at once, as with a larger share.
+    drawn: (d,) rows of the state, in the order of the audit; rows: (m,) the same without those on
+    which no two new people agree and that nobody can be given; waits: (m,) whether each waits for
+    people; people: how many must agree on each; window: so many of those that wait are asked about
+    at a time. More than that wait only where many turns come at once, as with a larger share.
     """
 
+    drawn: IntArray
     rows: IntArray
     waits: BoolArray
     people: int
@@ -82,11 +84,12 @@ def turns_of(state: QueueState) -> Turns:
     size = turns(state.spent, state.policy.audit_share, people)
     given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
     # No more rows are looked at than may be needed: every vote asks.
-    rows = audit_rows(state)[: size + int(given_to_none.sum())]
-    undecided = said_anew(state, rows) < 0
-    kept = ~(undecided & given_to_none[rows])
-    rows, undecided = rows[kept][:size], undecided[kept][:size]
-    return Turns(rows, undecided & ~capped(state)[rows], people, state.policy.window)
+    drawn = audit_rows(state)[: size + int(given_to_none.sum())]
+    undecided = said_anew(state, drawn) < 0
+    kept = np.flatnonzero(~(undecided & given_to_none[drawn]))[:size]
+    rows = drawn[kept]
+    waits = undecided[kept] & ~capped(state)[rows]
+    return Turns(drawn[: kept.max(initial=-1) + 1], rows, waits, people, state.policy.window)
 
 
 def audited(state: QueueState) -> IntArray:

@@ -167,7 +167,8 @@ def read_audit(state: AnsweredState, rates: RoundRates | None = None) -> Audit:
     kept = [kept_here.get(i) for i in state.counts.task_ids[rows].tolist()]
     known = [(0.0, 0.0) if turn is None else (turn.doubt, turn.rest) for turn in kept]
     doubts, rest = np.array(known, dtype=np.float64).reshape(-1, 2).T
-    pairs = [some[:2] for some in new_votes(state, rows) if len(some) > 1]
+    # Of all that were drawn: those on which two people agree say that nobody errs.
+    pairs = [some[:2] for some in new_votes(state, turns.drawn) if len(some) > 1]
     return Audit(
         classes=len(state.schema.classes),
         given=state.given[rows],

@@ -16,7 +16,7 @@ from relabel.numerics.diversity.spread import Surroundings
 from relabel.numerics.gain import GAIN
 from relabel.numerics.ranking import QualityMap
 from relabel.policy import Policy
-from relabel.service.audit.turns import audited, said_anew
+from relabel.service.audit.turns import said_anew, turns_of
 from relabel.service.rounds.neighbours import Nearest, nearest_of
 from relabel.service.rounds.readiness import check_enough
 from relabel.service.votes.evidence import believed_by
@@ -179,9 +179,10 @@ def _rank(
     policy = state.policy
     rates = None
     if selection.out_of_sample:
-        sample = audited(state)
+        turns = turns_of(state)
+        sample = turns.done
         said = said_anew(state, sample)
-        rates = learn_rates(state, sample, said, selection.posteriors)
+        rates = learn_rates(state, turns.drawn, sample, said, selection.posteriors)
         rates = replace(rates, trusted=is_trusted(state, sample, said, rates))
     scores = _scores(state, rows, votes, selection, rates)
     order = order_tasks(

@@ -77,13 +77,19 @@ def places(classes: Sequence[str], wanted: Sequence[str]) -> IntArray:
 
 
 def learn_rates(
-    state: ProjectState, audited: IntArray, said: IntArray, posteriors: Posteriors
+    state: ProjectState,
+    drawn: IntArray,
+    audited: IntArray,
+    said: IntArray,
+    posteriors: Posteriors,
 ) -> RoundRates:
     """Return how often labels, people and the model err, by the audit.
 
     Args:
         state: the project now.
-        audited: (m,) rows, the start of the audit's order: no others are a random sample.
+        drawn: (d,) rows of all tasks whose turn in the audit has come: how often two people differ
+            must not be read off those alone on which two agree.
+        audited: (m,) of these the start that is done: no others are a random sample.
         said: (m,) what new people alone say of these tasks, -1 = they agree on nothing.
         posteriors: of the round, out of fold.
 
@@ -92,7 +98,7 @@ def learn_rates(
     given = state.given[audited]
     judged = (said >= 0) & (given >= 0)
     old = old_error(said[judged], given[judged], len(classes))
-    pairs = _first_two(state, state.counts.task_ids[audited].tolist())
+    pairs = _first_two(state, state.counts.task_ids[drawn].tolist())
     differing = [one for one in pairs if one[0][1] != one[1][1]]
     people = people_error(len(pairs), len(differing), len(classes))
     labelled = (state.given >= 0) & state.mine()

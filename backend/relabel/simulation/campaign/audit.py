@@ -25,7 +25,8 @@ Said = list[list[tuple[int, int]]]
 class Audit:
     """Which tasks are audited, and what they say of old labels and people.
 
-    done: rows with a verdict or at their cap, a start of the order; as of the last `next`.
+    drawn: rows whose turn has come, with those that nobody is left for; done: rows with a verdict
+    or at their cap, a start of the order. Both as of the last `next`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Audit:
         self._max_votes = max_votes
         self._order: IntArray = random_order(np.arange(len(old)), seed)
         self.done: IntArray = self._order[:0]
+        self.drawn: IntArray = self._order[:0]
 
     def next(self, votes: int, new: IntArray, gone: BoolArray) -> int | None:
         """Return the first task whose turn has come and that waits for a verdict, if one does.
@@ -52,10 +54,11 @@ class Audit:
             gone: (N,) tasks that nobody is left for; they have no turn.
         """
         size = turns(votes, self._share)
-        rows = self._order[: size + int(gone.sum())]
-        undecided = verdicts(new[rows]) < 0
-        kept = ~(undecided & gone[rows])
-        rows, undecided = rows[kept][:size], undecided[kept][:size]
+        drawn = self._order[: size + int(gone.sum())]
+        undecided = verdicts(new[drawn]) < 0
+        kept = np.flatnonzero(~(undecided & gone[drawn]))[:size]
+        self.drawn = drawn[: kept.max(initial=-1) + 1]
+        rows, undecided = drawn[kept], undecided[kept]
         if self._max_votes is not None:
             undecided &= new[rows].sum(1) < self._max_votes
         waits = np.flatnonzero(undecided)
@@ -98,8 +101,11 @@ class Audit:
         )
 
     def _pairs(self, said: Said) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        """Return the first two new votes of each audited task."""
-        votes = (said[task] for task in self.done.tolist())
+        """Return the first two new votes of each task whose turn has come.
+
+        Not of those alone that are judged: of two people who agree neither seems to err.
+        """
+        votes = (said[task] for task in self.drawn.tolist())
         return [(first, second) for first, second, *_ in (v for v in votes if len(v) > 1)]
 
 
