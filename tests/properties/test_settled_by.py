@@ -31,7 +31,7 @@ def supports(draw):
     agreeing, others = draw(st.integers(0, 4)), draw(st.integers(0, 3))
     labels = draw(st.integers(0 if agreeing else 1, 3))
     weighed = agreeing and draw(st.booleans())
-    certainty = draw(st.floats(0.5, 1)) if weighed else float("nan")
+    certainty = draw(st.floats(0.5, 1)) if weighed else 0.0
     return Support(draw(st.booleans()), agreeing, agreeing + others, labels, certainty)
 
 

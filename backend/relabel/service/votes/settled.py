@@ -2,15 +2,18 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
 from relabel.errors import ConfigurationError
 from relabel.service.votes.state import QueueState
 from relabel.types import State
+
+Said = TypeVar("Said")
 
 
 class By(StrEnum):
@@ -45,7 +48,7 @@ class Support:
     """What stands behind the label of one task.
 
     agreeing: new votes for it, of `asked` ones; labels: old labels that say the same; certainty: of
-    the label where the model's evidence counted, else not a number.
+    the label where the model's evidence counted, 0 = people alone.
     """
 
     settled: bool
@@ -60,7 +63,7 @@ class Support:
         several = self.agreeing > 1
         if not self.settled:
             return By.NOBODY
-        if not math.isnan(self.certainty):
+        if self.certainty:
             return By.PEOPLE_AND_MODEL if several else By.PERSON_AND_MODEL
         if several:
             return By.PEOPLE
@@ -71,7 +74,7 @@ class Support:
         people = f"{self.agreeing} of {self.asked} people" if self.asked > 1 else "1 person"
         if self.by is By.NOBODY:
             return IN_WORDS[By.NOBODY]
-        if not math.isnan(self.certainty):
+        if self.certainty:
             # Cut and not rounded: nothing is 1.00 certain.
             sure = f"{math.floor(100 * self.certainty) / 100:.2f}".removeprefix("0")
             return f"{people} and the model, {sure}"
@@ -81,8 +84,18 @@ class Support:
         return f"{people} and {old}" if self.agreeing else old
 
 
-def supports(state: QueueState) -> list[Support]:
-    """Return what stands behind the label of each task."""
+def settled_by(state: QueueState) -> list[By]:
+    """Return who settled each task."""
+    return _of_each(state, lambda support: support.by)
+
+
+def explained(state: QueueState) -> list[str]:
+    """Return how each task was settled, in words."""
+    return _of_each(state, Support.sentence)
+
+
+def _of_each(state: QueueState, said: Callable[[Support], Said]) -> list[Said]:
+    """Return what is said of each task; most stand as many others do, and it is found once."""
     rows = np.arange(len(state.new))
     label = state.consensus.labels
     shown = label >= 0
@@ -92,19 +105,11 @@ def supports(state: QueueState) -> list[Support]:
         np.where(shown, new[rows, label], 0),
         new.sum(1),
         np.where(shown, old[rows, label], 0),
-        state.believed.certainty(len(rows)),
+        np.nan_to_num(state.believed.certainty(len(rows)), nan=0.0),
     )
-    return [Support(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def settled_by(state: QueueState) -> list[By]:
-    """Return who settled each task."""
-    return [support.by for support in supports(state)]
-
-
-def explained(state: QueueState) -> list[str]:
-    """Return how each task was settled, in words."""
-    return [support.sentence() for support in supports(state)]
+    tasks = list(zip(*(column.tolist() for column in columns), strict=True))
+    known = {task: said(Support(*task)) for task in set(tasks)}
+    return [known[task] for task in tasks]
 
 
 def count_settled(state: QueueState) -> dict[By, int]:

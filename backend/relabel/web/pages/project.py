@@ -70,7 +70,7 @@ def labels_page(overview: Overview, _settings: Settings, query: Query) -> dict[s
         "asked": asked,
         "kinds": count_settled(overview.state),
         "words": IN_WORDS,
-        "tasks": explain(overview.state, shown, overview.result, overview.nearest),
+        "tasks": explain(overview.state, shown, None, None),
         "more": len(rows) - len(shown),
     }
 
