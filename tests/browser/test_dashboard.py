@@ -23,6 +23,7 @@ PAGES = {
     "home": "/",
     "overview": "/projects/1",
     "queue": "/projects/1/queue",
+    "labels": "/projects/1/labels?settled_by=people",
     "undecided": "/projects/1/undecided",
     "images": "/projects/1/images",
     "rounds": "/projects/1/rounds",

@@ -8,6 +8,7 @@ import pytest
 from fake_label_studio import ORIGINAL
 from relabel.service.export.export import FORMATS, export_rows, write_back
 from relabel.service.queue.undo import undo_run
+from relabel.service.votes.settled import EVERY, By, count_settled
 from wiring import connect_project, deliver, publish_round
 
 NASTY = '=cmd|"/c calc"!A1,\n"quoted" <b>é猫'
@@ -32,8 +33,16 @@ def project(context, fake, connected):
     return number, ids
 
 
-def exported(context, number, kind):
-    return FORMATS[kind](context, *export_rows(context, number)).text
+def exported(context, number, kind, kept=EVERY):
+    return FORMATS[kind](context, *export_rows(context, number, kept)).text
+
+
+def tasks_in(text, kind):
+    """Return the ids of the tasks that a file holds, in its order."""
+    if kind == "csv":
+        return [int(row["task_id"]) for row in csv.DictReader(io.StringIO(text))]
+    body = json.loads(text)
+    return [row["task_id"] for row in body["tasks"]] if kind == "json" else [t["id"] for t in body]
 
 
 def test_every_task_is_exported_once_with_label_state_and_votes(context, project):
@@ -167,6 +176,57 @@ def test_an_empty_project_exports_no_task(context, connected, kind):
         assert (body["tasks"] if kind == "json" else body) == []
 
 
+# -- choosing by how tasks were settled ------------------------------------------------------
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_may_keep_the_tasks_alone_that_were_settled_so(context, project, kind):
+    number, ids = project
+    held = {by: tasks_in(exported(context, number, kind, {by}), kind) for by in By}
+    assert held == {by: [] for by in By} | {
+        By.OLD_LABEL: [ids[0]],
+        By.PEOPLE: [ids[1]],
+        By.NOBODY: ids[2:],
+    }
+    both = {By.PEOPLE, By.OLD_LABEL}
+    assert tasks_in(exported(context, number, kind, both), kind) == ids[:2]
+    state, _ = export_rows(context, number)
+    assert count_settled(state) == {by: len(tasks) for by, tasks in held.items()}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_of_a_task_in_a_part_nothing_is_left_out(context, project, kind):
+    """What is kept stands there as it does in the whole."""
+    number, ids = project
+    whole, part = (exported(context, number, kind, kept) for kept in (EVERY, {By.PEOPLE}))
+    if kind == "csv":
+        rows = {int(row["task_id"]): row for row in csv.DictReader(io.StringIO(whole))}
+        assert list(csv.DictReader(io.StringIO(part))) == [rows[ids[1]]]
+    elif kind == "json":
+        tasks = json.loads(whole)["tasks"]
+        assert json.loads(part) == json.loads(whole) | {"tasks": [tasks[1]]}
+    else:
+        assert json.loads(part) == [json.loads(whole)[1]]
+
+
+def test_one_persons_word_is_a_kind_of_its_own_where_one_decides(context, fake, connected):
+    number = connected(["cat", "cat"], "solo = true")
+    first, second = fake.tasks
+    fake.annotate(first, 1, "dog")
+    fake.annotate(second, 1, "cat")
+    deliver(context, fake)
+    for by, task in ((By.PERSON, first), (By.OLD_LABEL, second)):
+        assert [row.task_id for row in export_rows(context, number, {by})[1]] == [task]
+
+
+def test_a_task_that_has_just_come_is_in_no_part(context, fake, project):
+    """Votes have not settled it, and the books do not know it yet."""
+    number, _ = project
+    (new,) = fake.add_tasks(number, ["cat"])
+    assert new in tasks_in(exported(context, number, "label-studio"), "label-studio")
+    assert new not in tasks_in(
+        exported(context, number, "label-studio", {By.PEOPLE}), "label-studio"
+    )
+
+
 # -- writing back ----------------------------------------------------------------------------
 def test_settled_labels_are_written_into_their_tasks_and_nothing_else_changes(
     context, fake, project
@@ -187,6 +247,12 @@ def test_settled_labels_are_written_into_their_tasks_and_nothing_else_changes(
     assert fake.tasks[ids[1]]["data"]["relabel_soft_label"]["dog"] == pytest.approx(2 / 3)
     assert json.dumps(fake.annotations, sort_keys=True) == annotations
     assert {i: (t["overlap"], t["is_labeled"]) for i, t in fake.tasks.items()} == queue
+
+
+def test_labels_are_written_back_of_the_tasks_alone_that_were_settled_so(context, fake, project):
+    number, ids = project
+    assert write_back(context, number, {By.PEOPLE}) == 1
+    assert [i for i in ids if "relabel_label" in fake.tasks[i]["data"]] == [ids[1]]
 
 
 def test_writing_back_twice_and_undoing_restores_what_was_there_first(context, fake, project):

@@ -182,6 +182,7 @@ def test_the_audit_has_its_share_of_a_projects_votes_and_no_vote_is_asked_for_no
         settled[task] = ends
 
 
+@settings(deadline=None)
 @given(campaigns())
 def test_saved_log_is_read_back_as_it_was(tmp_path_factory, case):
     _, _, counts, people, rules = case

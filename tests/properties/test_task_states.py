@@ -86,7 +86,7 @@ def shown(connection, state):
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(projects(), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_what_is_shown_from_rows_is_what_counting_everything_gives(connection, drawn, counted):
     """Of a policy, tasks and annotations of any kind, some of them counted and some stale."""
@@ -101,6 +101,7 @@ def test_what_is_shown_from_rows_is_what_counting_everything_gives(connection, d
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(projects())
 def test_what_was_said_of_each_task_holds_all_that_single_answers_say(drawn):
     """Against the answers themselves, one by one."""
@@ -125,6 +126,7 @@ def test_what_was_said_of_each_task_holds_all_that_single_answers_say(drawn):
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(projects())
 def test_the_books_name_people_and_tasks_as_single_answers_do(drawn):
     state = count_state(*drawn)
@@ -149,7 +151,7 @@ def test_the_books_name_people_and_tasks_as_single_answers_do(drawn):
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(projects())
 def test_the_curve_replays_every_vote_since_the_beginning(connection, drawn):
     """Read from the tasks that have any, and no others."""

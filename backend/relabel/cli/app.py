@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relabel import __version__
-from relabel.cli import control, inspect, run, setup, simulate
+from relabel.cli import control, export, inspect, run, setup, simulate
 from relabel.errors import RelabelError
 from relabel.files import reason, told
 
@@ -32,8 +32,8 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "undo": control.undo,
     },
     "Take out what was found": {
-        "export": inspect.export,
-        "report": inspect.report,
+        "export": export.export,
+        "report": export.report,
         "forecast": simulate.forecast,
     },
     "Give a project back": {

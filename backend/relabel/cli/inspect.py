@@ -1,10 +1,9 @@
-"""Commands that only look, or write files."""
+"""Commands that only look."""
 
 import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,13 +19,11 @@ from relabel.cli.options import (
     opened,
     refuse_missing_store,
 )
-from relabel.errors import ConfigurationError, NotReadyError
-from relabel.files import check_file
+from relabel.errors import NotReadyError
 
 if TYPE_CHECKING:
     from relabel.service.doctor.findings import Finding
     from relabel.service.export.archive import Archive
-    from relabel.service.export.export import Export
 
 WATCH_SECONDS = 1.0
 """Pause between two looks."""
@@ -169,73 +166,3 @@ def log(project: ProjectOption, run: RunOption = None) -> None:
             when = datetime.fromtimestamp(write.at, UTC).isoformat(timespec="seconds")
             text = f"{when} {write.what} {write.target}: {write.before} -> {write.after}"
             console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def export(
-    project: ProjectOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
-    form: Annotated[str, typer.Option("--format", "-f", help="csv, json, label-studio.")] = "csv",
-    back: Annotated[
-        bool, typer.Option("--write-back", help="Also write settled labels into task.data.")
-    ] = False,
-) -> None:
-    """Write cleaned labels, soft labels and their provenance to a file.
-
-    Example: relabel export --project 3 --format json --out cleaned.json
-    """
-    from relabel.service.export.archive import NAMES, find_archive, take_out
-    from relabel.service.export.export import FORMATS, Export, write_back, write_export
-
-    if form not in FORMATS:
-        raise ConfigurationError(f"--format {form!r}: choose one of {', '.join(FORMATS)}.")
-    check_file(out, "--out")
-    with opened() as context:
-        archive = find_archive(context.engine, context.settings, project)
-        if archive is not None and back:
-            raise NotReadyError(
-                f"Project {project} was detached on {archive.day}: connect it to write labels back."
-            )
-        if archive is not None:
-            take_out(archive, NAMES[form], out)
-            lost = archive.lost if form == "label-studio" else ()
-            _print_exported(out, Export(archive.tasks, archive.corrected, tuple(lost)))
-            console.print(_as_detached(archive), highlight=False, markup=False)
-            return
-        _print_exported(out, write_export(context, project, form, out))
-        if back:
-            console.print(f"Wrote {write_back(context, project)} labels into task.data.")
-
-
-def _print_exported(out: Path, made: "Export") -> None:
-    text = f"{out}: {made.tasks} tasks, {made.corrected} of them corrected."
-    for line in (text, *made.told):
-        console.print(line, highlight=False, markup=False)
-
-
-def _as_detached(archive: "Archive") -> str:
-    return (
-        f"Project {archive.project} ({archive.title}) was detached on {archive.day}: this is what "
-        f"was written then."
-    )
-
-
-def report(
-    project: ProjectOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html"),
-) -> None:
-    """Write one HTML file that says what was found, with curves and examples.
-
-    Example: relabel report --project 3 --out report.html
-    """
-    from relabel.service.export.archive import REPORT, find_archive, take_out
-    from relabel.web.pages.report import write_report
-
-    check_file(out, "--out")
-    with opened() as context:
-        archive = find_archive(context.engine, context.settings, project)
-        if archive is None:
-            write_report(context, project, out)
-        else:
-            take_out(archive, REPORT, out)
-            console.print(_as_detached(archive), highlight=False, markup=False)
-        console.print(f"{out} is written: open it in a browser, or print it.", highlight=False)

@@ -8,6 +8,7 @@ from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.export.archive import REPORT
 from relabel.service.export.export import FORMATS, export_rows, write_export
 from relabel.service.setup.detach import detach
+from relabel.service.votes.settled import By
 from relabel.web.pages.report import write_report
 from typer.testing import CliRunner
 from wiring import deliver, publish_round
@@ -60,6 +61,28 @@ def test_an_export_says_what_it_holds(relabel, project, tmp_path):
     said = relabel("export", "-p", str(project), "--out", str(out))
     assert "2 tasks, 1 of them corrected." in said
     assert out.read_text().startswith("task_id,")
+
+
+def test_an_export_of_a_part_holds_what_was_settled_so(relabel, project, tmp_path):
+    out = tmp_path / "labels.csv"
+    for kinds, told in (
+        (["people"], "1 tasks, 1 of them corrected."),
+        (["nobody"], "1 tasks, 0 of them corrected."),
+        (["people", "nobody"], "2 tasks, 1 of them corrected."),
+        (["person"], "0 tasks, 0 of them corrected."),
+    ):
+        chosen = [word for kind in kinds for word in ("--settled-by", kind)]
+        assert told in relabel("export", "-p", str(project), "--out", str(out), *chosen)
+
+
+def test_an_unknown_kind_is_named_before_any_work(relabel, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"Settled by 'model' is no kind: choose one of "):
+        relabel("export", "-p", "77", "--out", str(tmp_path / "out"), "--settled-by", "model")
+
+
+def test_the_help_of_an_export_names_every_kind(relabel):
+    said = relabel("export", "--help")
+    assert [by for by in By if by not in said] == []
 
 
 @pytest.mark.parametrize("command", ["export", "report"])
@@ -118,3 +141,10 @@ def test_labels_cannot_be_written_back_into_a_detached_project(relabel, detached
     number, _ = detached
     with pytest.raises(NotReadyError, match="connect it to write labels back"):
         relabel("export", "-p", str(number), "--out", str(tmp_path / "out"), "--write-back")
+
+
+def test_of_a_detached_project_no_part_is_taken_out(relabel, detached, tmp_path):
+    number, _ = detached
+    with pytest.raises(NotReadyError, match="leave out --settled-by"):
+        relabel("export", "-p", str(number), "--out", str(tmp_path / "o"), "--settled-by", "people")
+    assert not (tmp_path / "o").exists()

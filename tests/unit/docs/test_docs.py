@@ -13,6 +13,7 @@ from relabel.policy import Policy
 from relabel.service.doctor.checkup import CHECKS
 from relabel.service.doctor.health import BEYOND, IN_STORE
 from relabel.service.export.export import ExportRow
+from relabel.service.votes.settled import By
 from relabel.settings import RETIRED, Settings
 from relabel.web.pages.actions import CONFIRMED
 from relabel.web.pages.project import PAGES as DASHBOARD
@@ -217,6 +218,8 @@ def test_every_figure_of_the_status_and_column_of_the_export_is_explained(a_stat
     explained = set(re.findall(r"`([a-z_]+)`", text))
     assert set(a_status) <= explained
     assert set(ExportRow.__dataclass_fields__) <= explained
+    kinds = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
+    assert set(By) <= kinds
 
 
 @pytest.fixture

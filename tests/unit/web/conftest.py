@@ -17,6 +17,8 @@ from wiring import store_template
 __all__ = ["store_template"]
 
 PAGE = {"Accept": "text/html"}
+NOBODY = "http://127.0.0.1:1"
+"""Where nothing listens: no test asks what happens to run on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,12 @@ def make(store_template: StoreTemplate):
 
     def filled(folder, **campaign) -> Seeded:
         store = store_template.copy_for(folder)
-        settings = Settings(data_dir=folder, label_studio_api_key="x" * 40, **store)
+        settings = Settings(
+            data_dir=folder,
+            label_studio_url=NOBODY,
+            label_studio_api_key="x" * 40,
+            **store,
+        )
         engine = connect(settings.database())
         return Seeded(settings, engine, seed_store(engine, settings, Campaign(**campaign)))
 

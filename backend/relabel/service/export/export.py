@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from relabel.service.export.record import log_export
 from relabel.service.export.reimport import Found, as_text, labelled_tasks
 from relabel.service.queue.counters import write_task
 from relabel.service.queue.parts import parts_of
-from relabel.service.votes.settled import explained
+from relabel.service.votes.settled import EVERY, By, explained, settled_by
 from relabel.service.votes.state import AnsweredState, QueueState
 from relabel.service.votes.task_states import read_answered_state
 from relabel.storage.answers import Saying
@@ -65,14 +65,20 @@ class ExportRow:
     split: str = ""
 
 
-def export_rows(context: Context, number: int) -> tuple[AnsweredState, list[ExportRow]]:
-    """Return one row per task, ids increasing."""
+def export_rows(
+    context: Context, number: int, kept: Collection[By] = EVERY
+) -> tuple[AnsweredState, list[ExportRow]]:
+    """Return one row per task that was settled so, ids increasing."""
     with reading(context.engine) as connection:
         project = get_project(connection, number)
         state = read_answered_state(connection, open_connected(context.settings, project))
         images, splits = list_images(connection, number), list_splits(connection, number)
-    rows = [replace(row, split=splits[row.task_id]) for row in rows_of(state, images)]
-    return state, rows
+    columns = rows_of(state, images), settled_by(state)
+    return state, [
+        replace(row, split=splits[row.task_id])
+        for row, by in zip(*columns, strict=True)
+        if by in kept
+    ]
 
 
 def rows_of(state: AnsweredState, images: Mapping[int, str]) -> list[ExportRow]:
@@ -202,13 +208,16 @@ def to_json(_context: Context, state: QueueState, rows: list[ExportRow]) -> Writ
 
 def to_label_studio(context: Context, state: QueueState, rows: list[ExportRow]) -> Written:
     """Label Studio's own tasks, whole, with the labels that people's votes have found."""
-    touched = state.touched().tolist()
+    touched = set(state.counts.task_ids[state.touched()].tolist())
     found = {
         row.task_id: Found(row.label, settled=row.state == "settled")
-        for row, voted in zip(rows, touched, strict=True)
-        if voted and row.label
+        for row in rows
+        if row.task_id in touched and row.label
     }
     tasks = list(labelled_tasks(context, state, found))
+    if len(rows) < len(state.new):  # a part was chosen, of the tasks that are known
+        chosen = {row.task_id for row in rows}
+        tasks = [task for task in tasks if task["id"] in chosen]
     return Written(as_text(tasks), lost_by_importing(tasks))
 
 
@@ -228,7 +237,9 @@ class Export:
     told: tuple[str, ...]
 
 
-def write_export(context: Context, number: int, form: str, out: Path) -> Export:
+def write_export(
+    context: Context, number: int, form: str, out: Path, kept: Collection[By] = EVERY
+) -> Export:
     """Write a project's labels to a file, and say what it holds.
 
     Args:
@@ -236,26 +247,29 @@ def write_export(context: Context, number: int, form: str, out: Path) -> Export:
         number: id of the project.
         form: a key of `FORMATS`.
         out: the file; an existing one is replaced.
+        kept: tasks that were settled otherwise are left out.
 
     Raises:
         NotReadyError: the project is not connected.
         ConfigurationError: the file cannot be written.
 
     """
-    state, rows = export_rows(context, number)
+    state, rows = export_rows(context, number, kept)
     written = FORMATS[form](context, state, rows)
     write_file(out, written.text, "--out")
     corrected = sum(row.changed for row in rows)
-    log_export(context, number, form, out, tasks=len(rows), corrected=corrected)
+    held = {"tasks": len(rows), "corrected": corrected}
+    log_export(context, number, form, out, held, kept)
     return Export(len(rows), corrected, written.told)
 
 
-def write_back(context: Context, number: int) -> int:
-    """Write label and soft label of every settled task into its task.data; return how many.
+def write_back(context: Context, number: int, kept: Collection[By] = EVERY) -> int:
+    """Write label and soft label of every task that was settled so into its task.data.
 
-    People's annotations are not touched. `relabel undo --run write-back` takes it back.
+    People's annotations are not touched. `relabel undo --run write-back` takes it back. Returned is
+    how many tasks it was.
     """
-    _, rows = export_rows(context, number)
+    _, rows = export_rows(context, number, kept)
     settled = [row for row in rows if row.state == "settled"]
     written = 0
     for start in range(0, len(settled), CHUNK):

@@ -3,7 +3,7 @@
 For administrators: annotators see neither suggestion nor score.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from relabel.service.audit.turns import turns_of
 from relabel.service.queue.scores import scores_shown
 from relabel.service.rounds.neighbours import Nearest
 from relabel.service.votes.result import RoundResult
+from relabel.service.votes.settled import By, settled_by
 from relabel.service.votes.settled import explained as words_of
 from relabel.service.votes.state import QueueState
 from relabel.types import FloatArray, IntArray, State, match_rows
@@ -108,6 +109,12 @@ def undecided_rows(state: QueueState, limit: int) -> IntArray:
     wanted |= state.unanswered()
     rows = np.flatnonzero(wanted)
     return rows[np.argsort(-states[rows], kind="stable")][:limit]
+
+
+def rows_settled(state: QueueState, kept: Collection[By]) -> IntArray:
+    """Return the rows of tasks that were settled so, those voted on last first."""
+    rows = np.array([row for row, by in enumerate(settled_by(state)) if by in kept], dtype=np.int64)
+    return rows[np.argsort(-state.voted_at[rows], kind="stable")]
 
 
 def corrected_rows(state: QueueState) -> IntArray:

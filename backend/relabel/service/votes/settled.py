@@ -1,54 +1,134 @@
 """How each task was settled: by how many people, and with or without the model."""
 
 import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
+from relabel.errors import ConfigurationError
 from relabel.service.votes.state import QueueState
 from relabel.types import State
 
+Said = TypeVar("Said")
+
 
 class By(StrEnum):
-    """Who settled a task."""
+    """Who settled a task; every task is of one kind.
+
+    PEOPLE: two or more agree on the label, whether or not the old one does. OLD_LABEL: it says the
+    same as one person, or old labels agree where nobody does. PERSON: alone, by `solo`.
+    """
 
     PEOPLE = "people"
-    MODEL = "model"  # people and the model
-    NOBODY = "nobody"  # it is not settled
+    PEOPLE_AND_MODEL = "people-and-model"
+    PERSON_AND_MODEL = "person-and-model"
+    OLD_LABEL = "old-label"
+    PERSON = "person"
+    NOBODY = "nobody"
+
+
+EVERY = frozenset(By)
+
+IN_WORDS = {
+    By.PEOPLE: "two people or more",
+    By.PEOPLE_AND_MODEL: "two people or more and the model",
+    By.PERSON_AND_MODEL: "one person and the model",
+    By.OLD_LABEL: "the old label and at most one person",
+    By.PERSON: "one person alone",
+    By.NOBODY: "not settled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What stands behind the label of one task.
+
+    agreeing: new votes for it, of `asked` ones; labels: old labels that say the same; certainty: of
+    the label where the model's evidence counted, 0 = people alone.
+    """
+
+    settled: bool
+    agreeing: int
+    asked: int
+    labels: int
+    certainty: float
+
+    @property
+    def by(self) -> By:
+        """Who settled it."""
+        several = self.agreeing > 1
+        if not self.settled:
+            return By.NOBODY
+        if self.certainty:
+            return By.PEOPLE_AND_MODEL if several else By.PERSON_AND_MODEL
+        if several:
+            return By.PEOPLE
+        return By.OLD_LABEL if self.labels else By.PERSON
+
+    def sentence(self) -> str:
+        """Return the same in words, such as "1 person and the model, .97"."""
+        people = f"{self.agreeing} of {self.asked} people" if self.asked > 1 else "1 person"
+        if self.by is By.NOBODY:
+            return IN_WORDS[By.NOBODY]
+        if self.certainty:
+            # Cut and not rounded: nothing is 1.00 certain.
+            sure = f"{math.floor(100 * self.certainty) / 100:.2f}".removeprefix("0")
+            return f"{people} and the model, {sure}"
+        if not self.labels:
+            return people if self.asked > 1 else "1 person alone"
+        old = "the old label" if self.labels == 1 else f"{self.labels} old labels"
+        return f"{people} and {old}" if self.agreeing else old
 
 
 def settled_by(state: QueueState) -> list[By]:
     """Return who settled each task."""
-    settled = state.consensus.states == State.SETTLED
-    weighed = ~np.isnan(state.believed.certainty(len(settled)))
-    kinds = np.where(settled, np.where(weighed, 1, 0), 2).tolist()
-    names = (By.PEOPLE, By.MODEL, By.NOBODY)
-    return [names[kind] for kind in kinds]
+    return _of_each(state, lambda support: support.by)
 
 
 def explained(state: QueueState) -> list[str]:
-    """Return how each task was settled, such as "1 person and the model, .97"."""
+    """Return how each task was settled, in words."""
+    return _of_each(state, Support.sentence)
+
+
+def _of_each(state: QueueState, said: Callable[[Support], Said]) -> list[Said]:
+    """Return what is said of each task; most stand as many others do, and it is found once."""
     rows = np.arange(len(state.new))
     label = state.consensus.labels
-    new, old = state.new_counts, state.counts.votes - state.new_counts
     shown = label >= 0
-    people = np.where(shown, new[rows, label], 0).tolist()
-    labels = np.where(shown, old[rows, label], 0).tolist()
-    asked = new.sum(1).tolist()
-    certainty = state.believed.certainty(len(rows)).tolist()
-    columns = zip(settled_by(state), people, labels, asked, certainty, strict=True)
-    return [_words(*row) for row in columns]
+    new, old = state.new_counts, state.counts.votes - state.new_counts
+    columns = (
+        state.consensus.states == State.SETTLED,
+        np.where(shown, new[rows, label], 0),
+        new.sum(1),
+        np.where(shown, old[rows, label], 0),
+        np.nan_to_num(state.believed.certainty(len(rows)), nan=0.0),
+    )
+    tasks = list(zip(*(column.tolist() for column in columns), strict=True))
+    known = {task: said(Support(*task)) for task in set(tasks)}
+    return [known[task] for task in tasks]
 
 
-def _words(by: By, agreeing: int, labels: int, asked: int, certainty: float) -> str:
-    if by is By.NOBODY:
-        return "not settled"
-    people = f"{agreeing} of {asked} people" if asked > 1 else "1 person"
-    old = "the old label" if labels == 1 else f"{labels} old labels"
-    if by is By.PEOPLE:
-        if not labels:
-            return people if asked > 1 else "1 person alone"
-        return f"{people} and {old}" if agreeing else old
-    # Cut and not rounded: nothing is 1.00 certain.
-    sure = f"{math.floor(100 * certainty) / 100:.2f}".removeprefix("0")
-    return f"{people} and the model, {sure}"
+def count_settled(state: QueueState) -> dict[By, int]:
+    """Return how many tasks were settled by whom, none left out."""
+    counts = Counter(settled_by(state))
+    return {by: counts[by] for by in By}
+
+
+def kinds_named(names: Iterable[str]) -> frozenset[By]:
+    """Return the kinds of these names, all of them where none is given.
+
+    Raises:
+        ConfigurationError: no kind has such a name.
+
+    """
+    asked = list(names)
+    for name in asked:
+        if name not in list(By):
+            raise ConfigurationError(
+                f"Settled by {name!r} is no kind: choose one of {', '.join(By)}."
+            )
+    return frozenset(map(By, asked)) or EVERY

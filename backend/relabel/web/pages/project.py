@@ -1,6 +1,6 @@
 """What each page of a project shows: one function per page, from overview to template values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,14 @@ from relabel.media.registry import MEDIUM
 from relabel.service.insight.annotators import LEAST_VOTES, people
 from relabel.service.insight.duplicates import find_duplicates
 from relabel.service.insight.overview import Overview, class_figures, sentence
-from relabel.service.insight.preview import explain, next_rows, reason, undecided_rows
+from relabel.service.insight.preview import (
+    explain,
+    next_rows,
+    reason,
+    rows_settled,
+    undecided_rows,
+)
+from relabel.service.votes.settled import IN_WORDS, count_settled, kinds_named
 from relabel.settings import Settings
 from relabel.storage.rounds import Round
 from relabel.web.charts.project import calibration_figure, figures
@@ -21,15 +28,19 @@ LONGEST_LIST = 100
 """Rows of a list; what is beyond is counted, not shown."""
 
 
+Query = Mapping[str, str]
+"""What stands behind the question mark of a page's address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a project. show: returns the template's values."""
 
     title: str
-    show: Callable[[Overview, Settings], dict[str, Any]]
+    show: Callable[[Overview, Settings, Query], dict[str, Any]]
 
 
-def overview_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def overview_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """State, figures and charts."""
     return {
         "sentence": sentence(overview),
@@ -39,7 +50,7 @@ def overview_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     }
 
 
-def queue_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def queue_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """The tasks that people are asked next, and why."""
     rows = next_rows(overview.state, PREVIEW)
     found = explain(overview.state, rows, overview.result, overview.nearest)
@@ -50,7 +61,21 @@ def queue_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     }
 
 
-def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def labels_page(overview: Overview, _settings: Settings, query: Query) -> dict[str, Any]:
+    """All tasks with their labels, or those that were settled in one way."""
+    asked = query.get("settled_by", "")
+    rows = rows_settled(overview.state, kinds_named([asked] if asked else []))
+    shown = rows[:LONGEST_LIST]
+    return {
+        "asked": asked,
+        "kinds": count_settled(overview.state),
+        "words": IN_WORDS,
+        "tasks": explain(overview.state, shown, None, None),
+        "more": len(rows) - len(shown),
+    }
+
+
+def undecided_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """Tasks on which the votes do not agree."""
     rows = undecided_rows(overview.state, len(overview.state.places.task_ids))
     shown = rows[:LONGEST_LIST]
@@ -61,14 +86,14 @@ def undecided_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     }
 
 
-def images_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def images_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """Tasks whose image cannot be used."""
     failed = list(overview.state.unusable.values())
     rows = [(t.task_id, MEDIUM.brief(t.image), t.problem) for t in failed[:LONGEST_LIST]]
     return {"failed": rows, "more": len(failed) - len(rows)}
 
 
-def rounds_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def rounds_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """All rounds, the newest first."""
     rounds = overview.rounds[::-1]
     return {
@@ -77,12 +102,12 @@ def rounds_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
     }
 
 
-def annotators_page(overview: Overview, _settings: Settings) -> dict[str, Any]:
+def annotators_page(overview: Overview, _settings: Settings, _query: Query) -> dict[str, Any]:
     """Figures about people."""
     return {"people": people(overview.state), "least_votes": LEAST_VOTES}
 
 
-def settings_page(overview: Overview, settings: Settings) -> dict[str, Any]:
+def settings_page(overview: Overview, settings: Settings, _query: Query) -> dict[str, Any]:
     """Every policy key and setting, with what it does."""
     params = overview.state.project.extra_params
     return {
@@ -94,6 +119,7 @@ def settings_page(overview: Overview, settings: Settings) -> dict[str, Any]:
 PAGES: dict[str, Page] = {
     "overview": Page("Overview", overview_page),
     "queue": Page("Queue", queue_page),
+    "labels": Page("Labels", labels_page),
     "undecided": Page("Undecided", undecided_page),
     "images": Page("Images", images_page),
     "rounds": Page("Rounds", rounds_page),

@@ -15,6 +15,7 @@ from relabel.media.registry import MEDIUM
 from relabel.service.context import Context
 from relabel.service.insight.overview import Overview, class_figures, read_overview, sentence
 from relabel.service.insight.preview import corrected_rows, explain, undecided_rows
+from relabel.service.votes.settled import IN_WORDS, count_settled
 from relabel.settings import Settings
 from relabel.storage.database import reading
 from relabel.storage.tasks import list_tasks
@@ -65,6 +66,8 @@ def render_report(overview: Overview, engine: Engine, settings: Settings) -> str
         sentence=sentence(overview),
         figures=[figure for figure in drawn if figure is not None],
         classes=class_figures(overview.state),
+        kinds=count_settled(overview.state),
+        words=IN_WORDS,
         corrected=shown[0],
         undecided=shown[1],
         pictures=_pictures(overview, engine, settings, [*corrected, *undecided]),

@@ -110,7 +110,7 @@ class Dashboard:
             hidden=hidden,
             off=off,
             names=names,
-            **({} if hidden else page.show(overview, self._settings)),
+            **({} if hidden else page.show(overview, self._settings, request.args)),
         )
 
     def live(self, number: int) -> Response:

@@ -15,6 +15,7 @@ from relabel.service.export.archive import (
 )
 from relabel.service.export.export import FORMATS, export_rows, write_export
 from relabel.service.setup.detach import detach
+from relabel.service.votes.settled import By
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
 from relabel.web.pages.report import write_report
@@ -161,6 +162,23 @@ def test_what_came_after_the_last_export_is_counted(context, fake, corrected, tm
     correct(context, fake, third)
     said = what_was_not_exported(context, corrected)
     assert said.startswith("1 corrected label was never exported: it came after")
+
+
+def test_an_export_of_a_part_counts_for_nothing(context, fake, corrected, tmp_path):
+    """Whatever it left out would be lost without a word."""
+    write_export(context, corrected, "csv", tmp_path / "part", {By.PEOPLE})
+    said = what_was_not_exported(context, corrected)
+    assert said.startswith("2 corrected labels were never exported. Exports with --settled-by")
+    write_export(context, corrected, "csv", tmp_path / "whole")
+    write_export(context, corrected, "csv", tmp_path / "part", {By.NOBODY})
+    said = what_was_not_exported(context, corrected)
+    assert said.startswith("All 2 corrected labels are in the export of ")
+    assert said.endswith(f"{tmp_path / 'whole'}.")
+    correct(context, fake, list(fake.tasks)[2])
+    write_export(context, corrected, "csv", tmp_path / "part", {By.PEOPLE})
+    said = what_was_not_exported(context, corrected)
+    assert said.startswith("1 corrected label was never exported: it came after")
+    assert "--settled-by" in said
 
 
 def test_without_corrections_there_is_nothing_to_export(context, connected):

@@ -20,6 +20,7 @@ from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.receive import receive
 from relabel.service.votes.result import RoundResult
+from relabel.service.votes.settled import By, settled_by
 from relabel.service.votes.task_states import differing_tasks, read_queue_state
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project, set_project
@@ -75,6 +76,7 @@ def test_one_person_and_the_model_settle_a_task(context, fake, weighing):
     rows = export_rows(context, number)[1]
     assert [r.settled_by for r in rows] == ["1 person and the model, .99", "not settled"]
     assert [r.changed for r in rows] == [True, False]
+    assert settled_by(seen(context, number)) == [By.PERSON_AND_MODEL, By.NOBODY]
     assert project_status(context.engine, context.settings, number)["settled_with_model"] == 1
 
 
@@ -90,6 +92,8 @@ def test_people_who_contradict_the_model_are_asked_on(context, fake, weighing):
     q = by_hand(SURE, "cat", ["bird"] * 4)["bird"]
     assert shown(context, number)[0] == (State.SETTLED, "bird", round(q, 6))
     assert export_rows(context, number)[1][0].settled_by == "4 of 4 people and the model, .99"
+    assert settled_by(seen(context, number)) == [By.PEOPLE_AND_MODEL, By.NOBODY]
+    assert project_status(context.engine, context.settings, number)["settled_with_model"] == 1
 
 
 def test_nothing_is_settled_without_a_person(context, weighing):

@@ -180,14 +180,14 @@ def test_people_go_by_their_names_and_nobody_else_is_asked_about(seeded, page):
 
 
 def test_without_label_studio_people_go_by_their_ids(seeded, page):
-    client = seeded.client(show_annotators=True, label_studio_url="http://127.0.0.1:1")
+    client = seeded.client(show_annotators=True)
     text = page(client, "/projects/1/annotators?people=1")
     assert "user 2" in text
     assert "Label Studio did not tell the names" in text
 
 
 def test_old_labels_have_rows_of_their_own(seeded, page):
-    client = seeded.client(show_annotators=True, label_studio_url="http://127.0.0.1:1")
+    client = seeded.client(show_annotators=True)
     text = page(client, "/projects/1/annotators?people=1")
     assert text.count("old labels") == 1
     assert re.search(r"user 1 old labels 200 0 ", text), text
@@ -374,16 +374,8 @@ def test_a_thumbnail_is_made_once_and_not_sent_again(seeded, client):
     assert client.get("/projects/1/thumbnails/99999").status_code == 404
 
 
-def test_a_project_without_a_round_has_pages_too(tmp_path, page):
-    from relabel.settings import Settings
-    from relabel.storage.database import open_database
-    from relabel.web.app import create_app
-    from seeded_store import Campaign, seed_store
-
-    settings = Settings(data_dir=tmp_path, label_studio_api_key="x", show_annotators=True)
-    engine = open_database(settings.database())
-    seed_store(engine, settings, Campaign(tasks=20, rounds=0, pictures=0))
-    client = create_app(settings).test_client()
+def test_a_project_without_a_round_has_pages_too(make, tmp_path, page):
+    client = make(tmp_path, tasks=20, rounds=0, pictures=0).client(show_annotators=True)
     assert "No round yet" in page(client, "/projects/1")
     for name in ("queue", "undecided", "images", "rounds", "settings", "annotators?people=1"):
         page(client, f"/projects/1/{name}")
