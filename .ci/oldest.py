@@ -10,8 +10,11 @@ from pathlib import Path
 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 BOUND = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?>=([\w.]+)")
-COMPANIONS = ("werkzeug<2.1", "jinja2<3.1", "markupsafe<2.1", "itsdangerous<2", "click<8.2")
-"""What Flask 1.1.2 and Typer 0.12 run with, and ask for without an upper bound."""
+COMPANIONS = (
+    *("werkzeug<2.1", "jinja2<3.1", "markupsafe<2.1", "itsdangerous<2"),
+    *("click<8.2", "pyparsing<3.2", "tenacity<9.1"),
+)
+"""What Flask, Typer, Matplotlib and stamina ran with; they ask for it without upper bounds."""
 TOOLS = ("bandit", "mypy", "ruff")
 """They judge the code and take no part in its tests: their newest versions are the ones in use."""
 
