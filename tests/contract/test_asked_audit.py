@@ -149,7 +149,7 @@ def test_where_all_is_settled_they_open_the_queue_again(context, fake, make):
         assert answer(context, fake, 1 + n % 2) is not None
     assert stop_reason(state_of(context, number)) == SETTLED
     (offer,) = wish(context, number, 2)
-    assert "2 of them are settled already" in offer.effects[1]
+    assert "2 of them say nothing of the wrong labels that are left" in offer.effects[1]
     assert stop_reason(state_of(context, number)) == ""
     assert sorted(fake.open_tasks(number)) == sorted(order[:2])
     assert [answer(context, fake, 3) for _ in range(2)] == order[:2]

@@ -14,15 +14,16 @@ from relabel.types import BoolArray, IntArray
 class Offer:
     """More audited tasks with a verdict, of one part; 0 of them = those asked for are let go.
 
-    until: so many turns will have come then; tasks: more than have a verdict now; settled: those of
-    them that votes had settled before their turn, so that they say nothing of what is left; votes:
-    that they take, if people agree; is_new: whether not all of them wait for people already.
+    until: so many turns will have come then; tasks: more than have a verdict now; mute: those of
+    them that say nothing of what is left, since votes settled them before their turn, or since it
+    is not known what was left then; votes: that they take, if people agree; is_new: whether not all
+    of them wait for people already.
     """
 
     part: Part
     until: int
     tasks: int
-    settled: int
+    mute: int
     votes: int
     is_new: bool
 
@@ -54,7 +55,7 @@ def offer_of(state: QueueState, tasks: int | None = None) -> Offer:
         state.part,
         done + count,
         count,
-        settled=int((~speaks[:count]).sum()),
+        mute=int((~speaks[:count]).sum()),
         votes=turns.people * int(waits[:count].sum()),
         is_new=done + count > len(turns.rows),
     )

@@ -129,10 +129,10 @@ def _of_offer(state: QueueState, offer: Offer) -> tuple[str, ...]:
     who = "one person has voted" if state.policy.solo else "two new people agree"
     asked = f"{offer.tasks:,} tasks of the audit of {NAMES[state.part]} are asked about"
     effects = [f"{asked} before all others until {who} on each: about {offer.votes:,} votes."]
-    if offer.settled:
+    if offer.mute:
         effects.append(
-            f"{offer.settled:,} of them are settled already. They are judged anew, since the order "
-            "of the audit leaves no task out, and say nothing of the wrong labels that are left."
+            f"{offer.mute:,} of them say nothing of the wrong labels that are left, as those that "
+            "are settled already. They are asked about all the same: the order leaves none out."
         )
     left = None if state.budget is None else max(state.budget - state.spent, 0)
     if left is not None and left < offer.votes:

@@ -132,8 +132,8 @@ def advice(
         return f"You may stop: nothing is left to be asked about; {known}"
     if not offer.is_new:
         return f"Go on: {offer.tasks:,} audited tasks wait for people; {known}"
-    settled = f", {offer.settled:,} of them settled already" if offer.settled else ""
-    return f"Ask {offer.tasks:,} audited tasks more before you stop{settled}: {known}"
+    mute = f", {offer.mute:,} of which say nothing of what is left" if offer.mute else ""
+    return f"Ask {offer.tasks:,} audited tasks more before you stop{mute}: {known}"
 
 
 def _changed_next(state: AnsweredState, result: RoundResult) -> tuple[int, Estimate] | None:

@@ -45,7 +45,7 @@ def test_they_are_counted_from_the_first_one_that_waits():
     assert turns_of(state).done.tolist() == [i - 1 for i in ORDER[:3]]
     offer = offer_of(state, 4)
     assert (offer.until, offer.tasks, offer.is_new) == (7, 4, True)
-    assert (offer.settled, offer.votes) == (1, 6)
+    assert (offer.mute, offer.votes) == (1, 6)
     assert not offer_of(state, 3).is_new
     assert offer_of(state, 0).until == 3
     assert offer_of(state, 1000).until == MANY
@@ -64,7 +64,7 @@ def test_then_it_takes_as_many_unsettled_tasks_as_the_statement_needs(monkeypatc
     settled = [ORDER[place] for place in (20, 22, 23, 30)]
     votes = [*agreed(*ORDER[:20]), *((task, "1", "cat") for task in settled)]
     offer = offer_of(asked(read(votes, audit_share=0.0), 20))
-    assert (offer.until, offer.tasks, offer.settled) == (27, 7, 3)
+    assert (offer.until, offer.tasks, offer.mute) == (27, 7, 3)
 
 
 def test_those_of_whom_it_is_not_known_what_was_left_are_not_counted(monkeypatch):
@@ -74,7 +74,7 @@ def test_those_of_whom_it_is_not_known_what_was_left_are_not_counted(monkeypatch
     early = {i: AuditTurn(i, "", 0.0, 0.0, UNKNOWN, 0) for i in ORDER[:22]}
     state = asked(read(agreed(*ORDER[:20]), audit_share=0.0), 22)
     offer = offer_of(replace(state, kept_turns=early))
-    assert (offer.tasks, offer.settled) == (6, 2)
+    assert (offer.tasks, offer.mute) == (6, 2)
 
 
 def test_only_turns_that_the_votes_gave_may_be_old():

@@ -14,12 +14,13 @@ KNOWN = "with 95% confidence at least {}% of the wrong labels are found"
 NEEDED = f"{KNOWN.format(69)}; 43 more audited tasks, none of them wrong, would show 90%"
 UNKNOWN = "not known yet; the audit has 7 of 20"
 NOT_KNOWN = f"how many labels people would change is {UNKNOWN}"
+ASK = "Ask 55 audited tasks more before you stop"
 BUDGET = "budget of 400 votes spent"
 LOW = "only 4% of the last 50 tasks were wrong"
 
 
-def offer(tasks=43, settled=0, *, is_new=True):
-    return Offer(Part.ALL, 60, tasks, settled, 2 * tasks, is_new)
+def offer(tasks=43, mute=0, *, is_new=True):
+    return Offer(Part.ALL, 60, tasks, mute, 2 * tasks, is_new)
 
 
 def left(value):
@@ -53,7 +54,7 @@ def left(value):
         (SHORT, "", left(50), offer(), LOW, f"Ask 43 audited tasks more before you stop: {NEEDED}"),
         (
             *(SHORT, "", left(10), offer(55, 12), ""),
-            f"Ask 55 audited tasks more before you stop, 12 of them settled already: {NEEDED}",
+            f"{ASK}, 12 of which say nothing of what is left: {NEEDED}",
         ),
         (
             *(SHORT, "", left(10), offer(is_new=False), LOW),
