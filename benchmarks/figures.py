@@ -113,7 +113,7 @@ def overview(context: Any) -> Any:
         found.curve.votes.tolist(),
         found.curve.corrected.tolist(),
         [noise.source, repr(noise.initial), repr(noise.wrong_left), noise.matrix.tolist()],
-        noise.forecast,
+        repr(noise.changed_next),
         list(map(repr, class_figures(found.state))),
     ]
 

@@ -54,7 +54,6 @@ TESTS = {
     "estimates/error_rates.py": [unit("estimates/error_rates.py")],
     "estimates/calibration.py": [unit("estimates/calibration.py")],
     "estimates/noise_rate.py": [unit("estimates/noise_rate.py"), LAWS + "consensus.py"],
-    "estimates/yields.py": [unit("estimates/yields.py")],
 }
 
 MUTATIONS = [
@@ -176,9 +175,6 @@ MUTATIONS = [
         "found + 0.5, m - found + 0.5, tail",
         "found + 1.0, m - found + 1.0, tail",
     ),
-    ("estimates/yields.py", "precision @ (beta - PRIOR_MEAN)", "precision @ beta"),
-    ("estimates/yields.py", "(votes - before) / votes_each", "votes / votes_each"),
-    ("estimates/yields.py", "(x * (p * (1 - p))[:, None])", "(x * p[:, None])"),
 ]
 
 

@@ -8,17 +8,20 @@ import pytest
 from PIL import Image
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.service.audit.turns import turns_of
+from relabel.service.commands import ask_for_audit
 from relabel.service.export.export import export_rows
+from relabel.service.insight.consequences import of_auditing
 from relabel.service.insight.status import project_status
 from relabel.service.queue.parts import in_force, parts_of
 from relabel.service.rounds.due import round_due_now
 from relabel.service.rounds.run import run_round
 from relabel.service.setup.connect import plan_connect
+from relabel.service.sync.catch_up import carry_out
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import Part
 from relabel.storage.database import reading
-from relabel.storage.projects import set_project
+from relabel.storage.projects import get_project, set_project
 from relabel.storage.task_states import list_turns
 from wiring import connect_project, deliver, state_of
 
@@ -172,3 +175,33 @@ def test_a_sweep_after_a_restart_leaves_the_part_as_it_is(context, fake, split):
     assert fake.open_tasks(number) == before
     assert set(before) <= test
     assert round_due_now(context, number) == ""
+
+
+def test_audited_tasks_that_were_asked_for_are_of_the_part_that_is_cleaned(context, fake, split):
+    number, test, train = split()
+    run_round(context, number)
+    ask(context, number, 2)
+    first, second = audits(context, number)
+    assert (len(first), second) == (2, [])
+    assert set(first) <= test
+    clean(context, fake, number, test)
+    for person in (1, 2, 1, 2):
+        if part_now(context, number) is Part.EVALUATION and (task := fake.next_task(person)):
+            fake.annotate(task, person, "cat")
+            deliver(context, fake)
+    assert part_now(context, number) is Part.REST
+    run_round(context, number)
+    assert audits(context, number) == [first, []]
+    ask(context, number, 1)
+    first_again, second = audits(context, number)
+    assert (first_again, len(second)) == (first, 1)
+    assert set(second) <= train
+    with reading(context.engine) as connection:
+        assert get_project(connection, number).audit_until == {"evaluation": 2, "rest": 1}
+
+
+def ask(context, number, tasks):
+    """Ask for so many audited tasks as a button does, and let the worker see it."""
+    (offer,) = of_auditing(context.engine, context.settings, number, tasks)
+    ask_for_audit(context.engine, context.settings, number, offer.run)
+    carry_out(context, number)

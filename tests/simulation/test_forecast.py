@@ -15,9 +15,9 @@ from relabel.simulation.campaign.people import Crowd
 from relabel.simulation.campaign.project import run_project
 from relabel.simulation.campaign.votelog import replay
 from relabel.simulation.data.noise_models import symmetric_matrix
-from relabel.simulation.forecast import Pilot, Range, forecast, range_of
+from relabel.simulation.forecast import Pilot, Range, forecast, next_changes, range_of
 from relabel.simulation.measure.curves import accounts_of, curve_of
-from relabel.simulation.rest import Start
+from relabel.simulation.rest import Start, paces, play, within_reach
 
 K, TASKS, PILOT, TARGET = 4, 400, 120, 0.95
 NEVER = float("inf")
@@ -149,3 +149,32 @@ def test_targets_that_are_no_share_are_refused_by_name(pilot, target):
 def test_a_range_leaves_a_tenth_at_either_end_and_tells_never_apart():
     values = np.array([*range(1, 18), NEVER, NEVER, NEVER])
     assert range_of(values) == Range(10, 2, None)
+
+
+@pytest.mark.parametrize("consensus", ["majority", "posterior"])
+@pytest.mark.parametrize("by_gain", [False, True])
+def test_what_the_next_votes_cannot_reach_changes_nothing(pilot, consensus, by_gain):
+    """Played with all tasks and with those within reach alone, the next votes are the same."""
+    start, votes = pilot.start, 40
+    terms = replace(pilot.terms, consensus=consensus, by_gain=by_gain)
+    rng = np.random.default_rng(5)
+    pace, turn = paces(pilot.spent, terms.audit_share, 4 * votes)
+    for _ in range(5):
+        answers = rng.integers(0, K, (TASKS, 9))
+        audit = rng.choice(np.flatnonzero(~pilot.audited), (turn <= votes).sum(), replace=False)
+        turns = np.full(TASKS, NEVER)
+        turns[audit] = turn[turn <= votes]
+        rows = np.union1d(within_reach(start, terms, votes), audit)
+        assert len(rows) <= votes + len(audit) < TASKS / 4
+        whole = play(start, terms, answers, turns, pace)
+        some = play(start.of(rows), terms, answers[rows], turns[rows], pace)
+        assert some.changed(votes, start.given[rows]) == whole.changed(votes, start.given)
+        first = whole.at <= votes
+        assert rows[some.tasks[some.at <= votes]].tolist() == whole.tasks[first].tolist()
+
+
+def test_the_next_votes_are_told_alone_as_with_all_else(pilot):
+    found = forecast(pilot, draws=15, ahead=50)
+    assert found.found == next_changes(pilot, 50, draws=15)
+    assert found.found.low <= found.found.value <= found.found.high
+    assert next_changes(pilot, 10, draws=15).high < found.found.value

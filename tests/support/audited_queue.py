@@ -45,7 +45,9 @@ class Played:
         self.doubts: FloatArray = np.clip(0.3 + self.skill * (self.wrong - 0.5) + noise, 0, 1)
         self.order = np.argsort(-self.doubts)
         self.kept_turns: dict[int, AuditTurn] = {}
-        self.project = SimpleNamespace(id=int(self.rng.integers(1_000_000)), connected_at="2026")
+        self.project = SimpleNamespace(
+            id=int(self.rng.integers(1_000_000)), connected_at="2026", audit_until={}
+        )
 
     def state(self) -> Any:
         """Return what the votes say now, in place of an `AnsweredState`."""

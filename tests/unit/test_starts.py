@@ -102,6 +102,10 @@ deliver(context, fake)
 sweep(context)
 """
 
+NEXT_VOTES = """
+import relabel.service.insight.forecast
+"""
+
 LEARNING = {"torch", "torchvision", "faiss", "sklearn", "matplotlib", "cleanlab", "pandas"}
 """What a round, a simulation or a report takes seconds to load."""
 
@@ -115,6 +119,7 @@ UNUSED = {
     ),
     "web built": (BUILT, LEARNING | OTHERS | {"scipy", "alembic"}),
     "web asked": (SERVED, LEARNING | OTHERS),
+    "next votes": (NEXT_VOTES, LEARNING | OTHERS),
     "worker": (WORKED, LEARNING),
 }
 """A start, and what it must not load."""

@@ -27,6 +27,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "pause": control.pause,
         "resume": control.resume,
         "reconcile": control.reconcile,
+        "audit": control.audit,
         "settle": control.settle,
         "log": inspect.log,
         "undo": control.undo,

@@ -10,6 +10,7 @@ from relabel.errors import RoundCancelledError, RoundInProgressError
 
 if TYPE_CHECKING:
     from relabel.service.commands import Wish
+    from relabel.service.context import Context
 
 
 def round_(
@@ -88,17 +89,55 @@ def resume(project: ProjectOption) -> None:
     _steer(project, commands.go_on)
 
 
+def audit(
+    project: ProjectOption,
+    tasks: Annotated[
+        int | None, typer.Option(min=0, help="How many more; 0 takes it back. Else those needed.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; else only say it.")] = False,
+) -> None:
+    """Ask about more tasks of the audit than the votes give, before all others.
+
+    Without --apply it only says what that would do; without --tasks it is as many as it takes until
+    it can be said that enough is found.
+
+    Example: relabel audit --project 3 --tasks 40
+    """
+    from relabel.service import commands
+    from relabel.service.insight.consequences import of_auditing
+
+    with opened() as context:
+        found = of_auditing(context.engine, context.settings, project, tasks)
+        wished = next((one for one in found if one.takes_back == (tasks == 0)), None)
+        if wished is None:
+            console.print("Nothing to ask for or to take back: enough is known, or tasks wait.")
+            return
+        for effect in wished.effects:
+            console.print(f"  - {effect}", highlight=False, markup=False)
+        if apply:
+            commands.ask_for_audit(context.engine, context.settings, project, wished.run)
+            _follow(context, project)
+            return
+        more = "" if tasks is None else f" --tasks {tasks}"
+        console.print(f"To do it: relabel audit --project {project}{more} --apply", highlight=False)
+
+
 def _steer(number: int, change: "Wish") -> None:
     """Do what the dashboard's button does, and wait until Label Studio has it."""
+    with opened() as context:
+        change(context.engine, number)
+        _follow(context, number)
+
+
+def _follow(context: "Context", number: int) -> None:
+    """Carry out what was journalled, and say whether people are given tasks then."""
     from relabel.cli.progress import shown_progress
     from relabel.service.queue.notices import queue_sentence
     from relabel.service.sync.catch_up import carry_out
 
-    with opened() as context:
-        change(context.engine, number)
-        with shown_progress() as progress:
-            carry_out(context, number, progress=progress)
-        console.print(queue_sentence(context, number), highlight=False, markup=False)
+    with shown_progress() as progress:
+        carry_out(context, number, progress=progress)
+    console.print(queue_sentence(context, number), highlight=False, markup=False)
 
 
 def cancel(project: ProjectOption) -> None:

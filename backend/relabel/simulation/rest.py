@@ -38,6 +38,18 @@ class Start:
     rates: Rates
     score: FloatArray
 
+    def of(self, rows: IntArray) -> "Start":
+        """Return the same of some tasks alone."""
+        return Start(
+            given=self.given[rows],
+            new=self.new[rows],
+            labels=self.labels[rows],
+            closed=self.closed[rows],
+            probs=self.probs[rows],
+            rates=self.rates,
+            score=self.score[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -95,6 +107,22 @@ def play(
     before = np.where(nth > 0, shown[rows, np.maximum(nth - 1, 0)], start.labels[rows])
     order = np.lexsort((nth, at))
     return Course(at[order], rows[order], before[order], after[order])
+
+
+def within_reach(start: Start, terms: Terms, votes: int) -> IntArray:
+    """Return the rows, increasing, that the queue can ask about with its next votes.
+
+    Those with the greatest keys, as many as there are votes: a task's key changes by its own votes
+    alone, and each vote goes where the key is the greatest.
+    """
+    live = np.flatnonzero(~start.closed)
+    some, k = start.of(live), start.new.shape[1]
+    q = np.zeros((len(live), 0))
+    if terms.weighs:
+        old, weight = initial_counts(some.given, k), vote_weight(some.rates.people, k)
+        q = beliefs(prior_of(some.probs, some.rates), old, some.new * weight, some.rates)
+    keys = _keys(some, terms, np.arange(len(live)), q, some.labels, some.new)
+    return np.sort(live[np.argsort(-keys, kind="stable")[:votes]])
 
 
 def paces(spent: int, share: float, votes: int) -> tuple[FloatArray, FloatArray]:

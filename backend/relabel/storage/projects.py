@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +37,8 @@ class Project:
     webhook_digest: of the secret that its webhook sends, see `token_digest`; "" = sends none;
     skip_queue: what becomes of skipped tasks, "" = not read yet; swept_at and read_at: when it was
     last compared with Label Studio, and last read whole, Unix seconds of the store's own clock, 0 =
-    not yet.
+    not yet; audit_until: so many turns of the audit are to come at least, by part, whatever the
+    votes give.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Project:
     skip_queue: str = ""
     swept_at: float = 0.0
     read_at: float = 0.0
+    audit_until: dict[str, int] = field(default_factory=dict)
 
     @property
     def cut_off(self) -> bool:

@@ -42,6 +42,7 @@ projects = Table(
     Column("skip_queue", String, nullable=False, default=""),
     Column("swept_at", Float, nullable=False, default=0.0),
     Column("read_at", Float, nullable=False, default=0.0),
+    Column("audit_until", JSON, nullable=False),
 )
 
 tasks = Table(

@@ -31,6 +31,8 @@ def live_state(old, new, seed, *, cap=10, ended=None, spent=None, share=0.1):
     none = np.zeros(len(old), dtype=bool)
     return SimpleNamespace(
         seed=seed,
+        part="",
+        project=SimpleNamespace(audit_until={}),
         policy=Policy(audit_share=share, max_votes=cap),
         new_counts=new,
         new=new.sum(1),

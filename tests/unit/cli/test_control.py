@@ -80,6 +80,26 @@ def test_a_project_from_connecting_to_detaching(typed, fake):
     assert fake.picture(int(number)) == before
 
 
+def test_more_of_the_audit_is_told_first_then_asked_for_and_taken_back(typed, fake):
+    number = str(fake.add_project(["cat", "cat", "dog", "dog", "bird"]))
+    typed("connect", "-p", number, "--yes")
+    told = words(typed("audit", "-p", number, "--tasks", "2"))
+    assert "2 tasks of the audit of the whole project are asked about before all others" in told
+    assert "about 4 votes" in told
+    assert f"To do it: relabel audit --project {number} --tasks 2 --apply" in told
+    nothing = "Nothing to ask for or to take back"
+    assert nothing in words(typed("audit", "-p", number, "--tasks", "0"))
+    told = words(typed("audit", "-p", number, "--tasks", "2", "--apply"))
+    assert "The project goes on" in told
+    assert nothing in words(typed("audit", "-p", number, "--tasks", "2", "--apply"))
+    # As many as are needed, and never taken back because no more are.
+    assert "5 tasks of the audit" in words(typed("audit", "-p", number, "--apply"))
+    assert nothing in words(typed("audit", "-p", number, "--apply"))
+    told = words(typed("audit", "-p", number, "--tasks", "0", "--apply"))
+    assert "5 audited tasks that were asked for and wait for people are let go" in told
+    assert nothing in words(typed("audit", "-p", number, "--tasks", "0"))
+
+
 def test_forgetting_says_what_is_forgotten(typed, fake):
     number = str(fake.add_project(["cat", "cat", "dog", "dog"]))
     typed("connect", "-p", number, "--yes")

@@ -108,7 +108,7 @@ def test_a_demo_is_refused(refused, options, why):
 
 
 @pytest.mark.parametrize(
-    "command", ["round", "cancel", "stop", "pause", "log", "forecast", "detach"]
+    "command", ["round", "cancel", "stop", "pause", "audit", "log", "forecast", "detach"]
 )
 def test_a_command_about_a_project_makes_no_store(refused, command):
     assert refused(command, "-p", "1") == (

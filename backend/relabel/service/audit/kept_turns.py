@@ -34,8 +34,9 @@ UNKNOWN = -1
 def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -> list[AuditTurn]:
     """Return what is known now of the turns that have come and of which nothing is kept.
 
-    Where nothing is kept of this part it is not known how long ago they came, as in a store of an
-    earlier version: then they say nothing but what people answer.
+    Where nothing is kept of this part it is not known how long ago the votes gave them, as in a
+    store of an earlier version: then they say nothing but what people answer. Those that somebody
+    asked for come now.
 
     Args:
         state: the project now, a view of the part that is cleaned.
@@ -47,15 +48,16 @@ def turns_to_keep(state: QueueState, result: RoundResult | None, turns: Turns) -
     new = [n for n, row in enumerate(rows.tolist()) if int(ids[row]) not in state.kept_turns]
     if not new:
         return []
-    ended = _ended(state)
+    ended = ended_tasks(state)
+    found = []
     if all(one.part != state.part for one in state.kept_turns.values()):
-        pools = np.where(ended[rows[new]], SETTLED_BEFORE, UNKNOWN).tolist()
-        places = zip(ids[rows[new]].tolist(), pools, strict=True)
-        return [AuditTurn(task_id, state.part, 0.0, 0.0, pool, 0) for task_id, pool in places]
+        old, new = [n for n in new if n < turns.by_votes], [n for n in new if n >= turns.by_votes]
+        pools = np.where(ended[rows[old]], SETTLED_BEFORE, UNKNOWN).tolist()
+        places = zip(ids[rows[old]].tolist(), pools, strict=True)
+        found = [AuditTurn(task_id, state.part, 0.0, 0.0, pool, 0) for task_id, pool in places]
     order, known = audit_rows(state), _doubts(state, result)
     drawn = np.isin(ids, [one.task_id for one in state.kept_turns.values() if _is_to_end(one)])
     drawn[rows[new]] = ~ended[rows[new]]
-    found = []
     for place in new:
         row = int(rows[place])
         rest = known[order[int(np.flatnonzero(order == row)[0]) :]]
@@ -104,7 +106,7 @@ def turns_ended(state: QueueState) -> dict[int, bool]:
         return {}
     # Whatever is cleaned now: a vote counts where it comes.
     whole = state.of(Part.ALL)
-    ended, changed = _ended(whole), _is_changed(whole)
+    ended, changed = ended_tasks(whole), _is_changed(whole)
     rows = match_rows(np.array(open_turns, dtype=np.int64), state.counts.task_ids)
     places = zip(open_turns, rows.tolist(), strict=True)
     return {i: bool(changed[row]) for i, row in places if row >= 0 and ended[row]}
@@ -130,7 +132,7 @@ def statement(state: QueueState) -> Stop:
     pool, found = (np.array([getattr(one, n) for one in known], int) for n in ("pool", "found"))
     drawn = pool > 0
     before = found + np.cumsum(wrong) - wrong
-    ended = _ended(state)
+    ended = ended_tasks(state)
     left = _askable(state) & ~ended
     left[turns.done] = False
     ended[turns.done[[one is not None and _is_to_end(one) for one in kept]]] = False
@@ -157,7 +159,7 @@ def _doubts(state: QueueState, result: RoundResult | None) -> FloatArray:
     return doubts
 
 
-def _ended(state: QueueState) -> BoolArray:
+def ended_tasks(state: QueueState) -> BoolArray:
     """(N,) labelled tasks of the part that people have been asked about, with an end."""
     return np.asarray((state.given >= 0) & state.mine() & state.touched() & ~state.unsettled())
 
@@ -170,7 +172,7 @@ def _askable(state: QueueState) -> BoolArray:
 
 def _is_changed(state: QueueState) -> BoolArray:
     """(N,) tasks whose label the votes have changed."""
-    settled = _ended(state) & (state.consensus.states == State.SETTLED)
+    settled = ended_tasks(state) & (state.consensus.states == State.SETTLED)
     return np.asarray(settled & (state.consensus.labels != state.given))
 
 

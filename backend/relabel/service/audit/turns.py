@@ -3,6 +3,11 @@
 The audit is the start of one random order of the labelled tasks, drawn when the project was
 connected. A task whose turn has come is asked about until two new people agree, also if its votes
 have settled it before: neither the old label nor the model is a voice.
+
+How many have had their turn follows from the votes spent or from what somebody asked for, whichever
+is more. Who asks may have seen every answer so far: which tasks come was drawn before, and nobody
+knows yet what people will say of them. So the sample stays a random one, and what holds at all
+looks together holds however often, and for whatever reason, more of it is asked for.
 """
 
 import hashlib
@@ -15,6 +20,9 @@ from relabel.numerics.consensus.majority import ABSTAIN_LIMIT
 from relabel.numerics.estimates.error_rates import verdicts
 from relabel.service.votes.state import QueueState
 from relabel.types import BoolArray, IntArray
+
+LEAST_AUDIT = 20
+"""Audited tasks with a verdict below which no figure is shown: their interval would say little."""
 
 
 def audit_rows(state: QueueState) -> IntArray:
@@ -49,7 +57,8 @@ class Turns:
     drawn: (d,) rows of the state, in the order of the audit; rows: (m,) the same without those on
     which no two new people agree and that nobody can be given; waits: (m,) whether each waits for
     people; people: how many must agree on each; window: so many of those that wait are asked about
-    at a time. More than that wait only where many turns come at once, as with a larger share.
+    at a time, more than that wait where many turns come at once; by_votes: so many turns the votes
+    give, the rest was asked for.
     """
 
     drawn: IntArray
@@ -57,6 +66,7 @@ class Turns:
     waits: BoolArray
     people: int
     window: int
+    by_votes: int
 
     @property
     def done(self) -> IntArray:
@@ -73,6 +83,11 @@ class Turns:
         return self.rows[self.waits]
 
     @property
+    def asked_for(self) -> IntArray:
+        """The rows that wait for a verdict since somebody asked for more than the votes give."""
+        return self.rows[self.by_votes :][self.waits[self.by_votes :]]
+
+    @property
     def asked(self) -> IntArray:
         """The places of those that people are asked about now."""
         return np.flatnonzero(self.waits)[: self.window]
@@ -81,7 +96,14 @@ class Turns:
 def turns_of(state: QueueState) -> Turns:
     """Return the tasks whose turn has come, without those that nobody can be given."""
     people = people_needed(state)
-    size = turns(state.spent, state.policy.audit_share, people)
+    by_votes = turns(state.spent, state.policy.audit_share, people)
+    size = max(by_votes, state.project.audit_until.get(state.part, 0))
+    drawn, rows, waits = in_turn(state, size)
+    return Turns(drawn, rows, waits, people, state.policy.window, by_votes)
+
+
+def in_turn(state: QueueState, size: int) -> tuple[IntArray, IntArray, BoolArray]:
+    """Return `Turns.drawn`, `Turns.rows` and `Turns.waits` of so many turns."""
     given_to_none = state.serving.ended | state.serving.refused | ~state.places.usable
     # No more rows are looked at than may be needed: every vote asks.
     drawn = audit_rows(state)[: size + int(given_to_none.sum())]
@@ -89,7 +111,7 @@ def turns_of(state: QueueState) -> Turns:
     kept = np.flatnonzero(~(undecided & given_to_none[drawn]))[:size]
     rows = drawn[kept]
     waits = undecided[kept] & ~capped(state)[rows]
-    return Turns(drawn[: kept.max(initial=-1) + 1], rows, waits, people, state.policy.window)
+    return drawn[: kept.max(initial=-1) + 1], rows, waits
 
 
 def audited(state: QueueState) -> IntArray:

@@ -17,14 +17,11 @@ from relabel.numerics.estimates.error_rates import (
 )
 from relabel.numerics.estimates.noise_rate import Estimate, audited_noise_rate
 from relabel.service.audit.kept_turns import kept_of
-from relabel.service.audit.turns import for_others, said_anew, turns_of
+from relabel.service.audit.turns import LEAST_AUDIT, for_others, said_anew, turns_of
 from relabel.service.votes.rates import RoundRates
 from relabel.service.votes.settlements import Settlements, first_settlements, new_votes
 from relabel.service.votes.state import AnsweredState
 from relabel.types import FloatArray, IntArray
-
-LEAST_AUDIT = 20
-"""Audited tasks with a verdict below which no figure is shown: their interval would say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,8 @@ class Audit:
     doubts, rest: (m,) how improbable the model found the old label when its turn came, and on
     average those of the tasks without a turn, see `AuditTurn`; tasks: labelled ones in all; pairs,
     differing: tasks that two new people have judged, and those of them where the first two said
-    different classes; people: who must agree on a verdict; lonely: further tasks whose turn has
-    come and that everybody at work has answered, so that they wait for another person.
+    different classes; people: who must agree on a verdict; due: tasks whose turn has come; lonely:
+    those of them that everybody at work has answered, so that they wait for another person.
     """
 
     classes: int
@@ -49,6 +46,7 @@ class Audit:
     pairs: int
     differing: int
     people: int
+    due: int
     lonely: int
 
     @property
@@ -143,7 +141,7 @@ def not_known(audit: Audit, audit_share: float) -> str:
     """
     if audit.finished >= LEAST_AUDIT:
         return ""
-    if not audit_share:
+    if not audit_share and not audit.due:
         return "not known: audit_share is 0, so no task is audited"
     so_far = f"not known yet; the audit has {audit.finished} of {LEAST_AUDIT}"
     if not audit.lonely:
@@ -180,5 +178,6 @@ def read_audit(state: AnsweredState, rates: RoundRates | None = None) -> Audit:
         pairs=len(pairs),
         differing=sum(first.label != second.label for first, second in pairs),
         people=turns.people,
+        due=len(turns.rows),
         lonely=len(for_others(state, turns)),
     )

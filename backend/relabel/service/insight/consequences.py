@@ -1,13 +1,18 @@
-"""What cancelling or undoing would do, told before anybody confirms it."""
+"""What cancelling, undoing, or more of the audit would do, told before anybody confirms it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
-from relabel.service.connected import policy_of
+from relabel.service.audit.offers import Offer, offer_of
+from relabel.service.audit.turns import turns_of
+from relabel.service.connected import open_connected, policy_of
+from relabel.service.queue.parts import NAMES, in_force
 from relabel.service.queue.settle import standing_settling
 from relabel.service.rounds.due import votes_missing
+from relabel.service.votes.state import QueueState
+from relabel.service.votes.task_states import read_queue_state
 from relabel.settings import Settings
 from relabel.storage.annotations import count_new_votes
 from relabel.storage.database import reading
@@ -18,11 +23,15 @@ from relabel.storage.writes import SETTLE, WRITE_BACK, count_writes, written_bac
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What is done to one run. effects: sentences; button: what to press for it."""
+    """What is done to one run. effects: sentences; button: what to press for it.
+
+    takes_back: whether that is something that was there before.
+    """
 
     run: str
     effects: tuple[str, ...]
     button: str
+    takes_back: bool = True
 
 
 def of_cancelling(engine: Engine, settings: Settings, number: int) -> list[Consequence]:
@@ -80,6 +89,55 @@ def of_undoing(engine: Engine, settings: Settings, number: int) -> list[Conseque
         effect = f"{len(settled):,} tasks are decided as before, but for those with a vote since."
         found.append(Consequence(SETTLE, (effect,), "Undo the settling on request"))
     return found
+
+
+def of_auditing(
+    engine: Engine, settings: Settings, number: int, tasks: int | None = None
+) -> list[Consequence]:
+    """Return what it would do to ask about more audited tasks, and to let go of those asked for.
+
+    Args:
+        engine: the store.
+        settings: where the policy file is.
+        number: id of the project.
+        tasks: how many more; 0 = let go; None = as many as are needed.
+
+    Raises:
+        NotReadyError: the project is not connected.
+
+    """
+    with reading(engine) as connection:
+        project = get_project(connection, number)
+        state = in_force(read_queue_state(connection, open_connected(settings, project)))
+    found = []
+    offer = offer_of(state, tasks)
+    if offer.is_new and offer.tasks:
+        button = f"Ask {offer.tasks:,} more audited task{'' if offer.tasks == 1 else 's'}"
+        found.append(Consequence(offer.name, _of_offer(state, offer), button, takes_back=False))
+    waiting = len(turns_of(state).asked_for)
+    if waiting and not tasks:
+        effects = (
+            f"{waiting:,} audited tasks that were asked for and wait for people are let go.",
+            "Those with a verdict stay audited, and no vote is lost.",
+        )
+        found.append(Consequence(offer_of(state, 0).name, effects, "Ask no more of them"))
+    return found
+
+
+def _of_offer(state: QueueState, offer: Offer) -> tuple[str, ...]:
+    """Say what more of the audit costs and brings."""
+    who = "one person has voted" if state.policy.solo else "two new people agree"
+    asked = f"{offer.tasks:,} tasks of the audit of {NAMES[state.part]} are asked about"
+    effects = [f"{asked} before all others until {who} on each: about {offer.votes:,} votes."]
+    if offer.mute:
+        effects.append(
+            f"{offer.mute:,} of them say nothing of the wrong labels that are left, as those that "
+            "are settled already. They are asked about all the same: the order leaves none out."
+        )
+    left = None if state.budget is None else max(state.budget - state.spent, 0)
+    if left is not None and left < offer.votes:
+        effects.append(f"The budget has {left:,} votes left: raise it, or they end there.")
+    return (*effects, "It can be taken back: those with a verdict by then stay audited.")
 
 
 def _of_round(connection: Connection, published: list[Round]) -> tuple[str, ...]:

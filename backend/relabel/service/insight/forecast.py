@@ -7,6 +7,7 @@ import numpy as np
 from relabel.errors import ConfigurationError, NotReadyError
 from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.error_rates import PEOPLE, PRIOR_AUDITED, PRIOR_WRONG
+from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.numerics.gain import GAIN
 from relabel.service.audit.turns import turns_of
 from relabel.service.connected import open_connected
@@ -21,7 +22,16 @@ from relabel.service.votes.result import RoundResult
 from relabel.service.votes.state import QueueState
 from relabel.service.votes.task_states import read_answered_state
 from relabel.simulation.campaign.judge import Terms
-from relabel.simulation.forecast import ANSWERS, Forecast, Pilot, Range, forecast
+from relabel.simulation.forecast import (
+    AHEAD,
+    ANSWERS,
+    LEVEL,
+    Forecast,
+    Pilot,
+    Range,
+    forecast,
+    next_changes,
+)
 from relabel.simulation.rest import Start
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
@@ -74,9 +84,33 @@ def forecast_project(context: Context, number: int, *, target: float) -> Project
     unknown = not_known(read_audit(state, result.rates), state.policy.audit_share)
     if result.rates is None and not unknown:
         unknown = "not known: the last round's model has seen the labels that it judges"
-    found = forecast(pilot_of(state, result), target=target)
+    found = forecast(pilot_of(state, result), target=target, ahead=votes_ahead(state) or AHEAD)
     so_far = replay(state, votes, result)
     return ProjectForecast(without_intervals(found) if unknown else found, unknown, so_far)
+
+
+def votes_ahead(state: QueueState) -> int:
+    """Return how many votes a forecast of the next ones is for: as many as the budget still has."""
+    budget = state.budget
+    return AHEAD if budget is None else max(min(AHEAD, budget - state.spent), 0)
+
+
+def changed_next(state: QueueState, result: RoundResult) -> tuple[int, Estimate] | None:
+    """Return how many votes are next, and how many labels they change, as `relabel forecast` does.
+
+    None where a range would not hold, and where nothing is left to ask.
+    """
+    votes = votes_ahead(state)
+    if result.rates is None or state.policy.solo or not votes or not state.waiting().any():
+        return None
+    try:
+        pilot = pilot_of(state, result)
+    except NotReadyError:
+        return None
+    found = next_changes(pilot, votes)
+    # So many labels are always reached, unlike a target.
+    value, low, high = (float(one or 0) for one in (found.value, found.low, found.high))
+    return votes, Estimate(value, low, high, LEVEL)
 
 
 def without_intervals(found: Forecast) -> Forecast:

@@ -175,9 +175,11 @@ def sentence(overview: Overview) -> str:
         )
         if noise.found:
             parts.append(noise.found)
-        if noise.forecast is not None:
+        if noise.changed_next is not None:
+            votes, labels = noise.changed_next
             parts.append(
-                f"the next {noise.next_votes} votes should find about {noise.forecast:,.0f}"
+                f"the next {votes} votes should change about {labels.value:,.0f} labels, "
+                f"{labels.level:.0%} interval {labels.low:,.0f} to {labels.high:,.0f}"
             )
     if overview.stopped:
         word = headline(overview.stopped).lower()

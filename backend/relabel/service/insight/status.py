@@ -8,10 +8,9 @@ import numpy as np
 from relabel.accounts import Accounts
 from relabel.numerics.audit import EARLY
 from relabel.service.audit.kept_turns import statement
-from relabel.service.audit.turns import said_anew, turns_of
+from relabel.service.audit.turns import LEAST_AUDIT, said_anew, turns_of
 from relabel.service.books.accounts import newest_read, project_accounts
 from relabel.service.connected import open_connected
-from relabel.service.insight.audit import LEAST_AUDIT
 from relabel.service.queue.parts import in_force, parts_of
 from relabel.service.queue.stop_rule import end_of
 from relabel.service.rounds.attempts import last_error
@@ -116,6 +115,7 @@ def _labels(state: AnsweredState) -> dict[str, Any]:
         "ambiguous": int(((state.consensus.states == State.AMBIGUOUS) & new).sum()),
         "audited": finished,
         "audit_waiting": len(audit.awaited),
+        "audit_asked_for": len(audit.asked_for),
         "found_at_least": None if said is None else math.floor(1000 * said.share) / 1000,
         "audit_needed": None if said is None else said.needed,
         "open_tasks": int((~state.places.is_labeled).sum()),

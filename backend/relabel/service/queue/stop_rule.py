@@ -6,7 +6,7 @@ import numpy as np
 
 from relabel.numerics.estimates.stopping import CONFIDENCE, Stop
 from relabel.service.audit.kept_turns import statement
-from relabel.service.audit.turns import awaited, turns_of
+from relabel.service.audit.turns import awaited, for_others, turns_of
 from relabel.service.votes.state import Part, QueueState
 from relabel.types import State
 
@@ -15,6 +15,8 @@ RECENT = 50
 
 PAUSED = "paused"
 SETTLED = "all tasks are settled"
+BUDGET = "budget of"
+"""How the reason begins where votes are spent."""
 HEADLINES = {PAUSED: "Paused", SETTLED: "Finished"}
 """First word of what is told, by how a reason begins; for any other one it is "Stopped"."""
 SENTENCES = {PAUSED: "relabelling rests until the project is resumed"}
@@ -27,15 +29,19 @@ def stop_reason(state: QueueState) -> str:
 
 
 def end_of(state: QueueState) -> str:
-    """Return why the state's part is done, "" = it is not."""
+    """Return why the state's part is done, "" = it is not.
+
+    What somebody asked for goes before the yield, which says nothing of what is left; not before
+    the budget, nor before enough is known to be found.
+    """
     policy, budget = state.policy, state.budget
     if budget is not None and state.spent >= budget:
-        return f"budget of {policy.budget or budget} votes spent"
+        return f"{BUDGET} {policy.budget or budget} votes spent"
     if "found" in policy.stop_when and (said := statement(state)).is_said:
         return found_so_far(said, policy.stop_when["found"])
     least = policy.stop_when.get("yield", 0.0)
     found = recent_yield(state) if least else None
-    if found is not None and found < least:
+    if found is not None and found < least and not _is_asked_for(state):
         return f"only {found:.0%} of the last {RECENT} tasks were wrong"
     waiting, unusable = state.waiting(), ~state.places.usable
     left = (waiting & ~unusable).any() or len(awaited(state))
@@ -48,6 +54,12 @@ def end_of(state: QueueState) -> str:
             }
         )
     return ""
+
+
+def _is_asked_for(state: QueueState) -> bool:
+    """Whether audited tasks that somebody asked for wait for a person who is at work."""
+    turns = turns_of(state)
+    return bool(set(turns.asked_for.tolist()).difference(for_others(state, turns).tolist()))
 
 
 def found_so_far(said: Stop, share: float) -> str:

@@ -40,6 +40,8 @@ class Action(StrEnum):
     ROUND_CANCELLED = "ROUND_CANCELLED"
     UNDO = "UNDO"
     """Somebody wants what a run wrote taken back; `run` names it."""
+    AUDIT = "AUDIT"
+    """Somebody wants more audited tasks asked about, or no more of them."""
 
 
 LABELLING = (

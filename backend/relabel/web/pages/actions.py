@@ -1,4 +1,4 @@
-"""What the dashboard's buttons do, and what is asked before those that take something back."""
+"""What the dashboard's buttons do, and what is told before those that need a second look."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +23,16 @@ class Action:
 class ConfirmedAction:
     """What a button does to one run after a second look. nothing: told where there is no run."""
 
-    do: Callable[[Engine, int, str], None]
+    do: Callable[[Engine, Settings, int, str], None]
     said: str
     title: str
     nothing: str
     preview: Callable[[Engine, Settings, int], list[Consequence]]
+
+
+def _of_store(wish: Callable[[Engine, int, str], None]) -> Callable[..., None]:
+    """Return a wish that needs no settings in the shape of the others."""
+    return lambda engine, _settings, number, run: wish(engine, number, run)
 
 
 ACTIONS: dict[str, Action] = {
@@ -40,18 +45,25 @@ ACTIONS: dict[str, Action] = {
 
 CONFIRMED: dict[str, ConfirmedAction] = {
     "cancel": ConfirmedAction(
-        commands.cancel_round,
+        _of_store(commands.cancel_round),
         "The round is being cancelled; it ends within a second or two.",
         "Cancel the running round?",
         "No round is running.",
         consequences.of_cancelling,
     ),
     "undo": ConfirmedAction(
-        commands.ask_for_undo,
+        _of_store(commands.ask_for_undo),
         "It is being undone; the rounds page shows when it is done.",
         "Undo the last round?",
         "There is nothing to undo, or a round is running: cancel it, or wait for its end.",
         consequences.of_undoing,
+    ),
+    "audit": ConfirmedAction(
+        commands.ask_for_audit,
+        "It is noted; the queue follows within a second or two.",
+        "Ask more audited tasks?",
+        "None needs to be asked for: enough is known, or those that it takes wait for people.",
+        consequences.of_auditing,
     ),
 }
 

@@ -140,7 +140,8 @@ class Dashboard:
         if action in ACTIONS:
             ACTIONS[action].do(self._engine, number)
         else:
-            CONFIRMED[action].do(self._engine, number, request.form.get("run", ""))
+            run = request.form.get("run", "")
+            CONFIRMED[action].do(self._engine, self._settings, number, run)
         self._overviews.forget(number)
         return redirect(url_for("dashboard.project", number=number, said=action), code=303)
 

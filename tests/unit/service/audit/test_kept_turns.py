@@ -26,22 +26,26 @@ class Work:
         self.test = set(test)
         self.queue = (rng.permutation(MANY) + 1).tolist()
         self.wrong = set((rng.permutation(MANY) + 1)[:wrong].tolist())
-        self.votes, self.kept, self.left_wrong = [], {}, {}
+        self.votes, self.kept, self.left_wrong, self.until = [], {}, {}, {}
         self.state = read()
 
     def look(self):
         """Do as a worker does after each vote."""
-        state = in_force(read(self.votes, test=self.test, **self.policy))
+        whole = read(self.votes, test=self.test, **self.policy)
+        project = replace(whole.project, audit_until=self.until)
+        whole = replace(whole, connected=replace(whole.connected, project=project))
+        state = in_force(whole)
         self.state = replace(state, kept_turns=self.kept)
         ended = set(state.counts.task_ids[state.touched() & ~state.unsettled()].tolist())
         mine = set(state.counts.task_ids[state.mine()].tolist())
         begun = any(one.part == state.part for one in self.kept.values())
         turns = state.counts.task_ids[turns_of(state).rows].tolist()
+        old = set() if begun else set(turns[: turns_of(state).by_votes])
         for one in turns_to_keep(self.state, None, turns_of(self.state)):
             earlier = turns[: turns.index(one.task_id)]
             self.left_wrong[one.task_id] = len((self.wrong & mine) - ended - set(earlier))
             assert (one.pool == 0) == (one.task_id in ended)
-            assert (one.pool < 0) == (one.task_id not in ended and not begun)
+            assert (one.pool < 0) == (one.task_id not in ended and one.task_id in old)
             assert one.part == state.part
             self.kept[one.task_id] = one
         for task, changed in turns_ended(self.state).items():
@@ -94,6 +98,30 @@ def test_at_each_turn_what_was_found_and_what_was_left_are_all_wrong_labels(seed
     said = statement(work.state)
     corrected = work.state.consensus.labels[work.state.touched()] == 1
     assert said.found == corrected.sum()
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 12),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, MANY)), min_size=1, max_size=4),
+    st.sampled_from([0.0, 0.25]),
+)
+def test_the_same_holds_however_much_more_is_asked_for_and_let_go(seed, wrong, wishes, share):
+    """Each wish comes after so many tasks more; whoever makes it has seen all answers."""
+    work = Work(np.random.default_rng(seed), wrong, audit_share=share)
+    for steps, until in wishes:
+        for _ in range(steps):
+            if work.queue or len(turns_of(work.state).awaited):
+                work.finish_next()
+        work.until = {"": max(until, len(turns_of(work.state).done))}
+        work.look()
+    found = 0
+    for one in work.ended():
+        assert one.pool < 0 or one.found + found + work.left_wrong[one.task_id] == wrong
+        found += bool(one.changed)
+    ended = work.state.consensus.labels[work.state.touched()] == 1
+    assert statement(work.state).found == ended.sum()
 
 
 TEST = frozenset(range(2, MANY + 1, 2))

@@ -8,8 +8,8 @@ from audited_queue import played
 from relabel.errors import NotReadyError
 from relabel.numerics.audit import turns
 from relabel.numerics.estimates.noise_rate import audited_noise_rate
-from relabel.service.audit.turns import audit_rows, audited, awaited
-from relabel.service.insight.audit import LEAST_AUDIT, Audit, not_known, read_audit
+from relabel.service.audit.turns import LEAST_AUDIT, audit_rows, audited, awaited
+from relabel.service.insight.audit import Audit, not_known, read_audit
 from relabel.service.votes.settlements import Settlements
 from scipy.stats import binom
 
@@ -50,6 +50,7 @@ def made(
         pairs=pairs.get("pairs", 0),
         differing=pairs.get("differing", 0),
         people=people,
+        due=len(wrong),
         lonely=lonely,
     )
 

@@ -12,6 +12,7 @@ from relabel.numerics.consensus.posterior import Rates
 from relabel.numerics.estimates.noise_rate import Estimate
 from relabel.service.insight.audit import Audit
 from relabel.service.insight.forecast import forecast_project
+from relabel.service.insight.overview import read_overview, sentence
 from relabel.service.votes.rates import RoundRates
 from relabel.service.votes.result import RoundResult
 from relabel.storage.projects import set_project
@@ -113,3 +114,24 @@ def test_a_model_that_has_seen_the_labels_has_no_interval(context, cleaned, monk
 def test_a_target_that_is_no_share_is_refused(context, cleaned):
     with pytest.raises(ConfigurationError, match="target = 95"):
         forecast_project(context, cleaned, target=95)
+
+
+@pytest.mark.usefixtures("cleaned", "audited")
+@pytest.mark.parametrize("params", ["", 'consensus = "posterior"', "budget = 75"])
+def test_the_overview_says_of_the_next_votes_what_the_command_says(context, monkeypatch, params):
+    monkeypatch.setattr(Audit, "alone", lambda *_: Estimate(0.3, 0.2, 0.4, 0.95))
+    with context.engine.begin() as connection:
+        set_project(connection, 1, extra_params=params)
+    overview = read_overview(context.engine, context.settings, 1)
+    votes, shown = overview.noise.changed_next
+    assert votes == (75 - overview.status["votes"] if "budget" in params else 100)
+    told = forecast_project(context, 1, target=0.9).to_come
+    assert told.ahead == votes
+    assert (told.found.value, told.found.low, told.found.high) == (
+        shown.value,
+        shown.low,
+        shown.high,
+    )
+    assert f"the next {votes} votes should change about {shown.value:,.0f} labels" in sentence(
+        overview
+    )

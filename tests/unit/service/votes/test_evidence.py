@@ -229,7 +229,7 @@ def test_figures_of_a_project_agree_where_the_model_counts(context, fake, weighi
     overview = read_overview(context.engine, context.settings, number)
     assert overview.curve.corrected.tolist() == [0, 1, 1]
     assert overview.status["corrected"] == 1
-    assert overview.noise.forecast is None
+    assert overview.noise.changed_next is None
     with pytest.raises(NotReadyError, match="a forecast needs"):
         forecast_project(context, number, target=0.9)
 

@@ -275,7 +275,7 @@ def test_pausing_and_going_on_change_the_project_and_say_so(own):
         with reading(own.engine) as connection:
             assert get_project(connection, 1).paused is paused
         html = client.get("/projects/1", headers=PAGE).get_data(as_text=True)
-        assert ("Go on" in html) is paused
+        assert ("<button>Go on</button>" in html) is paused
 
 
 def test_starting_a_round_asks_for_it_and_leaves_work_for_a_worker(own):
@@ -319,6 +319,33 @@ def test_cancelling_is_confirmed_and_told_to_the_round(busy, page):
         assert is_to_cancel(connection, 1, "round-2")
         assert running_round(connection, 1) is not None  # until its process has seen the wish
     assert "nothing to undo, or a round is running" in page(client, "/projects/1/undo/confirm")
+
+
+def test_more_of_the_audit_is_offered_told_and_left_to_a_worker(own, page):
+    """The overview offers what is needed; the page behind it says what it costs; undone alike."""
+    client = own.client()
+    offered = re.search(r"Ask (\d+) more audited tasks?…", page(client, "/projects/1"))
+    assert offered
+    html = client.get("/projects/1/audit/confirm", headers=PAGE).get_data(as_text=True)
+    assert f"Ask {offered[1]} more audited tasks<" in html
+    assert "two new people agree on each: about" in html
+    assert 'class="danger"' not in html
+    (wish,) = re.findall(r'name="run" value="([^"]*)"', html)
+    assert client.post("/projects/1/audit", data={"run": "57"}, headers=OWN).status_code == 404
+    for _ in range(2):
+        answer = client.post("/projects/1/audit", data={"run": wish}, headers=OWN)
+        assert "said=audit" in answer.headers["Location"]
+        with reading(own.engine) as connection:
+            assert get_project(connection, 1).audit_until == {"": int(wish[1:])}
+            assert unhandled(connection, 1)[2] == {Action.AUDIT}
+    assert "Ask no more of them…" in page(client, "/projects/1")
+    html = client.get("/projects/1/audit/confirm", headers=PAGE).get_data(as_text=True)
+    (back,) = re.findall(r'name="run" value="([^"]*)"', html)
+    assert 'class="danger">Ask no more of them' in html
+    client.post("/projects/1/audit", data={"run": back}, headers=OWN)
+    with reading(own.engine) as connection:
+        assert get_project(connection, 1).audit_until == {"": int(back[1:])}
+    assert offered[0] in page(client, "/projects/1")
 
 
 def test_a_question_about_an_unknown_action_is_not_found(client):
