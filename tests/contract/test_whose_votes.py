@@ -64,6 +64,7 @@ def counted(context, number, task):
 
 
 # -- on behalf of others ---------------------------------------------------------------------
+@pytest.mark.slow
 def test_annotations_made_with_one_token_for_several_people_are_their_votes(
     context, fake, running, tell
 ):
@@ -140,6 +141,7 @@ def test_an_old_label_that_is_cleared_or_skipped_stands(context, fake, running, 
     assert since.outcome == (Outcome.SKIPPED if cancelled else Outcome.NO_ANSWER)
 
 
+@pytest.mark.slow
 def test_an_old_label_and_a_new_one_of_the_same_person_both_count(context, fake, running, tell):
     number, ids = running
     fake.annotate(ids[0], 9, "dog")
@@ -159,6 +161,7 @@ def test_an_imported_label_that_was_changed_before_it_was_read_is_a_vote(context
     assert new_votes(context, number) == {(task, "2", "dog")}
 
 
+@pytest.mark.slow
 def test_an_imported_label_that_was_changed_after_it_was_read_stands(context, fake, running, tell):
     number, _ = running
     (task,) = fake.add_tasks(number, ["cat"])
@@ -182,6 +185,7 @@ def test_an_old_label_that_cannot_tell_is_no_vote_since(context, fake):
     assert state.consensus.states[1] == State.AMBIGUOUS
 
 
+@pytest.mark.slow
 def test_a_deleted_old_label_is_gone(context, fake, running, tell):
     number, ids = running
     fake.delete_annotation(1)
@@ -190,6 +194,7 @@ def test_a_deleted_old_label_is_gone(context, fake, running, tell):
 
 
 # -- people who are gone ---------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_votes_of_deleted_users_stay_theirs(context, fake, running, tell):
     number, ids = running
     for person, choice in ((1, "dog"), (2, "dog"), (3, "bird")):
@@ -205,6 +210,7 @@ def test_the_votes_of_deleted_users_stay_theirs(context, fake, running, tell):
     assert state_of(context, number).consensus.states[0] == State.SETTLED
 
 
+@pytest.mark.slow
 def test_an_editor_who_was_deleted_keeps_the_vote(context, fake, running, tell):
     number, ids = running
     fake.change(fake.annotate(ids[0], 1, "cat"), "dog", by=2)

@@ -62,6 +62,7 @@ def test_replaying_the_log_gives_the_counts_of_every_moment(case):
     assert (replay(log, counts) == now).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(campaigns(), st.floats(0, 1))
 def test_a_resumed_campaign_equals_one_that_was_never_stopped(case, share):
@@ -95,6 +96,7 @@ def test_labels_at_the_end_are_those_of_the_production_consensus(case):
         assert (found[~settled] == labels[~settled]).all()
 
 
+@pytest.mark.slow
 @given(campaigns())
 def test_rankings_see_the_labels_that_a_live_project_would_show(case):
     _, labels, counts, people, rules = case

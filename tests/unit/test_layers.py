@@ -102,6 +102,11 @@ def modules():
     return sorted(ROOT.rglob("*.py"))
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
 def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
@@ -141,7 +146,7 @@ def imports(path):
     """Return every module that a file imports, whether at the top or inside a function."""
     package = ["relabel", *path.relative_to(ROOT).parent.parts]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -223,7 +228,7 @@ def test_a_module_and_its_functions_can_be_overlooked(path):
     assert len(text.splitlines()) <= 400
     if "migrations" in path.parts:
         return
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 60, node.name
 
@@ -263,7 +268,7 @@ def test_only_the_settings_read_the_environment():
     for path in modules():
         reads = [
             node
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree_of(path))
             if isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)
             and (node.value.id, node.attr)
@@ -275,7 +280,7 @@ def test_only_the_settings_read_the_environment():
 def test_nothing_draws_from_the_global_generators():
     allowed = {"default_rng", "Generator", "SeedSequence", "RandomState"}
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):
                 continue
             owner = node.value

@@ -156,6 +156,7 @@ def test_an_audited_task_ends_when_two_new_people_agree(made):
     assert (verdicts(new[audited]) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_gain", [False, True])
 def test_the_audit_takes_its_turns_as_a_live_project_does(made, by_gain):
     """Before every vote: what waits comes first, what is done is the same, and nothing else is."""

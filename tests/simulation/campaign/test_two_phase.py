@@ -20,6 +20,7 @@ def test_what_it_keeps_is_cleaner_than_what_it_was_given(started):
     assert strategy.clean.mean() > 0.7
 
 
+@pytest.mark.slow
 def test_kept_tasks_keep_the_labels_they_were_given(started):
     """No truth leaks into what phase one guessed to be clean."""
     digits, strategy = started

@@ -123,6 +123,7 @@ def test_every_diversity_rule_runs_inside_a_campaign(setting, diversity):
     assert runs[-1].figures.final_correct > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["okg", "activelab_by_vote"])
 @pytest.mark.parametrize("consensus", ["majority", "posterior"])
 def test_published_baselines_run_beside_our_own_methods(setting, score, consensus):
@@ -140,6 +141,7 @@ def test_a_live_project_knows_no_published_baseline(score):
     assert score not in names_of("score")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", sorted(PEERS))
 def test_peers_rank_wrong_labels_first_in_the_same_campaigns(setting, peer):
     pytest.importorskip("cleanlab")

@@ -27,6 +27,7 @@ def test_okg_by_hand():
     assert okg(counts) == pytest.approx([0.25, 0.125, h_of_two(3, 2) - 0.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("votes", [(1, 0, 0), (1, 1, 0), (2, 1, 1), (3, 1, 0)])
 def test_okg_of_three_classes_is_what_drawn_shares_say(votes):
     rng = np.random.default_rng(0)

@@ -119,6 +119,7 @@ def test_what_only_time_changes_is_seen_too(own, monkeypatch):
     assert readings.count == 3
 
 
+@pytest.mark.slow
 def test_an_open_page_asks_every_five_seconds_for_what_may_be_kept(own):
     html = own.client().get("/projects/1", headers={"Accept": "text/html"}).text
     assert 'data-status="/projects/1/live"' in html

@@ -45,6 +45,7 @@ def weights_file(tmp_path, network):
     return path
 
 
+@pytest.mark.slow
 def test_a_torchvision_network_from_a_local_file(tmp_path):
     torch.manual_seed(0)
     network = models.mobilenet_v2()

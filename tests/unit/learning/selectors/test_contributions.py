@@ -21,6 +21,7 @@ def absent(selection: Selection) -> np.ndarray:
     return np.isnan(selection.contribution)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTRIBUTING)
 def test_nothing_is_said_of_tasks_without_votes(noisy_digits, name):
     data = noisy_digits(0, size=120).data
@@ -30,6 +31,7 @@ def test_nothing_is_said_of_tasks_without_votes(noisy_digits, name):
     assert (absent(selection) == unlabelled).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["robust_update", "co_teaching", "o2u"])
 def test_nothing_is_said_of_tasks_that_early_stopping_watches(noisy_digits, name):
     data = noisy_digits(0, size=120).data

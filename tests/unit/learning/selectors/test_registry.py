@@ -99,6 +99,7 @@ def test_the_catalogue_knows_which_selectors_have_several_networks(noisy_digits,
         np.testing.assert_allclose(mean, selection.posteriors.probs, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -178,6 +179,7 @@ def test_auto_falls_back_and_says_why(noisy_digits):
     assert "20 settled tasks" in record["why"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.2, 0.5])
 def test_the_noise_rate_is_estimated_where_it_is_not_given(noisy_digits, noise):
     digits = noisy_digits(1, size=800, noise=noise)

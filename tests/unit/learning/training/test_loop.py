@@ -128,6 +128,7 @@ def test_another_selector_does_not_continue_an_old_checkpoint(noisy_digits, tmp_
     assert epochs == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_warm_start_continues_from_the_last_rounds_weights(noisy_digits, tmp_path):
     digits = noisy_digits(0, size=400)
     first = select("vanilla", digits.data, {}, seed=1, checkpoint=tmp_path / "first")
@@ -162,6 +163,7 @@ def test_training_ends_early_on_noise_and_keeps_its_best_epoch(noisy_digits):
     assert right(early) > right(late)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_posteriors_and_another_seed_others(noisy_digits):
     data = noisy_digits(0, size=100).data
     one, same, other = (
@@ -212,6 +214,7 @@ def test_balanced_batches_show_rare_classes_as_often():
     assert shown.double().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_cycles_are_traced_after_a_warm_start_too(noisy_digits, tmp_path):
     """Weights that know the labels forget none: the network of O2U-Net begins anew each time."""
     digits = noisy_digits(0, size=500)
@@ -222,6 +225,7 @@ def test_cycles_are_traced_after_a_warm_start_too(noisy_digits, tmp_path):
     np.testing.assert_array_equal(first.contribution, again.contribution)
 
 
+@pytest.mark.slow
 def test_variance_chooses_tasks_after_a_warm_start_too(noisy_digits, tmp_path):
     data = noisy_digits(0, size=200).data
     options = {"forget_rate": 0.2, "epochs": 8, "mix": 0.5}

@@ -10,6 +10,7 @@ def alarms(rate, share, *, outcomes=400, projects=2000):
     return np.mean([is_exceeded(rng.random(outcomes) < rate, share) for _ in range(projects)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.06, 0.11])
 def test_whoever_errs_as_often_as_allowed_is_hardly_ever_accused(share):
     assert alarms(share, share) <= 0.05

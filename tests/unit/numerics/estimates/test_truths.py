@@ -26,6 +26,7 @@ def knowledge(seed, wrong=0.2, asked=150, error=0.05):
     return Knowledge(old, doubts, others, new)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, TASKS))
 def test_chances_are_a_distribution_and_draws_are_classes(seed, asked):

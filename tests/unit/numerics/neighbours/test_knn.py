@@ -30,6 +30,7 @@ def test_the_graph_of_four_points_on_a_line():
     assert graph.indices.dtype == np.int32
 
 
+@pytest.mark.slow
 def test_gaussian_data_has_about_sixteen_links_per_task_of_nearly_equal_weight():
     vectors = rng().normal(size=(20_000, 16)).astype(np.float32)
     graph = affinity(neighbours(vectors, 10), kernel_width(vectors, rng()))
@@ -67,6 +68,7 @@ def clustered(n, d, seed=0):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [24, 128], ids=["full", "behind a PCA"])
 def test_an_approximate_search_reaches_its_recall(d):
     vectors = clustered(4000, d)

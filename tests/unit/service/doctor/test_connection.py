@@ -75,6 +75,7 @@ def authority(tmp_path_factory):
     return certify(tmp_path_factory.mktemp("authority"), "127.0.0.1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [True, False])
 def test_the_delivery_to_a_backend_behind_https_trusts_the_bundle(
     tmp_path, fake, store_template, authority, trusted

@@ -56,6 +56,7 @@ def is_settled(q, votes):
     return label in votes and q[label] >= 0.95
 
 
+@pytest.mark.slow
 def test_every_vote_goes_where_it_gains_most(context, fake, connected):
     number = connected(["cat"] * 12, f'consensus = "posterior"\n{BY_GAIN}')
     ids = list(fake.tasks)
@@ -87,6 +88,7 @@ def test_every_vote_goes_where_it_gains_most(context, fake, connected):
     assert sum(len(some) for some in votes.values()) > 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("consensus", ["majority", "posterior"])
 def test_every_begun_task_ends(context, fake, connected, consensus):
     number = connected(["cat"] * 4, f'consensus = "{consensus}"\n{BY_GAIN}\nmax_votes = 6')

@@ -99,6 +99,7 @@ def test_counting_by_hand_gives_the_status(status, counted):
     assert counted["in_progress"] + counted["confirmed"] > 0
 
 
+@pytest.mark.slow
 def test_the_command_and_the_route_say_the_same(seeded, client, status):
     environment = os.environ | {"RELABEL_DATA_DIR": str(seeded.settings.data_dir)}
     command = [sys.executable, "-m", "relabel", "status", "--project", "1", "--json"]
