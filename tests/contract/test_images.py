@@ -112,7 +112,7 @@ def test_pictures_in_the_tasks_themselves_are_cleaned_like_files(context, projec
     done = run_round(context, number)
     assert (done.record["tasks"], done.record["left_out"]) == (24, 0)
     with site(context.settings) as client:
-        page = client.get(f"/projects/{number}/queue").text
+        page = client.get(f"/projects/{number}/queue").get_data(as_text=True)
     assert page.count("<img") >= 2
 
 
@@ -132,7 +132,7 @@ def test_a_reason_names_what_came_instead_and_never_holds_a_picture(context, fak
     assert "a web page (Sign in), 35 bytes; PNG, JPEG" in problems[second]
     assert "an empty file, 0 bytes" in problems[third]
     with site(context.settings) as client:
-        page = client.get(f"/projects/{number}/images").text
+        page = client.get(f"/projects/{number}/images").get_data(as_text=True)
     with reading(context.engine) as connection:
         told = [page, caplog.text, str(list_rounds(connection, number)), *problems.values()]
     coded = whole.split(",")[1][:40]

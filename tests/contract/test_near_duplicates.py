@@ -33,7 +33,7 @@ def page(context, fake):
         done = run_round(context, number)
         assert done.record["near_duplicates"] == 2 * copies
         with site(context.settings) as web:
-            return web.get(f"/projects/{number}").text, sorted(fake.tasks)
+            return web.get(f"/projects/{number}").get_data(as_text=True), sorted(fake.tasks)
 
     return shown
 

@@ -83,7 +83,9 @@ class Backend:
 
     def journalled(self):
         """Return how many events wait for a worker."""
-        found = re.search(r"relabel_events_waiting ([0-9.]+)", self.client.get("/metrics").text)
+        found = re.search(
+            r"relabel_events_waiting ([0-9.]+)", self.client.get("/metrics").get_data(as_text=True)
+        )
         return int(float(found[1]))
 
     def publish(self, scores):
@@ -625,7 +627,7 @@ def test_status_of_an_unknown_project_is_404_and_says_what_to_run(backend):
 
 def test_metrics_are_told_per_project(backend):
     backend.send(EVENTS["annotation_created"])
-    text = backend.client.get("/metrics").text
+    text = backend.client.get("/metrics").get_data(as_text=True)
     assert f'relabel_tasks{{project="{P}"}} 4.0' in text
     assert f'relabel_votes{{project="{P}"}} 1.0' in text
     assert "relabel_events_waiting 1.0" in text
@@ -636,7 +638,7 @@ def test_metrics_survive_a_project_with_a_broken_config(backend):
         save_project(connection, Project(P + 1, "", "", "<View/>", "", "", {}))
     response = safe(backend.client.get("/metrics"))
     assert response.status_code == 200
-    assert f'project="{P}"' in response.text
+    assert f'project="{P}"' in response.get_data(as_text=True)
 
 
 def test_the_journal_outlives_the_process(backend):
@@ -799,4 +801,4 @@ def test_an_unexpected_error_says_nothing_of_the_inside(backend, monkeypatch):
     monkeypatch.setattr("relabel.web.protocol.receive", fail)
     response = safe(backend.send(EVENTS["project_updated"]))
     assert response.status_code == 500
-    assert "secret inside" not in response.text
+    assert "secret inside" not in response.get_data(as_text=True)

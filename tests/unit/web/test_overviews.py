@@ -121,10 +121,10 @@ def test_what_only_time_changes_is_seen_too(own, monkeypatch):
 
 @pytest.mark.slow
 def test_an_open_page_asks_every_five_seconds_for_what_may_be_kept(own):
-    html = own.client().get("/projects/1", headers={"Accept": "text/html"}).text
+    html = own.client().get("/projects/1", headers={"Accept": "text/html"}).get_data(as_text=True)
     assert 'data-status="/projects/1/live"' in html
     with own.client().get("/static/live.js") as script:
-        assert re.findall(r"EVERY_MS = (\d+)", script.text) == ["5000"]
+        assert re.findall(r"EVERY_MS = (\d+)", script.get_data(as_text=True)) == ["5000"]
     client = own.client()
     live, exact = client.get("/projects/1/live"), client.get("/api/projects/1/status")
     assert live.get_json() == exact.get_json()

@@ -51,7 +51,7 @@ def test_the_posterior_would_have_saved_a_vote_and_left_one_task_open(context, s
         "less; 0 labels would differ; 1 of them would still wait for more votes."
     )
     with site(context.settings) as client:
-        page = client.get(f"/projects/{number}").text
+        page = client.get(f"/projects/{number}").get_data(as_text=True)
     assert found.sentence() in html.unescape(page), "whatever the audit knows yet"
 
 

@@ -39,7 +39,7 @@ def later(monkeypatch, seconds):
 def page(context, address):
     with site(context.settings) as web:
         answer = web.get(address, headers={"Accept": "text/html"}, follow_redirects=True)
-    return html.unescape(answer.text)
+    return html.unescape(answer.get_data(as_text=True))
 
 
 def status(context, number):

@@ -34,7 +34,7 @@ def test_until_the_audit_has_20_tasks_a_sentence_without_figures_is_shown(seeded
 def test_metrics_and_status_hold_no_estimate(seeded):
     client = seeded.client()
     for path in ("/metrics", "/api/projects/1/status"):
-        assert not re.search(r"noise|interval|wrong", client.get(path).text)
+        assert not re.search(r"noise|interval|wrong", client.get(path).get_data(as_text=True))
 
 
 def test_without_an_audit_it_is_said_that_nothing_will_be_known(unaudited, page):
