@@ -12,14 +12,14 @@ def save_arrays(folder: Path, name: str, **arrays: npt.ArrayLike) -> str:
     """Write arrays as FOLDER/NAME.npz in one step; return the file's name.
 
     Raises:
-        ValueError: an array holds objects, which only a pickle could keep.
+        TypeError: an array holds objects, which only a pickle could keep.
 
     """
     kept = {key: np.asarray(array) for key, array in arrays.items()}
     # numpy's own argument for it is not in all versions that are allowed.
     objects = [key for key, array in kept.items() if array.dtype.hasobject]
     if objects:
-        raise ValueError(f"arrays of objects are not kept: {', '.join(objects)}")
+        raise TypeError(f"arrays of objects are not kept: {', '.join(objects)}")
     folder.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=folder, prefix=name, suffix=".part")
     try:
