@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabel.numerics.consensus.majority import majority
 from relabel.numerics.consensus.posterior import (
+    ALIKE,
     Rates,
     alike,
     beliefs,
@@ -65,8 +66,8 @@ def test_permuting_the_classes_permutes_what_is_believed_and_no_gain(case):
     assert q.sum(1) == pytest.approx(1)
     labels, places = rng.integers(0, k, len(q)), np.argsort(order)
     unfinished = rng.random(len(q)) < 0.5
-    here = posterior_gain(q, labels, 0.1, unfinished=unfinished)
-    there = posterior_gain(moved, places[labels], 0.1, unfinished=unfinished)
+    here = posterior_gain(q, labels, prior, 0.1, unfinished=unfinished)
+    there = posterior_gain(moved, places[labels], prior[:, order], 0.1, unfinished=unfinished)
     np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-12)
     doubts = disbelief(moved, places[labels])
     np.testing.assert_allclose(doubts, disbelief(q, labels), rtol=1e-9)
@@ -132,8 +133,32 @@ def test_with_two_classes_every_begun_task_has_a_reason_to_be_asked_until_it_is_
         state = settle(q, old, votes, confidence=confidence, answers=votes.sum(1), max_votes=10**6)
         if state.states[0] == State.SETTLED:
             return
-        assert posterior_gain(q, state.labels, error, unfinished=np.array([True]))[0] > 0
+        gain = posterior_gain(q, state.labels, prior, error, unfinished=np.array([True]))
+        assert gain[0] > 0
     raise AssertionError("1,000 votes did not settle the task")
+
+
+@settings(deadline=None)
+@given(tasks(), st.floats(0.01, 0.99))
+def test_one_vote_gains_no_more_than_all_that_it_can_tell(case, share):
+    """Over all votes that can come, each followed by the class that is then the likeliest."""
+    rng, prior, *_ = case
+    n, k = prior.shape
+    if k > 10:
+        return
+    error = share * highest_error(k)
+    q, labels = rng.dirichlet(np.ones(k), n), rng.integers(0, k, n)
+    found = posterior_gain(q, labels, prior, error, unfinished=np.zeros(n, dtype=bool))
+    for task in range(n):
+        said = np.full((k, k), 1 - error)
+        for true, vote in itertools.permutations(range(k), 2):
+            like = ALIKE * prior[task, vote] / (1 - prior[task, true]) + (1 - ALIKE) / (k - 1)
+            said[true, vote] = min(error * like, 1 - error)
+        joint = q[task][:, None] * said
+        # Where the cap on a wrong vote's chance bites, the chances of all votes sum to less than 1.
+        kept = q[task].max() * (1 - said[q[task].argmax()].sum())
+        most = joint.max(0).sum() + kept - q[task, labels[task]]
+        assert -1e-12 <= found[task] <= most + 1e-9
 
 
 @settings(deadline=None)
@@ -145,7 +170,7 @@ def test_tasks_of_which_different_things_are_believed_have_different_keys(case, 
     rates = Rates(np.full(k, 0.15), 0.1, error)
     q = beliefs(prior, old, weigh(rows, said, weights, old.shape), rates)
     labels = q.argmax(1)
-    gain = posterior_gain(q, labels, error, unfinished=np.zeros(len(q), dtype=bool))
+    gain = posterior_gain(q, labels, prior, error, unfinished=np.zeros(len(q), dtype=bool))
     keys = list(zip(gain.tolist(), disbelief(q, labels).tolist(), strict=True))
     for one in range(len(q)):
         for other in range(one):

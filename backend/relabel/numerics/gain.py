@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from relabel.numerics.consensus.posterior import weight_against
 from relabel.numerics.labels import EQUAL
 from relabel.types import BoolArray, FloatArray, IntArray
 
@@ -53,48 +54,51 @@ def gain_score(gain: FloatArray, doubt: FloatArray) -> FloatArray:
 
 
 def posterior_gain(
-    q: FloatArray, labels: IntArray, error: float, *, unfinished: BoolArray
+    q: FloatArray, labels: IntArray, prior: FloatArray, error: float, *, unfinished: BoolArray
 ) -> FloatArray:
     """Return (N,) the expected share of right labels that a vote gains, >= 0.
 
-    sum_a max_c q(c) P(vote a | c) - q(label): the shown label becomes the likeliest class after one
-    more vote. Exactly 0 where one vote cannot change it. Where that leaves an unfinished task
-    without a reason to be asked again, it takes the expected gain of the fewest votes that could
-    change its label, per vote: all of them have to be for one class.
+    The shown label becomes the likeliest class, or after one more vote the class voted for if that
+    puts it ahead: q(top) - q(label) + sum_a max(0, q(a) P(vote a | a) - q(top) P(vote a | top)).
+    Exactly 0 where one vote cannot change the label. Where that leaves an unfinished task without
+    a reason to be asked again, it takes the expected gain of the fewest votes that could change its
+    label, per vote: all of them have to be for one class.
 
     Args:
         q: (N, K) of `beliefs`.
         labels: (N,) the label that each task shows, -1 = none.
+        prior: (N, K) of `prior_of`: where it goes, wrong votes do as well, as `beliefs` has it.
         error: of the next vote, below a guess's.
         unfinished: (N,) tasks with a vote that are not settled.
     """
-    each = np.arange(len(q))
-    top = q.argmax(1)
+    each, top = np.arange(len(q)), q.argmax(1)
     most, own = q[each, top], np.where(labels >= 0, q[each, labels], 0.0)
     rest = q.copy()
     rest[each, top] = 0
-    gain: FloatArray = (most - own) + _overtaking(rest, most, error, np.ones(len(q)))
+    step = weight_against(prior, top, error)
+    gain: FloatArray = (most - own) + _overtaking(rest, most, step, error, np.ones(len(q)))
     stuck = np.flatnonzero(unfinished & (gain == 0))
     if len(stuck):
-        gain[stuck] = _by_several(rest[stuck], most[stuck], error)
+        gain[stuck] = _by_several(rest[stuck], most[stuck], step[stuck], error)
     return gain
 
 
-def _overtaking(rest: FloatArray, most: FloatArray, error: float, votes: FloatArray) -> FloatArray:
+def _overtaking(
+    rest: FloatArray, most: FloatArray, step: FloatArray, error: float, votes: FloatArray
+) -> FloatArray:
     """(n,) gain of so many votes for one other class, over the classes that they put ahead."""
-    right = (1 - error) ** votes
-    wrong = (error / (rest.shape[1] - 1)) ** votes
-    return np.asarray(np.maximum(0, rest * right[:, None] - (most * wrong)[:, None]).sum(1))
+    ahead = rest - most[:, None] * np.exp(-votes[:, None] * step)
+    return np.asarray((1 - error) ** votes * np.maximum(0, ahead).sum(1))
 
 
-def _by_several(rest: FloatArray, most: FloatArray, error: float) -> FloatArray:
+def _by_several(rest: FloatArray, most: FloatArray, step: FloatArray, error: float) -> FloatArray:
     """(n,) gain per vote of the fewest votes that could change the label."""
-    step = np.log1p(-error) - np.log(error) + np.log(rest.shape[1] - 1)
-    votes = np.floor((np.log(most) - np.log(rest.max(1))) / step) + 1
-    gain = _overtaking(rest, most, error, votes)
+    lead = np.log(most)[:, None] - np.log(np.maximum(rest, np.finfo(float).tiny))
+    votes = np.floor((lead / np.maximum(step, EQUAL)).min(1)) + 1
+    gain = _overtaking(rest, most, step, error, votes)
     level = np.flatnonzero(gain == 0)  # so many votes only draw level
     votes[level] += 1
-    gain[level] = _overtaking(rest[level], most[level], error, votes[level])
+    gain[level] = _overtaking(rest[level], most[level], step[level], error, votes[level])
     return np.asarray(gain / votes)
 
 

@@ -210,5 +210,6 @@ def _keys(
         counts = initial_counts(start.given[live], new.shape[1]) + new
         gain = majority_gain(q, counts, labels, error, max_votes=terms.max_votes or NO_CAP)
     else:
-        gain = posterior_gain(q, labels, error, unfinished=begun)
+        prior = prior_of(start.probs[live], start.rates)
+        gain = posterior_gain(q, labels, prior, error, unfinished=begun)
     return gain_score(gain, disbelief(q, labels))

@@ -88,7 +88,7 @@ def replayed(made, log, rates, at):
     counts, new = initial_counts(old, K), np.zeros((len(old), K))
     np.add.at(new, (log.tasks[:at], log.labels[:at]), 1)
     prior = denoised(probs, rates.old.mean())
-    return beliefs(prior, counts, new * vote_weight(rates.people, K), rates), new
+    return beliefs(prior, counts, new * vote_weight(rates.people, K), rates), new, prior
 
 
 def test_by_majority_and_without_an_audit_it_is_the_campaign_of_the_papers(made):
@@ -109,8 +109,8 @@ def test_every_vote_by_gain_goes_where_it_gains_most(made):
     assert len(set(log.tasks)) < len(log.tasks)
     shown, settled = made[1].copy(), np.zeros(len(made[1]), dtype=bool)
     for at, task in enumerate(log.tasks[:100]):
-        q, new = replayed(made, log, rates, at)
-        gain = posterior_gain(q, shown, rates.people, unfinished=new.any(1) & ~settled)
+        q, new, prior = replayed(made, log, rates, at)
+        gain = posterior_gain(q, shown, prior, rates.people, unfinished=new.any(1) & ~settled)
         keys = list(zip(gain, disbelief(q, shown), strict=True))
         best = max(key for row, key in enumerate(keys) if not settled[row])
         assert keys[task] == pytest.approx(best, rel=1e-12)
@@ -120,7 +120,7 @@ def test_every_vote_by_gain_goes_where_it_gains_most(made):
 def test_a_task_ends_when_it_is_believed_and_never_without_a_person(made):
     rates = Rates(np.full(K, 0.2), 0.2, 0.12)
     log = play(made, consensus="posterior", confidence=0.9, known=rates, budget=1500)
-    q, new = replayed(made, log, rates, len(log))
+    q, new, _ = replayed(made, log, rates, len(log))
     last = dict(zip(log.tasks, log.settled, strict=True))
     for task in range(len(q)):
         assert last.get(task, False) == bool(new[task].any() and q[task].max() >= 0.9)

@@ -8,9 +8,10 @@ from relabel.numerics.consensus.posterior import vote_weight
 from relabel.numerics.gain import course, disbelief, majority_gain, posterior_gain
 
 
-def gain_of(q, label, error, *, unfinished=False):
+def gain_of(q, label, error, *, prior=None, unfinished=False):
     rows, shown = np.array([q], dtype=float), np.array([label])
-    return posterior_gain(rows, shown, error, unfinished=np.array([unfinished]))[0]
+    model = np.full_like(rows, 1 / len(q)) if prior is None else np.array([prior], dtype=float)
+    return posterior_gain(rows, shown, model, error, unfinished=np.array([unfinished]))[0]
 
 
 def enumerated(q, label, error, votes):
@@ -29,6 +30,28 @@ def enumerated(q, label, error, votes):
 def test_gain_of_one_vote_by_hand():
     """q .6 .4, error .1: after a vote for the other class it is right in .36 of .42 cases."""
     assert gain_of((0.6, 0.4), 0, 0.1) == pytest.approx(0.54 + 0.36 - 0.6)
+
+
+def test_a_vote_that_the_model_would_also_get_wrong_gains_less():
+    """Error .1: three quarters go to either other class, a quarter as the model's .7 to its .1.
+
+    The third class does not get ahead by one vote.
+    """
+    q, wrong = (0.9, 0.09, 0.01), 0.0375 + 0.025 * 0.7 / 0.8
+    found = gain_of(q, 0, 0.1, prior=(0.2, 0.7, 0.1))
+    assert found == pytest.approx(0.09 * 0.9 - 0.9 * wrong)
+    assert found < gain_of(q, 0, 0.1)
+
+
+def test_votes_that_the_model_would_also_get_wrong_change_an_unfinished_task_later():
+    """Odds of 100: two votes change them, each of which alone is 18 or about 15 to 1."""
+    q = (100 / 101, 1 / 101 - 1e-9, 1e-9)
+    flat = gain_of(q, 0, 0.1, unfinished=True)
+    assert flat == pytest.approx(0.81 * (q[1] - q[0] / 18**2) / 2)
+    wrong = 0.0375 + 0.025 * 0.98 / 0.99
+    found = gain_of(q, 0, 0.1, prior=(0.01, 0.98, 0.01), unfinished=True)
+    assert found == pytest.approx((q[1] * 0.81 - q[0] * wrong**2) / 2)
+    assert 0 < found < flat
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -123,6 +146,6 @@ def test_a_thousand_classes_are_no_work():
     counts = np.eye(1000, dtype=int)[:3]
     label = np.arange(3)
     unfinished = np.ones(3, dtype=bool)
-    assert (posterior_gain(q, label, 0.05, unfinished=unfinished) > 0.9).all()
+    assert (posterior_gain(q, label, q, 0.05, unfinished=unfinished) > 0.9).all()
     assert (majority_gain(q, counts, label, 0.05, max_votes=10) > 0.4).all()
     assert vote_weight(0.05, 1000) == pytest.approx(np.log(0.95 * 999 / 0.05))

@@ -131,11 +131,33 @@ def alike(prior: FloatArray, votes: FloatArray, error: float) -> FloatArray:
     less, whole = np.zeros(prior.shape), float(vote_weight(error, prior.shape[1]))
     rows, said = np.nonzero(votes)
     if whole:
-        odds = prior[rows, said][:, None] / (1 - prior[rows])
-        share = np.log1p(ALIKE * ((prior.shape[1] - 1) * odds - 1)) / whole
+        share = _likelier(prior[rows, said][:, None], prior[rows], prior.shape[1]) / whole
         share[np.arange(len(rows)), said] = 0
         np.add.at(less, rows, votes[rows, said][:, None] * np.minimum(share, 1))
     return less
+
+
+def weight_against(prior: FloatArray, true: IntArray, error: float) -> FloatArray:
+    """Return (N, K) what a vote for each class adds to it in log odds to the class `true`, >= 0.
+
+    `vote_weight` less what `alike` takes off it; 0 for the class itself.
+
+    Args:
+        prior: (N, K) of `prior_of`.
+        true: (N,) classes.
+        error: of people, `Rates.people`.
+    """
+    each = np.arange(len(prior))
+    weight = vote_weight(error, prior.shape[1]) - _likelier(
+        prior, prior[each, true][:, None], prior.shape[1]
+    )
+    weight[each, true] = 0
+    return np.asarray(np.maximum(weight, 0))
+
+
+def _likelier(said: FloatArray, true: FloatArray, classes: int) -> FloatArray:
+    """How much likelier a wrong vote is than one that goes anywhere, as a logarithm."""
+    return np.asarray(np.log1p(ALIKE * ((classes - 1) * said / (1 - true) - 1)))
 
 
 def beliefs(prior: FloatArray, old: IntArray, votes: FloatArray, rates: Rates) -> FloatArray:

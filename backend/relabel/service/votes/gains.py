@@ -22,22 +22,23 @@ def score_by_gain(
         rates: of that round.
 
     """
-    q = _beliefs(state, rows, probs, rates)
+    prior = prior_of(probs, rates.believed)
+    q = _beliefs(state, rows, prior, rates)
     labels, error = state.consensus.labels[rows], rates.believed.people
     if state.policy.consensus == POSTERIOR and rates.trusted:
-        gain = posterior_gain(q, labels, error, unfinished=state.begun()[rows])
+        gain = posterior_gain(q, labels, prior, error, unfinished=state.begun()[rows])
     else:
         counts = state.counts.votes[rows]
         gain = majority_gain(q, counts, labels, error, max_votes=state.policy.max_votes)
     return gain_score(gain, disbelief(q, labels))
 
 
-def _beliefs(state: QueueState, rows: IntArray, probs: FloatArray, rates: RoundRates) -> FloatArray:
+def _beliefs(state: QueueState, rows: IntArray, prior: FloatArray, rates: RoundRates) -> FloatArray:
     """(n, K) what is believed: as it was at the last vote where that is known, or by the round."""
     new = state.new_counts[rows]
     old = state.counts.votes[rows] - new
-    votes = new.astype(np.float64) * vote_weight(rates.believed.people, probs.shape[1])
-    q = beliefs(prior_of(probs, rates.believed), old, votes, rates.believed)
+    votes = new.astype(np.float64) * vote_weight(rates.believed.people, prior.shape[1])
+    q = beliefs(prior, old, votes, rates.believed)
     _, here, there = np.intersect1d(rows, state.believed.rows, return_indices=True)
     q[here] = state.believed.q[there]
     return q

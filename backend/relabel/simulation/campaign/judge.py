@@ -171,7 +171,7 @@ class Judge:
             gain = majority_gain(q, counts, labels, error, max_votes=self._cap)
         else:
             unfinished = self.new[rows].any(1) & ~self.settled[rows]
-            gain = posterior_gain(q, labels, error, unfinished=unfinished)
+            gain = posterior_gain(q, labels, self._prior[rows], error, unfinished=unfinished)
         return gain, disbelief(q, labels)
 
     def by_okg(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
