@@ -66,6 +66,8 @@ SWEEP_SECONDS = 15
 LOOK_SECONDS = 5.0
 """Pause between two looks of an open overview, as in web/static/live.js."""
 MEMORY_GROWTH = 1.05
+MEMORY_VOTES = 100
+"""Growth is judged over at least so many votes: over fewer it is what a process loads at first."""
 FOLLOW_SECONDS = {"median": 1.0, "p99": 3.0}
 """From the arrival of an event until Label Studio has everything that follows from it."""
 WEBHOOK_P99_MS = 100.0
@@ -409,7 +411,8 @@ def annotate(
             # Two votes after the first kill who was idle beside the killed worker has had to work,
             # and has loaded what work needs.
             warm = not options.kill_every or (bool(killed_at) and done >= killed_at[0] + 2)
-            if warm and done >= options.votes // 4 and "early" not in sizes:
+            enough = options.votes // 4 <= done <= options.votes - MEMORY_VOTES
+            if warm and enough and "early" not in sizes:
                 sizes["early"] = memory(chaos, helpers)
         with guard:
             due = done in marks
