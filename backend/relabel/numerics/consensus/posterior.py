@@ -148,9 +148,8 @@ def weight_against(prior: FloatArray, true: IntArray, error: float) -> FloatArra
         error: of people, `Rates.people`.
     """
     each = np.arange(len(prior))
-    weight = vote_weight(error, prior.shape[1]) - _likelier(
-        prior, prior[each, true][:, None], prior.shape[1]
-    )
+    n_classes = prior.shape[1]
+    weight = vote_weight(error, n_classes) - _likelier(prior, prior[each, true][:, None], n_classes)
     weight[each, true] = 0
     return np.asarray(np.maximum(weight, 0))
 
