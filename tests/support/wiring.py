@@ -1,5 +1,6 @@
 """The backend around the fake Label Studio: settings, store, a connected project, a round."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,6 +184,17 @@ def deliver(context: Context, fake: FakeLabelStudio, *, work: bool = True) -> No
                 carry_out(context, number)
 
 
+def answer(
+    context: Context, fake: FakeLabelStudio, person: int, *choices: str, **values: Any
+) -> int | None:
+    """Answer what is served to this person, and return it; None = nothing is."""
+    task = fake.next_task(person)
+    if task is not None:
+        fake.annotate(task, person, *choices, **values)
+        deliver(context, fake)
+    return task
+
+
 def report(context: Context, body: dict[str, Any]) -> tuple[int, bool]:
     """Hand over an event as our webhooks send it: by its name alone, unless it is a deletion."""
     number = body["project"]["id"]
@@ -219,6 +231,21 @@ def connected(context: Context, fake: FakeLabelStudio) -> Callable[..., int]:
     def make(labels: list[str | None], params: str | None = None, **values: Any) -> int:
         number = fake.add_project(labels, **values)
         connect_project(context, number, params)
+        fake.events.clear()
+        return number
+
+    return make
+
+
+@pytest.fixture
+def in_order(
+    context: Context, fake: FakeLabelStudio, connected: Callable[..., int]
+) -> Callable[..., int]:
+    """Make a project of cats that is served in the order of its ids: in_order(12, window=2)."""
+
+    def make(tasks: int, **policy: Any) -> int:
+        number = connected(["cat"] * tasks, json.dumps(policy))
+        publish_round(context, number, {n: 0.9 - 0.02 * i for i, n in enumerate(fake.tasks)})
         fake.events.clear()
         return number
 
