@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from relabel.cli.app import build_app
 from relabel.errors import ConfigurationError
+from relabel.learning.encoders.embed import EmbeddingResult
 from relabel.learning.training import checkpoints
 from relabel.learning.training.checkpoints import Checkpoint
 from relabel.learning.training.train import Training
@@ -20,6 +21,7 @@ from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.experiment.options import give_options, parse_options
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Setting
+from relabel.simulation.experiment.store import store_of
 from relabel.simulation.papers.parts import Job, campaigns
 from rich.console import Console
 from typer.testing import CliRunner
@@ -188,6 +190,34 @@ def test_an_encoder_that_is_named_replaces_the_vectors_that_the_data_bring(
     )
     with pytest.raises(ConfigurationError, match=r"encoder='tiny': .*no images"):
         plan(replace(options, encoder="tiny"))
+
+
+def test_device_and_weights_reach_the_encoder(monkeypatch, tmp_path):
+    told = {}
+
+    def noted(_load, digests, **arguments):
+        told.update(arguments)
+        return EmbeddingResult(np.ones((len(digests), 2), dtype=np.float32))
+
+    monkeypatch.setattr("relabel.simulation.data.encoding.embed", noted)
+    weights = tmp_path / "dinov2.pth"
+    options = SimulationOptions(
+        out=tmp_path, encoder="dinov2_vits14", encoder_weights=weights, device="cuda:1"
+    )
+    plan(options)
+    assert told["encoder"] == "dinov2_vits14"
+    assert told["weights"] == weights
+    assert told["device"] == "cuda:1"
+
+
+def test_campaigns_on_other_pixels_are_other_campaigns(digits, tmp_path):
+    """What is kept of a run with images of one size is not read for another size."""
+    first = np.zeros(200, dtype=np.int64)
+    keys = {
+        store_of(tmp_path, with_images(digits, side, max_pixels=100), first).key
+        for side in (8, 12, 12)
+    }
+    assert len(keys) == 2
 
 
 def test_pixels_are_those_of_a_round(tmp_path):

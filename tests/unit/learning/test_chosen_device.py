@@ -8,6 +8,7 @@ from relabel.errors import ConfigurationError
 from relabel.learning import device
 from relabel.learning.device import choose_device
 from relabel.learning.selectors.registry import select
+from relabel.settings import Settings
 
 
 @pytest.fixture
@@ -45,6 +46,10 @@ def test_without_a_card_auto_is_the_processor(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == "cpu"
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_deployment_may_leave_the_choice_to_the_machine():
+    assert Settings(device="auto").device == "auto"
 
 
 @pytest.mark.parametrize("name", ["cuda:63", "gpu"])

@@ -120,8 +120,8 @@ def check_image_size(side: int, methods: Sequence[Method]) -> None:
         learners = ", ".join(dict.fromkeys(method.learner for method in methods))
         images = ", ".join(name for name, one in ARCHITECTURES.items() if one.reads == "images")
         raise ConfigurationError(
-            f"image_size={side}: no selector of {learners} reads pixels; leave it out, or give one "
-            f"that trains a network such a one: --option network=NAME, of {images}."
+            f"image_size={side}: none of the selectors compared ({learners}) reads pixels; leave "
+            f"it out, or name a network that does: --option network=NAME, one of {images}."
         )
 
 
