@@ -20,7 +20,7 @@ from relabel.simulation.data.encoding import with_images
 from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.experiment.options import give_options, parse_options
 from relabel.simulation.experiment.runs import run_experiment
-from relabel.simulation.experiment.setting import Setting
+from relabel.simulation.experiment.setting import WEIGHING_ORACLE, Setting
 from relabel.simulation.experiment.store import store_of
 from relabel.simulation.papers.parts import Job, campaigns
 from rich.console import Console
@@ -277,6 +277,32 @@ def test_two_settings_of_one_selector_are_two_methods(digits, tmp_path):
     assert [run.method for run in runs][2:] == ["vanilla(epochs=1) ce", "vanilla(epochs=2) ce"]
     with pytest.raises(ConfigurationError, match="co_teaching"):
         give_options(methods, {"co_teaching": {"epochs": 1}})
+
+
+def test_what_images_alone_teach_is_learnt_once_in_a_campaign(digits, tmp_path, monkeypatch):
+    save, saved = Checkpoint.save, []
+
+    def noted(checkpoint, *arguments, **more):
+        saved.append(checkpoint.path.name.partition("-")[0])
+        save(checkpoint, *arguments, **more)
+
+    monkeypatch.setattr(Checkpoint, "save", noted)
+    options = {"pretrain_epochs": 1, "epochs": 1}
+    select = selector_of(
+        "ssl_linear", digits, Surroundings(None, 0), 0, options=options, folder=tmp_path
+    )
+    for labels in (digits.truth, (digits.truth + 1) % 10):
+        select(np.eye(10, dtype=np.int64)[labels], labels)
+    assert saved == ["byol", "head.pt", "head.pt"]
+
+
+def test_the_weighing_oracle_is_run_once_whatever_the_options(digits):
+    data = replace(digits, features=np.eye(200, 20, dtype=np.float32))
+    methods = tuple(
+        Method("linear", "ce", consensus="posterior", options={"folds": n}) for n in (2, 3)
+    )
+    runs = run_experiment(Setting(data, "symmetric", 0.2, budget=20), methods, (0,))
+    assert [run.method for run in runs].count(WEIGHING_ORACLE) == 1
 
 
 def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint(digits, tmp_path, monkeypatch):

@@ -120,6 +120,7 @@ def run_seed(
         store=None if folder is None else _store(folder, setting, initial, seed),
     )
     yield from baselines(stage)
+    weighing = next((m.learner for m in methods if m.consensus == "posterior"), None)
     for learner in dict.fromkeys(method.learner for method in methods):
         mine = [method for method in methods if method.learner == learner]
         select = selector_of(
@@ -132,7 +133,7 @@ def run_seed(
             options=mine[0].options,
             folder=None if stage.store is None else stage.store.training(learner),
         )
-        if any(method.consensus == "posterior" for method in mine):
+        if learner == weighing:
             yield weighing_oracle(stage, select)
         for method in mine:
             yield model_run(stage, method, select)
