@@ -18,6 +18,7 @@ from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
+from relabel.service.device import Tried
 from relabel.service.queue.publish import publish
 from relabel.service.setup.connect import connect, plan_connect
 from relabel.service.sync.catch_up import carry_out
@@ -67,6 +68,11 @@ def site(settings: Settings) -> Iterator[FlaskClient]:
         app.extensions["relabel.engine"].dispose()
 
 
+def tried(device: str) -> Tried:
+    """Find every device in order, as a trial would."""
+    return Tried(device, device, 1000.0, 30)
+
+
 def make_context(
     folder: Path, fake: FakeLabelStudio, template: StoreTemplate, **values: Any
 ) -> Context:
@@ -74,7 +80,7 @@ def make_context(
     settings = make_settings(folder, **template.copy_for(folder / "data"), **values)
     client = LabelStudio(URL, TOKEN, transport=fake.transport())
     engine = connect_database(settings.database())
-    return Context(settings, engine, client, trial=lambda device: device)
+    return Context(settings, engine, client, trial=tried)
 
 
 def connect_project(context: Context, number: int, params: str | None = None) -> None:

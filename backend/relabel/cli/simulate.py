@@ -10,6 +10,31 @@ from rich.table import Table
 
 from relabel.cli.options import JsonOption, ProjectOption, console, opened
 
+ConsensusOption = Annotated[
+    str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
+]
+ConfidenceOption = Annotated[
+    float, typer.Option(help='What the consensus "posterior" settles a task at.')
+]
+AuditOption = Annotated[
+    float, typer.Option(help="Share of votes for tasks in random order, judged by people alone.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(help="Processes, one seed each; on a GPU one unless told.")
+]
+EncoderOption = Annotated[
+    str | None, typer.Option(help="What turns images into vectors, in place of their own.")
+]
+WeightsOption = Annotated[Path | None, typer.Option(help="Local file of the encoder's weights.")]
+SizeOption = Annotated[
+    int, typer.Option(help="Pixels per side for networks on pixels; 0 = as they are.")
+]
+SelectorOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Of the selectors: epochs=40 or co_teaching.epochs=40; repeatable."),
+]
+
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Simulated annotators.")] = False,
@@ -51,16 +76,9 @@ def simulate(
     selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
     score: Annotated[str, typer.Option(help='One or several, or "gain".')] = "phi,ce,tiered_phi",
     diversity: Annotated[str, typer.Option(help="One or several.")] = "none",
-    consensus: Annotated[
-        str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
-    ] = "majority",
-    confidence: Annotated[
-        float, typer.Option(help='What the consensus "posterior" settles a task at.')
-    ] = 0.95,
-    audit_share: Annotated[
-        float,
-        typer.Option(help="Share of votes for tasks in random order, judged by people alone."),
-    ] = 0.0,
+    consensus: ConsensusOption = "majority",
+    confidence: ConfidenceOption = 0.95,
+    audit_share: AuditOption = 0.0,
     seeds: Annotated[int, typer.Option(help="Repetitions.")] = 5,
     budget: Annotated[int | None, typer.Option(help="Votes; default one per task.")] = None,
     retrain_every: Annotated[int | None, typer.Option(help="Votes between rounds.")] = None,
@@ -72,33 +90,22 @@ def simulate(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("simulation"),
     preset: Annotated[str | None, typer.Option(help="Experiment of a paper.")] = None,
+    device: DeviceOption = "cpu",
+    workers: WorkersOption = None,
+    encoder: EncoderOption = None,
+    encoder_weights: WeightsOption = None,
+    image_size: SizeOption = 0,
+    option: SelectorOption = None,
 ) -> None:
     """Simulate relabelling campaigns on data whose truth is known.
 
     Example: relabel simulate --dataset digits --seeds 3 --out OUT
     """
+    given = locals()  # every parameter is a field of the options
     from relabel.simulation.command import SimulationOptions, run_simulation
 
-    options = SimulationOptions(
-        dataset=dataset,
-        data_dir=data_dir,
-        choices=choices,
-        noise=noise,
-        noise_rate=noise_rate,
-        selector=_names(selector),
-        score=_names(score),
-        diversity=_names(diversity),
-        consensus=_names(consensus),
-        confidence=confidence,
-        audit_share=audit_share,
-        seeds=seeds,
-        budget=budget,
-        retrain_every=retrain_every,
-        annotators=annotators,
-        at_once=at_once,
-        out=out,
-        preset=preset,
-    )
+    lists = {key: _names(given[key]) for key in ("selector", "score", "diversity", "consensus")}
+    options = SimulationOptions(**{**given, **lists, "option": tuple(option or ())})
     raise typer.Exit(run_simulation(options, console))
 
 

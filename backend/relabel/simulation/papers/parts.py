@@ -1,6 +1,6 @@
 """What all presets are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +8,7 @@ from rich.console import Console
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.data.dataset import Dataset, HeldOut, certain
 from relabel.simulation.data.sources.arrays import CIFAR10, cifar10_training_features
+from relabel.simulation.experiment.options import Options, give_options
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Run, Setting
 from relabel.simulation.experiment.summary import Row, mean_sd
@@ -20,13 +21,15 @@ TESTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a preset is given."""
+    """What a preset is given; options: of selectors, as `give_options` reads them."""
 
     data_dir: Path
     out: Path
     seeds: int
     workers: int
     console: Console
+    device: str = "cpu"
+    options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,17 @@ class Outcome:
 
 
 def campaigns(setting: Setting, methods: tuple[Method, ...], job: Job) -> tuple[Run, ...]:
-    """Run the methods over the seeds of the job, keeping what is done in its folder."""
+    """Run the methods over the seeds of the job, on its device and with its options.
+
+    What is done is kept in its folder. The runs bear the names that the preset gave its methods.
+    """
     seeds = tuple(range(job.seeds))
     folder = job.out / "runs"
-    return tuple(run_experiment(setting, methods, seeds, folder=folder, workers=job.workers))
+    told = give_options(methods, job.options)
+    setting = replace(setting, device=job.device)
+    runs = run_experiment(setting, told, seeds, folder=folder, workers=job.workers)
+    names = {str(new): str(old) for new, old in zip(told, methods, strict=True)}
+    return tuple(replace(run, method=names.get(run.method, run.method)) for run in runs)
 
 
 def from_pool(pool: HeldOut, rows: IntArray, name: str) -> Dataset:

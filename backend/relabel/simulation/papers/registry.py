@@ -51,7 +51,13 @@ def run_preset(name: str, job: Job) -> int:
     outcome = PRESETS[name](job)
     job.out.mkdir(parents=True, exist_ok=True)
     job.console.print(paper_table(outcome.paper))
-    options = {"preset": name, "data_dir": str(job.data_dir), "seeds": job.seeds}
+    options = {
+        "preset": name,
+        "data_dir": str(job.data_dir),
+        "seeds": job.seeds,
+        "device": job.device,
+        "option": job.options,
+    }
     if outcome.setting is None:
         content = {"title": outcome.title, "options": options, "rows": [], "paper": outcome.paper}
         write_file(job.out / "summary.json", json.dumps(content, indent=1) + "\n")
