@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from relabel.catalogue.options import check_selector
 from relabel.catalogue.plugins import find
 from relabel.learning.data import RunArguments, Selection, Selector, TrainingData
+from relabel.learning.gpu import repeatable
 from relabel.learning.selectors.auto import auto
 from relabel.learning.selectors.cross_fit import cross_fit
 from relabel.learning.selectors.ensemble import ensemble
@@ -40,6 +41,7 @@ def select(
     check_selector(name, options)
     start = time.monotonic()
     run["method"] = f"{name} {sorted(options.items())}"
-    selection = selector(data, **options, **run)
+    with repeatable(run.get("device", "cpu")):
+        selection = selector(data, **options, **run)
     seconds = round(time.monotonic() - start, 3)
     return replace(selection, record={"selector": name, **selection.record, "seconds": seconds})
