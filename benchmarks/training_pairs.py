@@ -3,9 +3,10 @@
     python benchmarks/training_pairs.py --against BEFORE/backend [--rounds 5] [--only vanilla]
 
 Each case is the same seed and the same generated data in both trees, each tree in a process of its
-own with one thread; which of the two goes first changes from round to round. Measured are the
-processor seconds of `select` alone, after a first call that loads what torch loads at first. Both
-print a digest of their posteriors, so that it is seen, too, whether they are the same bit by bit.
+own with one thread, asked in turns; which of the two goes first changes from round to round.
+Measured are the processor seconds of `select` alone, after a first call that loads what torch loads
+at first. Both tell a digest of their posteriors, so that it is seen, too, whether they are the same
+bit by bit.
 Writes results/training_pairs.md.
 """
 
@@ -77,38 +78,57 @@ def tasks() -> Any:
     )
 
 
-def measure(case: str) -> None:
-    """Run one case in this process; print its processor seconds and the digest of what it found."""
+def serve() -> None:
+    """Run the cases that are named on standard input; answer with seconds and digests."""
     import torch
     from relabel.learning.selectors.registry import select
 
     torch.set_num_threads(1)
     data = tasks()
     select("vanilla", data, {"epochs": 1, "network": "small_cnn"}, seed=0)
-    name, options = CASES[case]
-    start = time.process_time()
-    found = select(name, data, options, seed=3)
-    seconds = time.process_time() - start
-    digest = hashlib.sha256(found.posteriors.probs.tobytes()).hexdigest()
-    print(json.dumps({"seconds": seconds, "digest": digest}))
+    for line in sys.stdin:
+        name, options = CASES[line.strip()]
+        start = time.process_time()
+        found = select(name, data, options, seed=3)
+        seconds = time.process_time() - start
+        digest = hashlib.sha256(found.posteriors.probs.tobytes()).hexdigest()
+        print(json.dumps({"seconds": seconds, "digest": digest}), flush=True)
 
 
-def ask(tree: Path, case: str) -> dict[str, Any]:
-    """Return what one tree says of a case, in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE), "--case", case]
-    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return said
+class Tree:
+    """A process that runs one tree's code."""
+
+    def __init__(self, code: Path) -> None:
+        environment = os.environ | {"PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE), "--serve"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def measure(self, case: str) -> dict[str, Any]:
+        """Return seconds and digest of a case."""
+        assert self.process.stdin
+        assert self.process.stdout
+        print(case, file=self.process.stdin, flush=True)
+        said: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return said
+
+    def end(self) -> None:
+        """Let the process end."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def row(case: str, against: Path, rounds: int) -> str:
+def row(case: str, trees: dict[str, Tree], rounds: int) -> str:
     """Measure a case in turns and return its line of the table."""
-    trees = {"before": against.resolve(), "now": HERE.parents[1] / "backend"}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
     for round_ in range(rounds):
         for name in sorted(trees, reverse=bool(round_ % 2)):
-            found[name].append(ask(trees[name], case))
+            found[name].append(trees[name].measure(case))
     before, now = (np.array([one["seconds"] for one in found[name]]) for name in trees)
     ratios = before / now
     same = {one["digest"] for each in found.values() for one in each}
@@ -123,15 +143,18 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="backend/ of an earlier tree")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=CASES, help="these cases, no table")
-    parser.add_argument("--case", choices=CASES, help="measure it in this process")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.case:
-        measure(options.case)
+    if options.serve:
+        serve()
         return
+    trees = {"before": Tree(options.against.resolve()), "now": Tree(HERE.parents[1] / "backend")}
     lines = []
     for case in options.only or CASES:
-        lines.append(row(case, options.against, options.rounds))
+        lines.append(row(case, trees, options.rounds))
         print(lines[-1], flush=True)
+    for tree in trees.values():
+        tree.end()
     if not options.only:
         head = HEAD.format(rounds=options.rounds, tasks=TASKS, classes=CLASSES, side=SIDE)
         RESULTS.write_text(head + "\n".join(lines) + "\n")

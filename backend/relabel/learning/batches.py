@@ -33,7 +33,7 @@ class Batches:
 
     Args:
         inputs: (N, ...) vectors, or images as uint8 (N, C, H, W); on the CPU or on `device`.
-        targets: (N, K) label distributions.
+        targets: (N, K) label distributions, on either, too.
         rows: (n,) the rows to use.
         size: tasks per batch; 0 = all in one, in their own order.
         seed: of the order and of the augmentation.

@@ -30,7 +30,7 @@ def placed(inputs: Tensor, device: str) -> Tensor:
     """Return inputs (N, ...) on the GPU if they fit there beside the training, else as they are."""
     if not is_gpu(device):
         return inputs
-    free, _ = torch.cuda.mem_get_info(device)
+    free, _ = torch.cuda.mem_get_info(torch.device(device).index)  # None = the current one
     return inputs.to(device) if inputs.nbytes <= FITS * free else inputs
 
 

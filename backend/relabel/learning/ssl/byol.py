@@ -56,7 +56,7 @@ def pretrained(
         objective.train(),
         Batches(
             placed(images, run.device),
-            torch.zeros(len(images), 1),
+            torch.zeros(len(images), 1, device=run.device),
             torch.arange(len(images)),
             batch_size,
             run.seed,

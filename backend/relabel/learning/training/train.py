@@ -196,7 +196,7 @@ class Training:
         labels = torch.from_numpy(self.data.labels)
         return Batches(
             self.inputs,
-            torch.from_numpy(self.data.targets),
+            torch.from_numpy(self.data.targets).to(self.run.device),
             rows,
             self.batch_size,
             self.run.seed,
