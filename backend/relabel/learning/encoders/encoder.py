@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -13,13 +12,12 @@ from torch.nn.functional import interpolate
 
 from relabel.learning.augment import as_float
 from relabel.media.image.decode import EDITION, as_rgb
+from relabel.media.image.levels import Pixels
 from relabel.types import Float32Array
 
 MEAN = (0.485, 0.456, 0.406)
 SPREAD = (0.229, 0.224, 0.225)
 """Of ImageNet's pixels, per channel: what its networks were trained on."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,9 @@ class Encoder:
     name: as in `ENCODERS`. weights: digest of the weights, "" = it has none. preprocessing: names
     how images are prepared; it changes whenever `prepare` gives other numbers for the same
     pixels. prepare: image to (3, H, W), as bytes: a quarter of what floats take to a GPU. network:
-    (B, 3, H, W) of what `prepare` gives to (B, D), in eval mode. fit: pixels (3, H, W) of any size
-    on a GPU to what `prepare` makes of such an image, but for rounding; None = it is prepared on
-    the CPU. mixed_precision: whether a GPU runs the network in bfloat16.
+    (B, 3, H, W) of what `prepare` gives to (B, D), in eval mode. fit: pixels (B, 3, H, W) of any
+    size on a GPU to what `prepare` makes of such images, but for rounding; None = they are prepared
+    on the CPU. mixed_precision: whether a GPU runs the network in bfloat16.
     """
 
     name: str
@@ -89,14 +87,14 @@ def cropped(image: Image.Image, resize: int, side: int) -> Pixels:
 
 
 def fitted(pixels: Tensor, resize: int, side: int) -> Tensor:
-    """Return what `cropped` makes of pixels (3, H, W), by the device that they are on."""
-    high, wide = pixels.shape[1:]
+    """Return what `cropped` makes of pixels (B, 3, H, W), by the device that they are on."""
+    high, wide = pixels.shape[2:]
     wide, high = _size(wide, high, resize, side)
     sized = interpolate(
-        pixels[None].float(), (high, wide), mode="bicubic", antialias=True, align_corners=False
-    )[0]
+        pixels.float(), (high, wide), mode="bicubic", antialias=True, align_corners=False
+    )
     left, top = (wide - side) // 2, (high - side) // 2
-    middle = sized[:, top : top + side, left : left + side]
+    middle = sized[:, :, top : top + side, left : left + side]
     return middle.round().clamp(0, 255).to(torch.uint8)
 
 

@@ -6,7 +6,7 @@ does not depend on what else is embedded with it.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import torch
@@ -17,8 +17,10 @@ from torchvision import io as files_of_images
 from relabel.learning.gpu import is_gpu
 
 NAME = "nvjpeg"
-MOST_PIXELS = 2**22
+MOST_PIXELS = 2**21
 """Larger files are Pillow's, which decodes them at a fraction of their size; a batch fits."""
+AT_ONCE = 2**26
+"""Pixels that are brought to an encoder's size at once: 0.8 GB as floats."""
 
 
 def decodes(device: str) -> bool:
@@ -44,6 +46,27 @@ def decoded(files: Mapping[int, bytes], device: str) -> dict[int, Tensor]:
         with suppress(Exception):
             (found[row],) = _decode([file], device)
     return found
+
+
+def fitted(
+    pictures: Mapping[int, Tensor], fit: Callable[[Tensor], Tensor]
+) -> tuple[list[int], list[Tensor]]:
+    """Bring pictures to an encoder's size, those of one size together.
+
+    Returns:
+        The rows in a new order, and their pixels (b, 3, H, W) in that order.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for row, picture in pictures.items():
+        alike.setdefault(tuple(picture.shape), []).append(row)
+    rows, parts = [], []
+    for (_, high, wide), same in alike.items():
+        size = max(1, AT_ONCE // (high * wide))
+        for start in range(0, len(same), size):
+            some = same[start : start + size]
+            rows += some
+            parts.append(fit(torch.stack([pictures[row] for row in some])))
+    return rows, parts
 
 
 def _decode(files: Sequence[Tensor], device: str) -> list[Tensor]:

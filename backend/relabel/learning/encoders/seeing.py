@@ -70,8 +70,9 @@ class Seeing:
         shown = [sent(batch.pixels, place)] if rows else []
         if batch.files and self.encoder.fit:
             pictures = jpeg.decoded(batch.files, self.device)
-            rows += pictures
-            shown += [self.encoder.fit(picture)[None] for picture in pictures.values()]
+            there, parts = jpeg.fitted(pictures, self.encoder.fit)
+            rows += there
+            shown += parts
             # What the device cannot read Pillow may, and if not, it says why.
             left = prepare(Source(self.source.load, self.encoder), [*batch.files.keys() - pictures])
             rows += left.shown

@@ -148,9 +148,18 @@ def test_a_device_fits_pixels_as_pillow_does_but_for_rounding(size):
     picture = photograph(1, size)
     wanted = cropped(picture, 256, 224).astype(int)
     pixels = torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy())
-    found = fitted(pixels, 256, 224)
+    found = fitted(pixels[None], 256, 224)[0]
     assert (found.dtype, found.shape) == (torch.uint8, (3, 224, 224))
     assert np.abs(found.numpy().astype(int) - wanted).max() <= 1
+
+
+def test_pictures_of_one_size_are_fitted_together_as_many_as_memory_holds(monkeypatch):
+    monkeypatch.setattr(jpeg, "AT_ONCE", 2 * 40 * 30)
+    sizes = {7: (40, 30), 1: (30, 40), 5: (40, 30), 4: (40, 30)}
+    pictures = {row: torch.full((3, *size), row, dtype=torch.uint8) for row, size in sizes.items()}
+    rows, parts = jpeg.fitted(pictures, partial(fitted, resize=10, side=8))
+    assert (rows, [len(part) for part in parts]) == ([7, 5, 4, 1], [2, 1, 1])
+    assert torch.cat(parts)[:, 0, 0, 0].tolist() == rows
 
 
 def test_pixels_are_bytes():
