@@ -86,9 +86,8 @@ def fit(
     first, loss, done = (state.epochs, state.loss, state.finished) if state else (0, 0.0, False)
     steps = len(batches)
     for epoch in range(epochs if done else first, epochs):
-        losses: list[
-            Any
-        ] = []  # read once, at the end: a device that is asked at every step waits at each
+        # Read at the end of the epoch: a device that is asked at every step is waited for at each.
+        losses: list[Any] = []
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
             torch.manual_seed(batches.seed * 1_000_003 + epoch)
             for step, batch in enumerate(batches.epoch(epoch)):
