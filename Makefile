@@ -29,7 +29,7 @@ DEMO_HOME := .relabel-demo
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean check test-quick coverage docs docs-outputs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz lint audit format install clean
+.PHONY: help demo demo-clean check test-quick coverage docs docs-outputs test test-oldest test-long test-tutorial test-soak test-postgresql test-versions test-orders test-wheel test-state test-planted test-flags fuzz gpu lint audit format install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -96,6 +96,10 @@ test-flags: $(INSTALLED_TEST) $(INSTALLED_LS) ## The contract with what Label St
 fuzz: $(INSTALLED_TEST) ## Post 10,000 odd requests and read 2,000 damaged files of each kind
 	RELABEL_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/contract/test_webhook.py -k is_a_failure $(ARGS)
 	RELABEL_FUZZ_FILES=2000 $(BIN)/pytest tests/properties/test_mutated_files.py $(ARGS)
+
+# Eight minutes at most; without a GPU it says so. ARGS=--tiny shows on the CPU that it runs.
+gpu: $(INSTALLED_TEST) ## Measure what a GPU does here beside bare loops of torch
+	$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 docs: $(CACHE)/site/.installed ## Build the documentation as a site, in .cache/site/built
 	rm -rf $(CACHE)/site/source && mkdir -p $(CACHE)/site/source

@@ -41,7 +41,7 @@ def photographs(folder: Path, count: int, side: int) -> list[Path]:
 def bare(encoder: str, weights: Path, images: int) -> float:
     """Return images per second of forward passes alone."""
     network = load_encoder(encoder, weights).network
-    batch = torch.zeros(BATCH, 3, 224, 224)
+    batch = torch.zeros(BATCH, 3, 224, 224, dtype=torch.uint8)
     with torch.inference_mode():
         network(batch[:8])
         start = time.perf_counter()

@@ -36,7 +36,10 @@ class Changes:
     blur: float = 0.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return images (B, C, H, W), uint8 or float in [0, 1], changed, as float in [0, 1]."""
+        """Return images (B, C, H, W), uint8 or float in [0, 1], changed, as float in [0, 1].
+
+        generator: of the device that the images are on; all is drawn and changed there.
+        """
         images = as_float(images)
         if self.shift or self.degrees or self.flip or self.area < 1:
             images = self._moved(images, generator)
@@ -51,13 +54,12 @@ class Changes:
         return images
 
     def _moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        count = len(images)
-        angle = _between(-self.degrees, self.degrees, count, generator) * (math.pi / 180)
-        scale = _between(self.area, 1.0, count, generator).sqrt()
+        angle = _between(-self.degrees, self.degrees, images, generator) * (math.pi / 180)
+        scale = _between(self.area, 1.0, images, generator).sqrt()
         # A crop lies inside the image; a shift may leave it, and the border repeats.
         room = (1 - scale) + 2 * self.shift
-        offsets = [_between(-1, 1, count, generator) * room for _ in range(2)]
-        mirror = 1 - 2 * (torch.rand(count, generator=generator) < self.flip).float()
+        offsets = [_between(-1, 1, images, generator) * room for _ in range(2)]
+        mirror = 1 - 2 * (_between(0, 1, images, generator) < self.flip).float()
         cos, sin = angle.cos() * scale, angle.sin() * scale
         rows = [
             torch.stack([cos * mirror, -sin, offsets[0]], 1),
@@ -67,9 +69,8 @@ class Changes:
         return grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _recoloured(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        count = len(images)
         light, contrast = (
-            _between(1 - self.colour, 1 + self.colour, count, generator).view(-1, 1, 1, 1)
+            _between(1 - self.colour, 1 + self.colour, images, generator).view(-1, 1, 1, 1)
             for _ in range(2)
         )
         images = images * light
@@ -77,7 +78,7 @@ class Changes:
         images = middle + (images - middle) * contrast
         if images.shape[1] == 3:
             half = self.colour / 2
-            saturation = _between(1 - half, 1 + half, count, generator).view(-1, 1, 1, 1)
+            saturation = _between(1 - half, 1 + half, images, generator).view(-1, 1, 1, 1)
             grey = images.mean(1, keepdim=True)
             images = grey + (images - grey) * saturation
         return images.clamp(0, 1)
@@ -99,9 +100,11 @@ def as_float(images: Tensor) -> Tensor:
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
-def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(count, generator=generator)
+def _between(low: float, high: float, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return a number for each image, on the device of the images."""
+    drawn = torch.rand(len(images), generator=generator, device=images.device)
+    return low + (high - low) * drawn
 
 
 def _chance(share: float, images: Tensor, generator: torch.Generator) -> Tensor:
-    return (torch.rand(len(images), generator=generator) < share).view(-1, 1, 1, 1)
+    return (_between(0, 1, images, generator) < share).view(-1, 1, 1, 1)

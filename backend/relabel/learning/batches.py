@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from relabel.learning.gpu import generator_at, sent, workplace
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-"""augment((B, ...) inputs, generator) -> inputs changed at random."""
+"""augment((B, ...) inputs, generator of their device) -> inputs changed at random, there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,15 @@ class Batch:
 class Batches:
     """Batches of the given rows, in another order each epoch.
 
-    The order depends on (seed, epoch) alone, so that an interrupted training meets the same batches
-    when it continues. A last batch below half the size is joined to the one before it: exchanged
-    small-loss samples and batch statistics of a handful of tasks are noise.
+    The order depends on (seed, epoch) alone, whatever the device, so that an interrupted training
+    meets the same batches when it continues. Where `inputs` lie on the device already, nothing but
+    the order goes there, once an epoch; otherwise bytes do, and become floats there. A last batch
+    below half the size is joined to the one before it: exchanged small-loss samples and batch
+    statistics of a handful of tasks are noise.
 
     Args:
-        inputs: (N, ...) vectors, or images as uint8 (N, C, H, W).
-        targets: (N, K) label distributions.
+        inputs: (N, ...) vectors, or images as uint8 (N, C, H, W); on the CPU or on `device`.
+        targets: (N, K) label distributions, on either, too.
         rows: (n,) the rows to use.
         size: tasks per batch; 0 = all in one, in their own order.
         seed: of the order and of the augmentation.
@@ -60,16 +64,20 @@ class Batches:
         if self.size == 0:
             yield self._everything()
             return
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        seed = self.seed * 1_000_003 + epoch
+        generator = torch.Generator().manual_seed(seed)
         order = self._order(generator)
+        place = workplace(self.device)
+        changes = generator if place.type == "cpu" else generator_at(place, seed)
+        targets, there = self.targets.to(self.device), order.to(self.device)
+        at_hand = order if self.inputs.device.type == "cpu" else there
         last = len(self) - 1
         for index in range(len(self)):
-            end = None if index == last else (index + 1) * self.size
-            rows = order[index * self.size : end]
-            inputs = self.inputs[rows]
+            part = slice(index * self.size, None if index == last else (index + 1) * self.size)
+            inputs = sent(self.inputs[at_hand[part]], place)
             if self.augment is not None:
-                inputs = self.augment(inputs, generator)
-            yield self._batch(rows, inputs)
+                inputs = self.augment(inputs, changes)
+            yield Batch(there[part], inputs.to(self.device), targets[there[part]])
 
     def _order(self, generator: torch.Generator) -> Tensor:
         if self.weights is None:
@@ -79,13 +87,10 @@ class Batches:
 
     def _everything(self) -> Batch:
         if not self._whole:  # kept: the same tensors serve every epoch
-            self._whole.append(self._batch(self.rows, self.inputs[self.rows]))
+            rows = self.rows
+            parts = rows, self.inputs[rows.to(self.inputs.device)], self.targets[rows]
+            self._whole.append(Batch(*(part.to(self.device) for part in parts)))
         return self._whole[0]
-
-    def _batch(self, rows: Tensor, inputs: Tensor) -> Batch:
-        return Batch(
-            rows.to(self.device), inputs.to(self.device), self.targets[rows].to(self.device)
-        )
 
 
 def balancing_weights(labels: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Which device is computed on: the one place where that is decided, and made repeatable."""
 
+from typing import Any
+
 import torch
 
 from relabel.errors import ConfigurationError
@@ -38,6 +40,9 @@ def choose_device(name: str) -> str:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        # A look for bugs, at every tensor: nothing here reads memory that it has not written.
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
     return device
 
 

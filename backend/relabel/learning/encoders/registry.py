@@ -3,18 +3,22 @@
 from functools import partial
 from pathlib import Path
 
+from torch import nn
+
 from relabel.catalogue.plugins import find
 from relabel.errors import ConfigurationError
 from relabel.learning.encoders.encoder import Encoder, Load, squeezed
 from relabel.learning.encoders.tiny import SIDE, Tiny
 from relabel.learning.encoders.torchvision import cifar_resnet, dinov2, torchvision_encoder
+from relabel.learning.networks.side_by_side import AsFloat
 
 
 def tiny(weights: Path | None = None) -> Encoder:
     """Describe small images without a network."""
     if weights is not None:
         raise ConfigurationError("Encoder 'tiny' has no weights; leave the weights file unset.")
-    return Encoder("tiny", "", f"box{SIDE}", partial(squeezed, side=SIDE), Tiny().eval())
+    network = nn.Sequential(AsFloat(), Tiny()).eval()
+    return Encoder("tiny", "", f"box{SIDE}", partial(squeezed, side=SIDE), network)
 
 
 ENCODERS: dict[str, Load] = {

@@ -4,9 +4,11 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -61,3 +63,40 @@ class VectorStore:
                 " (digest TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
             )
             yield database
+
+
+class VectorWriter:
+    """Writes to a store by a thread of its own; leaving it waits until all is there.
+
+    What comes while it writes goes into the next transaction.
+    """
+
+    def __init__(self, store: VectorStore) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._waiting: dict[str, Float32Array] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, vectors: Mapping[str, Float32Array]) -> None:
+        """Write vectors by digest, now or with the next ones."""
+        self._waiting.update(vectors)
+        if self._waiting and (self._writing is None or self._writing.done()):
+            self._send()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._waiting:
+                self._send()
+            if self._writing:
+                self._writing.result()
+        finally:
+            self._thread.shutdown()
+
+    def _send(self) -> None:
+        if self._writing:
+            self._writing.result()  # what went wrong with the ones before
+        self._writing = self._thread.submit(self._store.write, self._waiting)
+        self._waiting = {}

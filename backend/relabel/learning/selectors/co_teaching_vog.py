@@ -82,20 +82,27 @@ class VarianceOfGradients(nn.Module):
     """
 
     history: Tensor
-    epochs: Tensor
 
     def __init__(self, *, tasks: int, peers: int, features: int, window: int = 5) -> None:
         super().__init__()
         self.window = window
+        self.epochs = 0  # asked at every step: of a buffer on a device one would wait for it
         # Half precision: the spread only ranks tasks, and this is the largest thing in memory.
         empty = torch.zeros(window, peers, tasks, features + 1, dtype=torch.float16)
         self.register_buffer("history", empty)
-        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
+
+    def get_extra_state(self) -> int:
+        """Return what is checkpointed beside the buffers: how many epochs are closed."""
+        return self.epochs
+
+    def set_extra_state(self, state: int) -> None:
+        """Go on after so many epochs."""
+        self.epochs = state
 
     @property
     def ready(self) -> bool:
         """Whether all epochs of the window have been seen."""
-        return int(self.epochs) >= self.window
+        return self.epochs >= self.window
 
     def of(self, rows: Tensor) -> Tensor:
         """Return the spread (M, B) over the latest epochs, the current one excluded."""
@@ -103,7 +110,7 @@ class VarianceOfGradients(nn.Module):
 
     def note(self, step: Step) -> None:
         """Remember this epoch's gradients of a batch, in place of the oldest."""
-        slot = int(self.epochs) % self.window
+        slot = self.epochs % self.window
         self.history[slot][:, step.rows] = last_layer_gradients(step).to(self.history.dtype)
 
     def after_epoch(self, epoch: int) -> None:

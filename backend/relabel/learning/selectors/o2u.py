@@ -71,22 +71,29 @@ class CycleTrace(Weighting):
 
     losses: Tensor
     probs: Tensor
-    epochs: Tensor
     latest: Tensor
     traced: Tensor
 
     def __init__(self, *, tasks: int, classes: int, skip: int) -> None:
         super().__init__()
         self.skip = skip
+        self.epochs = 0  # asked at every step: of a buffer on a device one would wait for it
         self.register_buffer("losses", torch.zeros(tasks))
         self.register_buffer("probs", torch.zeros(tasks, classes))
         self.register_buffer("latest", torch.full((tasks,), torch.nan))
         self.register_buffer("traced", torch.zeros(tasks, dtype=torch.int64))
-        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
+
+    def get_extra_state(self) -> int:
+        """Return what is checkpointed beside the buffers: how many epochs are closed."""
+        return self.epochs
+
+    def set_extra_state(self, state: int) -> None:
+        """Go on after so many epochs."""
+        self.epochs = state
 
     def weigh(self, step: Step) -> Tensor:
         """Return ones (M, B) and note losses and posteriors."""
-        if int(self.epochs) >= self.skip:
+        if self.epochs >= self.skip:
             self.latest[step.rows] = step.losses.float().mean(0)
             self.probs[step.rows] += step.logits.float().softmax(-1).mean(0)
         return torch.ones_like(step.losses)
@@ -94,7 +101,7 @@ class CycleTrace(Weighting):
     def after_epoch(self, epoch: int) -> None:
         """Add the epoch's losses to the mean."""
         del epoch
-        if int(self.epochs) >= self.skip:
+        if self.epochs >= self.skip:
             known = ~self.latest.isnan()
             self.losses[known] += self.latest[known] - self.latest[known].mean()
             self.traced += known

@@ -38,7 +38,14 @@ def ssl_co_teaching(
         warm_up: epochs before any task is left out, at most a third of all.
         **arguments: of the co-teaching, see `TrainingArguments`.
     """
-    encoder, _ = pretrained(data, run_of(arguments), body, pretrain_epochs, pretrain_batch)
+    encoder, _ = pretrained(
+        data,
+        run_of(arguments),
+        body,
+        pretrain_epochs,
+        pretrain_batch,
+        mixed_precision=arguments.get("mixed_precision", False),
+    )
     arguments["network"] = body
     training = Training.of(data, arguments)
     pair = training.peers(2)

@@ -50,7 +50,14 @@ def ssl_linear(
         logit_penalty: weight of the mean square of the bounded logits.
         **arguments: of the head, see `TrainingArguments`.
     """
-    encoder, _ = pretrained(data, run_of(arguments), body, pretrain_epochs, pretrain_batch)
+    encoder, _ = pretrained(
+        data,
+        run_of(arguments),
+        body,
+        pretrain_epochs,
+        pretrain_batch,
+        mixed_precision=arguments.get("mixed_precision", False),
+    )
     vectors = encoded(encoder, inputs_of(data, architecture_of(body, data)), run_of(arguments))
     arguments["network"] = arguments.get("network") or "linear_head"
     training = Training.of(replace(data, vectors=vectors, images=None), arguments)

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from relabel.learning.augment import AUGMENTS, as_float
 from relabel.learning.batches import Batch, Batches
 from relabel.learning.data import Run, TrainingData
+from relabel.learning.gpu import is_gpu, placed
 from relabel.learning.networks.registry import architecture_of, inputs_of
 from relabel.learning.training.checkpoints import Checkpoint, fingerprint
 from relabel.learning.training.loop import Objective, fit
@@ -28,12 +29,18 @@ WARM_UP = 0.05  # share of the training over which the learning rate rises
 
 
 def pretrained(
-    data: TrainingData, run: Run, network: str, epochs: int, batch_size: int
+    data: TrainingData,
+    run: Run,
+    network: str,
+    epochs: int,
+    batch_size: int,
+    *,
+    mixed_precision: bool = False,
 ) -> tuple[nn.Module, int]:
     """Return a body trained by BYOL on all images of `data`, and its number of features.
 
     No label has a part in it, so one that is kept in `run.pretrained` serves every fold and every
-    later round with the same images.
+    later round with the same images. mixed_precision: as in `TrainingArguments`.
     """
     architecture = architecture_of(network, data)
     images = inputs_of(data, architecture)
@@ -41,22 +48,28 @@ def pretrained(
         torch.manual_seed(run.seed)
         body, features = architecture.body(images.shape[1])
         objective = BootstrapLatent(body, features).to(run.device)
-    key = fingerprint(images, network, epochs, batch_size, run.seed)
+    # A step takes 0.85 (small CNN) to 0.88 (ResNet-20) of the time in this layout.
+    objective = objective.to(memory_format=torch.channels_last)
+    half = ("mixed",) if mixed_precision else ()
+    key = fingerprint(images, network, epochs, batch_size, run.seed, *half)
     fit(
         objective.train(),
         Batches(
-            images,
-            torch.zeros(len(images), 1),
+            placed(images, run.device),
+            torch.zeros(len(images), 1, device=run.device),
             torch.arange(len(images)),
             batch_size,
             run.seed,
             two_views,
             device=run.device,
         ),
-        torch.optim.AdamW(objective.parameters(), lr=1e-3, weight_decay=1e-6),
+        torch.optim.AdamW(
+            objective.parameters(), lr=1e-3, weight_decay=1e-6, fused=is_gpu(run.device) or None
+        ),
         epochs=epochs,
         schedule=warmed_cosine,
         checkpoint=_kept(run, key, f"byol-{network}-{epochs}-{batch_size}-{run.seed}"),
+        autocast=torch.bfloat16 if mixed_precision else None,
         progress=run.progress,
         stage="byol",
     )
@@ -136,13 +149,15 @@ class BootstrapLatent(Objective):
     def after_step(self, progress: float) -> None:
         """Move the target towards the online network."""
         stay = momentum(progress, self.first_momentum)
-        for slow, fast in zip(self.target.parameters(), self.online.parameters(), strict=True):
-            slow.lerp_(fast, 1 - stay)
+        slow: list[Tensor] = list(self.target.parameters())
+        fast: list[Tensor] = list(self.online.parameters())
+        torch._foreach_lerp_(slow, fast, 1 - stay)  # one call for all of them on a GPU
 
 
 def distance(guess: Tensor, aim: Tensor) -> Tensor:
     """Return the mean of 2 - 2 cos over a batch (B, F)."""
-    return 2 - 2 * (normalize(guess, dim=-1) * normalize(aim, dim=-1)).sum(-1).mean()
+    cosine = (normalize(guess.float(), dim=-1) * normalize(aim.float(), dim=-1)).sum(-1)
+    return 2 - 2 * cosine.mean()
 
 
 def momentum(progress: float, first: float = FIRST_MOMENTUM) -> float:

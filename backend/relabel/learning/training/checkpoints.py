@@ -15,6 +15,9 @@ from torch.optim import Optimizer
 SAVE_EVERY_SECONDS = 20.0
 """An interrupted training loses at most this much work, plus one epoch."""
 
+EDITION = 2
+"""Changes whenever a training keeps other things than before: half of an older one is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -93,7 +96,7 @@ def fingerprint(*parts: object) -> str:
     """Return a digest of arrays, tensors and anything whose text says all about it."""
     digest = hashlib.sha256()
     for part in parts:
-        array = part.numpy() if isinstance(part, torch.Tensor) else part
+        array = part.cpu().numpy() if isinstance(part, torch.Tensor) else part
         if isinstance(array, np.ndarray):
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)

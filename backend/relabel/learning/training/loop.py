@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,17 +86,18 @@ def fit(
     first, loss, done = (state.epochs, state.loss, state.finished) if state else (0, 0.0, False)
     steps = len(batches)
     for epoch in range(epochs if done else first, epochs):
-        total = 0.0
+        # Read at the end of the epoch: a device that is asked at every step is waited for at each.
+        losses: list[Any] = []
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
             torch.manual_seed(batches.seed * 1_000_003 + epoch)
             for step, batch in enumerate(batches.epoch(epoch)):
                 at = (epoch + step / steps) / epochs
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * schedule(at)
-                total += optimizer.step(_closure(objective, optimizer, batch, at, autocast))
+                losses.append(optimizer.step(_closure(objective, optimizer, batch, at, autocast)))
                 objective.after_step(at)
         objective.after_epoch(epoch)
-        first, loss = epoch + 1, total / steps
+        first, loss = epoch + 1, sum(torch.stack(losses).tolist()) / steps
         progress(stage, first, epochs)
         done = first == epochs or objective.finished
         if checkpoint:
@@ -111,12 +113,13 @@ def _closure(
     batch: Batch,
     at: float,
     autocast: torch.dtype | None,
-) -> Callable[[], float]:
-    def closure() -> float:
+) -> Callable[[], Any]:
+    # A scalar tensor: torch says float, and means either.
+    def closure() -> Any:
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(batch.inputs.device.type, autocast, enabled=autocast is not None):
             loss = objective.cost(batch, at)
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss.item()
+        return loss.detach()
 
     return closure

@@ -74,10 +74,10 @@ def held_out_loss(network: nn.Module, inputs: Tensor, targets: Tensor) -> float:
     """Return the cross-entropy (nats per task) of the mean posterior of `network`'s members."""
     training = network.training
     network.eval()
-    total = 0.0
+    losses = []
     for start in range(0, len(inputs), AT_ONCE):
         output: Output = network(inputs[start : start + AT_ONCE])
         probs = output.logits.float().softmax(-1).mean(0).clamp_min(1e-12)
-        total -= float((targets[start : start + AT_ONCE] * probs.log()).sum())
+        losses.append(-(targets[start : start + AT_ONCE] * probs.log()).sum())
     network.train(training)
-    return total / max(1, len(inputs))
+    return sum(torch.stack(losses).tolist()) / len(inputs) if losses else 0.0

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from relabel.learning.batches import Augment
+from relabel.learning.gpu import generator_at, sent, workplace
 from relabel.learning.networks.side_by_side import Output, Peers
 from relabel.types import Float32Array
 
@@ -25,7 +26,7 @@ def ask(
 
     Args:
         peers: M networks.
-        inputs: (N, ...).
+        inputs: (N, ...), on the CPU or on `device`.
         passes: T; 0 = one pass with the inputs as they are.
         augment: changes the inputs of each pass at random.
         mc_dropout: leave dropout switched on; everything else stays in eval mode, so that the
@@ -38,7 +39,7 @@ def ask(
         for module in peers.modules():
             if isinstance(module, nn.Dropout):
                 module.train()
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_at(workplace(device), seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         every = [
@@ -55,9 +56,9 @@ def _one_pass(
 ) -> Tensor:
     found = []
     for start in range(0, len(inputs), AT_ONCE):
-        batch = inputs[start : start + AT_ONCE]
+        batch = sent(inputs[start : start + AT_ONCE], workplace(device))
         if augment is not None:
             batch = augment(batch, generator)
         output: Output = peers(batch.to(device))
-        found.append(output.logits.float().softmax(-1).cpu())
-    return torch.cat(found, 1)
+        found.append(output.logits.float().softmax(-1))
+    return torch.cat(found, 1).cpu()

@@ -12,9 +12,11 @@ from relabel.learning.augment import AUGMENTS
 from relabel.learning.batches import Augment, Batches, balancing_weights
 from relabel.learning.data import Record, Run, Selection, TrainingData
 from relabel.learning.folds import together
+from relabel.learning.gpu import is_gpu, placed
 from relabel.learning.networks.registry import Architecture, architecture_of, build, inputs_of
 from relabel.learning.networks.side_by_side import Peers, side_by_side
 from relabel.learning.training.checkpoints import (
+    EDITION,
     Checkpoint,
     fingerprint,
     load_matching,
@@ -72,11 +74,12 @@ class Training:
         if augment not in AUGMENTS:
             raise ConfigurationError(f"Unknown augment '{augment}'; known: {', '.join(AUGMENTS)}.")
         _check_passes(arguments, own, augment)
+        run = run_of(arguments)
         return cls(
             data,
-            run_of(arguments),
+            run,
             own,
-            inputs_of(data, own),
+            placed(inputs_of(data, own), run.device),
             epochs=arguments.get("epochs") or own.epochs,
             learning_rate=arguments.get("learning_rate") or own.learning_rate,
             batch_size=arguments.get("batch_size")
@@ -140,6 +143,7 @@ class Training:
                 momentum=0.9,
                 nesterov=True,
                 weight_decay=self.architecture.weight_decay,
+                fused=is_gpu(self.run.device) or None,
             ),
             epochs=epochs,
             schedule=constant if warm else schedule or half_cosine,
@@ -192,7 +196,7 @@ class Training:
         labels = torch.from_numpy(self.data.labels)
         return Batches(
             self.inputs,
-            torch.from_numpy(self.data.targets),
+            torch.from_numpy(self.data.targets).to(self.run.device),
             rows,
             self.batch_size,
             self.run.seed,
@@ -208,7 +212,11 @@ class Training:
         targets = torch.from_numpy(self.data.targets)[held]
         device = self.run.device
         return EarlyStopped(
-            objective, peers, self.inputs[held].to(device), targets.to(device), self.patience
+            objective,
+            peers,
+            self.inputs[held.to(self.inputs.device)].to(device),
+            targets.to(device),
+            self.patience,
         )
 
     def _warm_start(self, peers: Peers, stage: str) -> bool:
@@ -235,6 +243,7 @@ class Training:
             self.run.seed,
             epochs,
             rate,
+            EDITION,
         )
         return Checkpoint(self.run.checkpoint / f"{stage}.pt", key)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from relabel.errors import BadImageError
 from relabel.first_bytes import looks_like
@@ -23,6 +23,8 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """Formats that are tried; the file's content decides, never its name."""
 EDITION = 2
 """Changes whenever other pixels are made of the same file: vectors of earlier ones are not used."""
+
+END_OF_JPEG = b"\xff\xd9"
 
 READ = "PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read"
 
@@ -89,6 +91,27 @@ def as_rgb(picture: Image.Image, enough: int = 0) -> Image.Image:
         if isinstance(file, io.BytesIO):
             what += f", {file.getbuffer().nbytes:,} bytes,"
         raise BadImageError(_damaged(what, error)) from error
+
+
+def plain_jpeg(picture: Image.Image, most: int) -> bytes | None:
+    """Return the file of a JPEG, not decoded yet, that any decoder shows alike; else None.
+
+    That is one of at most `most` pixels, of three channels as cameras write them, in one pass over
+    the image, which no EXIF data turns, and with an end: not every decoder misses it.
+    """
+    file = getattr(picture, "fp", None)
+    plain = picture.format == "JPEG" and picture.mode == "RGB"
+    if not plain or picture.width * picture.height > most or not isinstance(file, io.BytesIO):
+        return None
+    if "progressive" in picture.info or picture.info.get("adobe_transform", 1) != 1:
+        return None
+    try:
+        with _quietly():
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # noqa: BLE001  damaged metadata: `as_rgb` says of it what there is to say
+        return None
+    content = file.getvalue()
+    return None if turned or not content.rstrip(b"\0").endswith(END_OF_JPEG) else content
 
 
 def pixels(picture: Image.Image) -> Pixels:

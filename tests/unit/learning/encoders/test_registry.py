@@ -26,7 +26,7 @@ def test_crops_have_the_networks_size_whatever_the_images(size):
 def test_the_middle_is_cropped():
     image = Image.new("RGB", (300, 100), "black")
     image.paste("white", (100, 0, 200, 100))
-    assert cropped(image, 256, 224).min() > 2
+    assert cropped(image, 256, 224).min() == 255
 
 
 def test_a_large_jpeg_that_is_decoded_small_looks_the_same(tmp_path):
@@ -35,8 +35,8 @@ def test_a_large_jpeg_that_is_decoded_small_looks_the_same(tmp_path):
     Image.fromarray(shapes).resize((1200, 900), Image.Resampling.BICUBIC).save(path, quality=95)
     with Image.open(path) as lazy, Image.open(path) as whole:
         whole.load()
-        found, expected = cropped(lazy, 256, 224), cropped(whole, 256, 224)
-    assert np.abs(found - expected).mean() < 0.05
+        found, expected = (cropped(each, 256, 224).astype(int) for each in (lazy, whole))
+    assert np.abs(found - expected).mean() < 3
 
 
 def weights_file(tmp_path, network):

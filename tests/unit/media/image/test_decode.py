@@ -137,9 +137,9 @@ def test_the_same_picture_reaches_rounds_pages_and_simulations(tmp_path):
 
 
 def shrunk(shown):
-    """Return 40 columns as 20, in [0, 1]."""
+    """Return 40 columns as 20."""
     picture = Image.fromarray(shown).resize((20, 20), Image.Resampling.BOX)
-    return np.asarray(picture, np.float32)[..., 0] / np.float32(255)
+    return np.asarray(picture)[..., 0]
 
 
 def test_nothing_else_in_the_package_makes_pixels_of_files():
