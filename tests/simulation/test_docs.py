@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from relabel.simulation.data.noise_models import NOISE_MODELS
 from relabel.simulation.data.sources import DATASETS
-from relabel.simulation.papers.registry import PRESETS
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "simulation.md").read_text()
 
@@ -13,8 +12,3 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "simulation.md").read_tex
 @pytest.mark.parametrize("name", [*DATASETS, *NOISE_MODELS])
 def test_every_data_set_and_noise_model_has_its_row(name):
     assert f"`{name}`" in TEXT
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_named(name):
-    assert name in TEXT

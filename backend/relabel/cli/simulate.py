@@ -10,6 +10,23 @@ from rich.table import Table
 
 from relabel.cli.options import JsonOption, ProjectOption, console, opened
 
+ConsensusOption = Annotated[
+    str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
+]
+ConfidenceOption = Annotated[
+    float, typer.Option(help='What the consensus "posterior" settles a task at.')
+]
+AuditOption = Annotated[
+    float, typer.Option(help="Share of votes for tasks in random order, judged by people alone.")
+]
+PaperOption = Annotated[
+    str | None, typer.Option(help="A published experiment of this paper; see --list.")
+]
+FigureOption = Annotated[int | None, typer.Option(help="Number of the paper's figure.")]
+TableOption = Annotated[int | None, typer.Option(help="Number of the paper's table.")]
+ScaleOption = Annotated[str, typer.Option(help='"small", or "paper": as much as the paper did.')]
+ListOption = Annotated[bool, typer.Option("--list", help="Show what can be run of which paper.")]
+
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Simulated annotators.")] = False,
@@ -51,16 +68,9 @@ def simulate(
     selector: Annotated[str, typer.Option(help="One or several, comma-separated.")] = "linear",
     score: Annotated[str, typer.Option(help='One or several, or "gain".')] = "phi,ce,tiered_phi",
     diversity: Annotated[str, typer.Option(help="One or several.")] = "none",
-    consensus: Annotated[
-        str, typer.Option(help='"majority", or "posterior": people and the model. Or both.')
-    ] = "majority",
-    confidence: Annotated[
-        float, typer.Option(help='What the consensus "posterior" settles a task at.')
-    ] = 0.95,
-    audit_share: Annotated[
-        float,
-        typer.Option(help="Share of votes for tasks in random order, judged by people alone."),
-    ] = 0.0,
+    consensus: ConsensusOption = "majority",
+    confidence: ConfidenceOption = 0.95,
+    audit_share: AuditOption = 0.0,
     seeds: Annotated[int, typer.Option(help="Repetitions.")] = 5,
     budget: Annotated[int | None, typer.Option(help="Votes; default one per task.")] = None,
     retrain_every: Annotated[int | None, typer.Option(help="Votes between rounds.")] = None,
@@ -71,13 +81,17 @@ def simulate(
         bool, typer.Option("--at-once", help="These annotators work at the same time.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("simulation"),
-    preset: Annotated[str | None, typer.Option(help="Experiment of a paper.")] = None,
+    paper: PaperOption = None,
+    figure: FigureOption = None,
+    table: TableOption = None,
+    scale: ScaleOption = "small",
+    listed: ListOption = False,
 ) -> None:
     """Simulate relabelling campaigns on data whose truth is known.
 
     Example: relabel simulate --dataset digits --seeds 3 --out OUT
     """
-    from relabel.simulation.command import SimulationOptions, run_simulation
+    from relabel.simulation.command import Published, SimulationOptions, run_simulation
 
     options = SimulationOptions(
         dataset=dataset,
@@ -97,7 +111,7 @@ def simulate(
         annotators=annotators,
         at_once=at_once,
         out=out,
-        preset=preset,
+        published=Published(paper, figure, table, scale, listed),
     )
     raise typer.Exit(run_simulation(options, console))
 

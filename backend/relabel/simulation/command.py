@@ -29,8 +29,9 @@ from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Run, Setting, check_method, first_labels
 from relabel.simulation.experiment.summary import summarise
-from relabel.simulation.papers.parts import Job
-from relabel.simulation.papers.registry import check_preset, run_preset
+from relabel.simulation.papers.parts.entry import Job
+from relabel.simulation.papers.registry import find_entry
+from relabel.simulation.papers.run import numbers_of, run_entry, show_list
 from relabel.simulation.report.files import (
     public_options,
     table_of,
@@ -39,6 +40,20 @@ from relabel.simulation.report.files import (
 )
 
 DEFAULT_RATE = 0.20
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The figure or the table of a paper, at the scale "small" or "paper"; listed: show all."""
+
+    paper: str | None = None
+    figure: int | None = None
+    table: int | None = None
+    scale: str = "small"
+    listed: bool = False
+
+
+NOTHING_PUBLISHED = Published()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ class SimulationOptions:
     annotators: str = "crowd"
     at_once: bool = False
     out: Path = Path("simulation")
-    preset: str | None = None
+    published: Published = NOTHING_PUBLISHED
     encoder: str = "tiny"
     device: str = "cpu"
     workers: int | None = None
@@ -85,10 +100,8 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     """
     _check(options)
     check_folder(options.out, "--out")
-    if options.preset is not None:
-        workers = workers_of(options)
-        job = Job(options.data_dir, options.out, options.seeds, workers, console)
-        return run_preset(options.preset, job)
+    if options.published != NOTHING_PUBLISHED:
+        return run_published(options, console)
     setting, methods = plan(options)
     for line in setting.data.accounts.lines():
         console.print(line, highlight=False, markup=False)
@@ -100,6 +113,25 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     console.print(table_of(rows, title, console.width))
     console.print(f"Report: {options.out / 'report.html'}")
     return 0
+
+
+def run_published(options: SimulationOptions, console: Console) -> int:
+    """Run a figure or table of a paper, or show what there is; 0 = done.
+
+    Raises:
+        ConfigurationError: there is no such one, or its data is missing.
+
+    """
+    wanted = options.published
+    if wanted.listed:
+        show_list(console)
+        return 0
+    item, entry = find_entry(wanted.paper, wanted.figure, wanted.table)
+    numbers = numbers_of(entry, wanted.scale)
+    workers = options.workers or min(numbers.seeds, os.cpu_count() or 1)
+    job = Job(options.data_dir, options.out, numbers, workers, console)
+    told: dict[str, object] = {"paper": wanted.paper, "item": item, "scale": wanted.scale}
+    return run_entry(entry, wanted.scale, job, told)
 
 
 def _check(options: SimulationOptions) -> None:
@@ -115,8 +147,6 @@ def _check(options: SimulationOptions) -> None:
             raise ConfigurationError(f"{name}={value} must be at least 1.")
     if options.noise is not None:
         check_noise(options.noise)
-    if options.preset is not None:
-        check_preset(options.preset)
     check_panel(parse_panel(options.annotators), at_once=options.at_once)
     Terms(1, confidence=options.confidence, audit_share=options.audit_share)
     for method in methods_of(options):

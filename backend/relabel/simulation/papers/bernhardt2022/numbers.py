@@ -1,0 +1,22 @@
+"""How much each figure and table of Bernhardt et al. 2022 computes."""
+
+from relabel.simulation.papers.parts.entry import Numbers
+
+SMALL: dict[str, Numbers] = {
+    "figure 3": Numbers(seeds=5, samples=5_000),
+    "table 1": Numbers(seeds=5, samples=5_000, tested=10_000),
+    "table 2": Numbers(seeds=3, samples=10_000, tested=50_000, epochs=120),
+}
+
+PAPER: dict[str, Numbers] = {
+    "figure 3": Numbers(seeds=5, samples=5_000),
+    "table 1": Numbers(seeds=5, samples=5_000, tested=50_000),
+    "table 2": Numbers(seeds=3, samples=10_000, tested=50_000, epochs=120),
+}
+
+SECONDS: dict[str, int | None] = {
+    "figure 3": None,
+    "table 1": None,
+    "table 2": None,
+}
+"""What `small` took on two busy cores."""

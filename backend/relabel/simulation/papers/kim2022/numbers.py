@@ -1,0 +1,17 @@
+"""How much each figure and table of Kim 2022 computes."""
+
+from relabel.simulation.papers.parts.entry import Numbers
+
+SMALL: dict[str, Numbers] = {
+    "figure 2": Numbers(seeds=3, samples=6_000, tested=10_000, batch=120, rounds=5),
+    "figure 4": Numbers(seeds=3, samples=6_000, tested=10_000, batch=120, rounds=5),
+    "figure 5": Numbers(seeds=3, samples=6_000, tested=10_000, batch=120, rounds=5),
+    "table 1": Numbers(seeds=3, samples=6_000, tested=10_000, batch=120, rounds=5),
+}
+
+PAPER: dict[str, Numbers] = dict.fromkeys(
+    SMALL, Numbers(seeds=10, samples=40_000, tested=10_000, batch=1_000, rounds=15)
+)
+
+SECONDS: dict[str, int | None] = dict.fromkeys(SMALL)
+"""What `small` took on two busy cores."""

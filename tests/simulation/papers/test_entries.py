@@ -1,0 +1,62 @@
+"""Every figure and table runs to its end on small files, and says what the paper has beside it."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from relabel.simulation.papers.parts.entry import Job, Numbers
+from relabel.simulation.papers.registry import ENTRIES
+from relabel.simulation.papers.run import duration, run_entry, show_list, show_plan
+from rich.console import Console
+
+TINY = Numbers(seeds=1, samples=200, tested=200, batch=10, rounds=2, epochs=2)
+
+
+def job_of(data_dir, out):
+    shown = Console(width=200, file=StringIO())
+    return Job(data_dir, out, TINY, 1, shown)
+
+
+@pytest.mark.parametrize(("paper", "item"), ENTRIES)
+def test_an_entry_runs_to_its_end_beside_what_the_paper_has(paper, item, data_dir, tmp_path):
+    entry = ENTRIES[paper, item]
+    job = job_of(data_dir, tmp_path)
+    assert run_entry(entry, "small", job, {"paper": paper, "item": item, "scale": "small"}) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["options"]["item"] == item
+    assert len(summary["paper"]) > 1
+    assert all(row["row"] and row["paper"] and row["ours"] for row in summary["paper"])
+    assert entry.used in job.console.file.getvalue()
+
+
+@pytest.mark.parametrize(("paper", "item"), ENTRIES)
+def test_small_computes_no_more_than_the_paper(paper, item):
+    entry = ENTRIES[paper, item]
+    assert entry.small.work <= entry.paper.work
+    assert entry.small.seeds >= 3
+
+
+def test_the_list_names_every_entry_with_its_published_value_and_its_time():
+    shown = Console(width=300, file=StringIO())
+    show_list(shown)
+    said = shown.file.getvalue()
+    for (paper, item), entry in ENTRIES.items():
+        (line,) = (
+            line
+            for line in said.splitlines()
+            if paper in line and f" {item} " in line and entry.title in line
+        )
+        assert entry.published in line
+        assert duration(entry.seconds) in line
+
+
+def test_the_time_of_the_paper_grows_with_what_it_computes(data_dir, tmp_path):
+    entry = next(iter(ENTRIES.values()))
+    small, large = Numbers(seeds=5, samples=100), Numbers(seeds=10, samples=600)
+    known = replace(entry, seconds=100, small=small, paper=large)
+    assert known.seconds_of_paper == 1200
+    job = job_of(data_dir, tmp_path)
+    show_plan(known, "paper", job)
+    assert "Takes about 20 min" in job.console.file.getvalue()
+    assert replace(known, seconds=None).seconds_of_paper is None
