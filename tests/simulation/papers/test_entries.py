@@ -10,7 +10,7 @@ from relabel.simulation.papers.registry import ENTRIES
 from relabel.simulation.papers.run import duration, run_entry, show_list, show_plan
 from rich.console import Console
 
-TINY = Numbers(seeds=1, samples=200, tested=200, batch=10, rounds=2, epochs=2)
+TINY = Numbers(seeds=1, samples=200, tested=200, batch=20, rounds=2, epochs=2)
 
 
 def job_of(data_dir, out):

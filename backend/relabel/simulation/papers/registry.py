@@ -7,6 +7,7 @@ from relabel.simulation.papers.bernhardt2022 import table1 as bernhardt_table1
 from relabel.simulation.papers.bernhardt2022 import table2 as bernhardt_table2
 from relabel.simulation.papers.khanal2024 import figure3 as khanal_figure3
 from relabel.simulation.papers.kim2022 import figure2 as kim_figure2
+from relabel.simulation.papers.kim2022 import figure3 as kim_figure3
 from relabel.simulation.papers.kim2022 import figure4 as kim_figure4
 from relabel.simulation.papers.kim2022 import figure5 as kim_figure5
 from relabel.simulation.papers.kim2022 import table1 as kim_table1
@@ -17,6 +18,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("bernhardt2022", "table 1"): bernhardt_table1.ENTRY,
     ("bernhardt2022", "table 2"): bernhardt_table2.ENTRY,
     ("kim2022", "figure 2"): kim_figure2.ENTRY,
+    ("kim2022", "figure 3"): kim_figure3.ENTRY,
     ("kim2022", "figure 4"): kim_figure4.ENTRY,
     ("kim2022", "figure 5"): kim_figure5.ENTRY,
     ("kim2022", "table 1"): kim_table1.ENTRY,

@@ -52,12 +52,15 @@ def show_plan(entry: Entry, scale: str, job: Job) -> None:
     small = scale == "small"
     seconds = entry.seconds if small else entry.seconds_of_paper
     numbers = ", ".join(f"{value:,} {name}" for name, value in asdict(job.numbers).items() if value)
-    for line in (
+    taken = "an unknown time" if seconds is None else f"about {duration(seconds)} on two cores"
+    lines = [
         entry.title,
         f"The paper: {entry.used}.",
         f"Here: {numbers}. Other than in the paper: {entry.differs}.",
-        f"Takes about {duration(seconds)} on two cores. Stopped, the same command goes on.",
-    ):
+        *(f"Missing for the paper's own: {lack}." for lack in entry.lacks if not small),
+        f"Takes {taken}. Stopped, the same command goes on.",
+    ]
+    for line in lines:
         job.console.print(line, highlight=False, markup=False)
 
 

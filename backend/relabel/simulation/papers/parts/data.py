@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from relabel.errors import ConfigurationError
+from relabel.files import told
 from relabel.simulation.data.dataset import Dataset, HeldOut, certain
-from relabel.simulation.data.sources.arrays import CIFAR10, cifar10_training_features
+from relabel.simulation.data.sources.arrays import CIFAR10, cifar10_training_features, cifar10h
 from relabel.simulation.papers.parts.entry import Want
 from relabel.types import IntArray
 
@@ -30,3 +32,16 @@ def clean_test_set(folder: Path, size: int) -> HeldOut:
     """Return the last clean CIFAR-10 training samples; their images are in no CIFAR-10H set."""
     pool = cifar10_training_features(folder)
     return HeldOut(pool.features[-size:], pool.labels[-size:])
+
+
+def test_images(folder: Path, size: int) -> HeldOut:
+    """Return CIFAR-10 test images; their true class is what most people said (CIFAR-10H).
+
+    Raises:
+        ConfigurationError: the file has no features.
+
+    """
+    data = cifar10h(folder)
+    if data.features is None:
+        raise ConfigurationError(f"{told(folder)}: cifar10h_test.npz has no features.")
+    return HeldOut(data.features[:size], data.truth[:size])

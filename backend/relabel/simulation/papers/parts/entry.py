@@ -78,7 +78,8 @@ class Entry:
 
     published: its values in short. used: data, network, epochs and repeats of the paper.
     differs: what of that is another thing here, whatever the scale. seconds: that `small` took, on
-    two busy cores; None = not measured.
+    two busy cores; None = not measured. lacks: what the paper's own needs and is not read here,
+    with its source.
     """
 
     run: Callable[[Job], Outcome]
@@ -90,6 +91,7 @@ class Entry:
     paper: Numbers
     wants: tuple[Want, ...]
     seconds: int | None
+    lacks: tuple[str, ...] = ()
 
     @property
     def seconds_of_paper(self) -> float | None:
