@@ -5,7 +5,9 @@ from relabel.errors import ConfigurationError
 from relabel.simulation.papers.bernhardt2022 import figure3 as bernhardt_figure3
 from relabel.simulation.papers.bernhardt2022 import table1 as bernhardt_table1
 from relabel.simulation.papers.bernhardt2022 import table2 as bernhardt_table2
+from relabel.simulation.papers.khanal2024 import figure2 as khanal_figure2
 from relabel.simulation.papers.khanal2024 import figure3 as khanal_figure3
+from relabel.simulation.papers.khanal2024 import table1 as khanal_table1
 from relabel.simulation.papers.kim2022 import figure2 as kim_figure2
 from relabel.simulation.papers.kim2022 import figure3 as kim_figure3
 from relabel.simulation.papers.kim2022 import figure4 as kim_figure4
@@ -22,7 +24,9 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("kim2022", "figure 4"): kim_figure4.ENTRY,
     ("kim2022", "figure 5"): kim_figure5.ENTRY,
     ("kim2022", "table 1"): kim_table1.ENTRY,
+    ("khanal2024", "figure 2"): khanal_figure2.ENTRY,
     ("khanal2024", "figure 3"): khanal_figure3.ENTRY,
+    ("khanal2024", "table 1"): khanal_table1.ENTRY,
 }
 
 
