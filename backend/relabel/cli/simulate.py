@@ -22,8 +22,8 @@ AuditOption = Annotated[
 PaperOption = Annotated[
     str | None, typer.Option(help="A published experiment of this paper; see --list.")
 ]
-FigureOption = Annotated[int | None, typer.Option(help="Number of the paper's figure.")]
-TableOption = Annotated[int | None, typer.Option(help="Number of the paper's table.")]
+FigureOption = Annotated[str | None, typer.Option(help='Number of its figure, "3" or "S2".')]
+TableOption = Annotated[str | None, typer.Option(help="Number of its table.")]
 ScaleOption = Annotated[str, typer.Option(help='"small", or "paper": as much as the paper did.')]
 ListOption = Annotated[bool, typer.Option("--list", help="Show what can be run of which paper.")]
 

@@ -47,8 +47,8 @@ class Published:
     """The figure or the table of a paper, at the scale "small" or "paper"; listed: show all."""
 
     paper: str | None = None
-    figure: int | None = None
-    table: int | None = None
+    figure: str | None = None
+    table: str | None = None
     scale: str = "small"
     listed: bool = False
 

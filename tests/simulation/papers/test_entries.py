@@ -18,6 +18,7 @@ def job_of(data_dir, out, samples=TINY.samples):
     return Job(data_dir, out, replace(TINY, samples=samples), 1, shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("paper", "item"), ENTRIES)
 def test_an_entry_runs_to_its_end_beside_what_the_paper_has(paper, item, data_dir, tmp_path):
     entry = ENTRIES[paper, item]
@@ -35,7 +36,7 @@ def test_an_entry_runs_to_its_end_beside_what_the_paper_has(paper, item, data_di
 def test_small_computes_no_more_than_the_paper(paper, item):
     entry = ENTRIES[paper, item]
     assert entry.small.work <= entry.paper.work
-    assert entry.small.seeds >= 3
+    assert entry.small.seeds >= 3 or entry.small == entry.paper
 
 
 def test_the_list_names_every_entry_with_its_published_value_and_its_time():

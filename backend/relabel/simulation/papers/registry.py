@@ -3,6 +3,10 @@
 from relabel.catalogue.options import meant
 from relabel.errors import ConfigurationError
 from relabel.simulation.papers.bernhardt2022 import figure3 as bernhardt_figure3
+from relabel.simulation.papers.bernhardt2022 import figure4 as bernhardt_figure4
+from relabel.simulation.papers.bernhardt2022 import figure6 as bernhardt_figure6
+from relabel.simulation.papers.bernhardt2022 import figure_s2 as bernhardt_figure_s2
+from relabel.simulation.papers.bernhardt2022 import figure_s3 as bernhardt_figure_s3
 from relabel.simulation.papers.bernhardt2022 import table1 as bernhardt_table1
 from relabel.simulation.papers.bernhardt2022 import table2 as bernhardt_table2
 from relabel.simulation.papers.khanal2024 import figure2 as khanal_figure2
@@ -17,6 +21,10 @@ from relabel.simulation.papers.parts.entry import Entry
 
 ENTRIES: dict[tuple[str, str], Entry] = {
     ("bernhardt2022", "figure 3"): bernhardt_figure3.ENTRY,
+    ("bernhardt2022", "figure 4"): bernhardt_figure4.ENTRY,
+    ("bernhardt2022", "figure 6"): bernhardt_figure6.ENTRY,
+    ("bernhardt2022", "figure S2"): bernhardt_figure_s2.ENTRY,
+    ("bernhardt2022", "figure S3"): bernhardt_figure_s3.ENTRY,
     ("bernhardt2022", "table 1"): bernhardt_table1.ENTRY,
     ("bernhardt2022", "table 2"): bernhardt_table2.ENTRY,
     ("kim2022", "figure 2"): kim_figure2.ENTRY,
@@ -30,7 +38,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
 }
 
 
-def find_entry(paper: str | None, figure: int | None, table: int | None) -> tuple[str, Entry]:
+def find_entry(paper: str | None, figure: str | None, table: str | None) -> tuple[str, Entry]:
     """Return the number in words, such as "figure 3", and the entry.
 
     Raises:

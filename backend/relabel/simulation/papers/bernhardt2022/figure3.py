@@ -1,11 +1,9 @@
 """Fig. 3b: right labels against answers on CIFAR-10H with 15 % noise."""
 
 from relabel.simulation.campaign.rankings import TRUTH, Method
-from relabel.simulation.data.sampling import keep_ambiguous, reference_labels
-from relabel.simulation.data.sources.arrays import cifar10h
-from relabel.simulation.experiment.setting import Setting
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
+from relabel.simulation.papers.bernhardt2022.subset import LOW, NETWORKS, published_setting, subset
 from relabel.simulation.papers.parts.campaigns import NOT_TEXT, campaigns
 from relabel.simulation.papers.parts.data import CIFAR10H
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
@@ -18,14 +16,7 @@ PUBLISHED = {
 
 def figure3(job: Job) -> Outcome:
     """Votes to 90 % correct on the published subset and its first labels."""
-    data = keep_ambiguous(cifar10h(job.data_dir), job.numbers.samples)
-    setting = Setting(
-        data,
-        "temperature 2, the published draw",
-        None,
-        labels=reference_labels(data, 2),
-        repeating_oracle=True,
-    )
+    setting = published_setting(subset(job), LOW, repeating_oracle=True)
     methods = (
         *(Method("linear", score) for score in ("phi", "ce", "tiered_phi")),
         Method(TRUTH, "phi"),
@@ -55,4 +46,5 @@ ENTRY = Entry(
     paper=PAPER["figure 3"],
     wants=(CIFAR10H,),
     seconds=SECONDS["figure 3"],
+    lacks=(NETWORKS,),
 )

@@ -6,7 +6,7 @@ smoothed labels (SSL-Linear without BYOL). All three are trained on the training
 has seen an evaluation label. The selector ranks those by CE.
 """
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,11 @@ from relabel.simulation.data.noise_models import instance, symmetric
 from relabel.simulation.data.sources.arrays import CIFAR10, cifar10_training_features, cifar10h
 from relabel.simulation.experiment.summary import Row
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
+from relabel.simulation.papers.bernhardt2022.subset import BYOL, NETWORKS
 from relabel.simulation.papers.parts.campaigns import percent
 from relabel.simulation.papers.parts.data import CIFAR10H, TRAINING_SET
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
+from relabel.simulation.papers.parts.kept import Figures, kept
 from relabel.simulation.papers.parts.orderings import ordering
 from relabel.types import Float32Array, IntArray
 
@@ -52,26 +54,24 @@ PUBLISHED = {
 """Noise, evaluation labels -> accuracy of M1 and M2, %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Of both models by one kind of evaluation labels, and the share of these that is wrong."""
-
-    m1: float
-    m2: float
-    noise: float
-
-
 def table2(job: Job) -> Outcome:
     """Which of two models wins by noisy, partly cleaned and true evaluation labels."""
     data, trained = samples_of(job)
     paper: list[Row] = []
     for noise in NOISES:
-        seeds = [compare(data, trained, noise, job, seed) for seed in range(job.numbers.seeds)]
+        key = {"table": 2, "noise": noise, "numbers": job.numbers}
+        seeds = [
+            kept(
+                job.out / "runs",
+                {**key, "seed": seed},
+                partial(compare, data, trained, noise, job, seed),
+            )
+            for seed in range(job.numbers.seeds)
+        ]
         for labels in seeds[0]:
-            found = [seed[labels] for seed in seeds]
-            first, second = ([getattr(one, name) for one in found] for name in ("m1", "m2"))
+            first, second, wrong = zip(*(seed[labels] for seed in seeds), strict=True)
             m1, m2 = PUBLISHED[noise, labels]
-            left = 100 * np.mean([one.noise for one in found])
+            left = 100 * np.mean(wrong)
             paper += [
                 {
                     "row": f"{noise}, {labels} labels",
@@ -100,8 +100,8 @@ def samples_of(job: Job) -> tuple[Dataset, int]:
     return data, trained
 
 
-def compare(data: Dataset, trained: int, noise: str, job: Job, seed: int) -> dict[str, Accuracy]:
-    """Return both models' accuracy by each kind of evaluation labels."""
+def compare(data: Dataset, trained: int, noise: str, job: Job, seed: int) -> Figures:
+    """Return by each kind of evaluation labels: accuracy of M1, of M2, share of wrong labels."""
     more: dict[str, Any] = {"sharpness": SHARPNESS} if noise == "IDN" else {}
     given = NOISES[noise](data, generator(seed, "noise"), rate=RATE, **more)
     epochs, model_seed = job.numbers.epochs or None, seed_of(seed, "model")
@@ -119,11 +119,11 @@ def compare(data: Dataset, trained: int, noise: str, job: Job, seed: int) -> dic
         found[f"{share * 100:.0f} % cleaned"] = labels
     found["true"] = truth
     return {
-        name: Accuracy(
-            m1=float((first.argmax(1) == labels).mean()),
-            m2=float((second.argmax(1) == labels).mean()),
-            noise=float((labels != truth).mean()),
-        )
+        name: [
+            float((first.argmax(1) == labels).mean()),
+            float((second.argmax(1) == labels).mean()),
+            float((labels != truth).mean()),
+        ]
         for name, labels in found.items()
     }
 
@@ -145,7 +145,7 @@ def centred(features: Float32Array) -> Float32Array:
 
 
 def _ahead(
-    first: list[float], second: list[float], first_leads: bool
+    first: tuple[float, ...], second: tuple[float, ...], first_leads: bool
 ) -> tuple[list[float], list[float]]:
     better, worse = (first, second) if first_leads else (second, first)
     return [100 * value for value in better], [100 * value for value in worse]
@@ -161,4 +161,5 @@ ENTRY = Entry(
     paper=PAPER["table 2"],
     wants=(CIFAR10H, TRAINING_SET),
     seconds=SECONDS["table 2"],
+    lacks=(NETWORKS, BYOL),
 )
