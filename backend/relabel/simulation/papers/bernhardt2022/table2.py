@@ -25,7 +25,7 @@ from relabel.simulation.papers.bernhardt2022.subset import BYOL, NETWORKS
 from relabel.simulation.papers.parts.campaigns import percent
 from relabel.simulation.papers.parts.data import CIFAR10H, TRAINING_SET
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
-from relabel.simulation.papers.parts.kept import Figures, kept
+from relabel.simulation.papers.parts.kept import Figures, digest, kept
 from relabel.simulation.papers.parts.orderings import ordering
 from relabel.types import Float32Array, IntArray
 
@@ -57,9 +57,10 @@ PUBLISHED = {
 def table2(job: Job) -> Outcome:
     """Which of two models wins by noisy, partly cleaned and true evaluation labels."""
     data, trained = samples_of(job)
+    read = digest(data.distributions, *(() if data.features is None else (data.features,)))
     paper: list[Row] = []
     for noise in NOISES:
-        key = {"table": 2, "noise": noise, "numbers": job.numbers}
+        key = {"table": 2, "noise": noise, "numbers": job.numbers, "data": read}
         seeds = [
             kept(
                 job.out / "runs",

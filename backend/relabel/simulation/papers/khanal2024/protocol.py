@@ -28,7 +28,7 @@ from relabel.simulation.data.sources.arrays import cifar10_training_features
 from relabel.simulation.measure.evaluation import macro_f1
 from relabel.simulation.papers.parts.data import clean_test_set, from_pool
 from relabel.simulation.papers.parts.entry import Job, Numbers
-from relabel.simulation.papers.parts.kept import Figures, kept
+from relabel.simulation.papers.parts.kept import Figures, digest, kept
 from relabel.types import BoolArray, IntArray
 
 IMBALANCE = 100
@@ -91,6 +91,13 @@ class Study:
         left = left[: numbers.samples]
         rows = left[long_tailed(pool.labels[left], IMBALANCE, generator(0, "sample"))]
         return cls(from_pool(pool, rows, "cifar10_long_tailed"), test, numbers, noise)
+
+    @property
+    def digest(self) -> str:
+        """Of all samples."""
+        if self.data.features is None:
+            raise AssertionError(self.data.name)
+        return digest(self.data.features, self.data.truth, self.test.features)
 
     def first_labels(self, seed: int) -> IntArray:
         """Return the (n,) given labels."""
@@ -195,7 +202,7 @@ def campaigns_of(job: Job, noise: Noise) -> tuple[dict[str, list[Figures]], list
     phase_one = cache(
         lambda seed: study.phase_one("co_teaching_vog", study.first_labels(seed), seed)
     )
-    key = {"noise": noise, "numbers": job.numbers}
+    key = {"noise": noise, "numbers": job.numbers, "data": study.digest}
     found = {
         name: [
             kept(

@@ -19,7 +19,7 @@ from relabel.simulation.measure.curves import visits_of
 from relabel.simulation.papers.kim2022.ways import WAYS, Round, Way
 from relabel.simulation.papers.parts.data import from_pool, test_images
 from relabel.simulation.papers.parts.entry import Job, Numbers
-from relabel.simulation.papers.parts.kept import Figures, kept
+from relabel.simulation.papers.parts.kept import Figures, digest, kept
 from relabel.types import BoolArray, Float32Array, IntArray
 
 RATE = 0.8
@@ -152,9 +152,11 @@ def campaign(study: Study, way: Way, noise: str, rate: float, seed: int) -> Figu
 def campaigns_of(job: Job, names: tuple[str, ...], noise: str) -> dict[str, list[Figures]]:
     """Return the campaigns of each way, seed by seed, and write down the rates that were chosen."""
     study, found = Study.of(job), {}
+    data = digest(study.vectors, study.data.truth, study.test)
     for name in names:
         way = WAYS[name]
-        key = {"way": name, "noise": noise, "numbers": job.numbers, "options": way.options}
+        key: dict[str, Any] = {"way": name, "options": way.options, "noise": noise, "data": data}
+        key["numbers"] = job.numbers
         chosen = kept(
             job.out / "runs",
             {**key, "rates": RATES},

@@ -6,10 +6,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from relabel.errors import ConfigurationError
 from relabel.files import read_json, told, write_file
 
 Figures = dict[str, list[float]]
+
+
+def digest(*arrays: npt.NDArray[np.generic]) -> str:
+    """Return the digest of data, for a key."""
+    found = sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def kept(folder: Path, key: dict[str, Any], compute: Callable[[], Figures]) -> Figures:
