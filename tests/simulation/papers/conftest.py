@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 
 import numpy as np
 import pytest
@@ -34,7 +35,21 @@ def small_data(tmp_path_factory):
     packed = (vectors / scale).round().astype(np.int8)
     np.savez(folder / "cifar10_train_features.npz", features_int8=packed, scale=scale)
     np.savez(folder / "cifar10_train_jpeg.npz", y=labels)
+    chest_x_rays(folder)
     return folder
+
+
+def chest_x_rays(folder):
+    """Write the three files of NoisyCXR for eight patients, two in each group of NIH labels."""
+    groups = ["Pneumonia", "Infiltration", "Hernia", "No Finding"]
+    patients = [(f"p{n}", groups[n // 2], n % 2) for n in range(8)]
+    boxes = "".join(f"{name},{opacity}\n" for name, _, opacity in patients)
+    (folder / "stage_2_train_labels.csv").write_text("patientId,Target\n" + boxes)
+    keys = [{"subset_img_id": name, "orig_labels": [label]} for name, label, _ in patients]
+    mapping = folder / "pneumonia-challenge-dataset-mappings_2018.json"
+    mapping.write_text(json.dumps(keys))
+    readers = "".join(f"{name},Low Prob\n" for name, _, opacity in patients if opacity)
+    (folder / "RSNA_pneumonia_all_probs.csv").write_text("patientId,labelName\n" + readers)
 
 
 @pytest.fixture

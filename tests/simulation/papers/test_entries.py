@@ -5,6 +5,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
+from relabel.errors import ConfigurationError
 from relabel.simulation.papers.parts.entry import Job, Numbers
 from relabel.simulation.papers.registry import ENTRIES
 from relabel.simulation.papers.run import duration, run_entry, show_list, show_plan
@@ -62,3 +63,29 @@ def test_the_time_of_the_paper_grows_with_what_it_computes(data_dir, tmp_path):
     show_plan(known, "paper", job)
     assert "Takes about 20 min" in job.console.file.getvalue()
     assert replace(known, seconds=None).seconds_of_paper is None
+
+
+@pytest.mark.parametrize(("paper", "item"), ENTRIES)
+def test_only_at_the_papers_scale_it_is_said_what_the_paper_had(paper, item, tmp_path):
+    entry = ENTRIES[paper, item]
+    said = {}
+    for scale in ("small", "paper"):
+        job = job_of(tmp_path, tmp_path)
+        show_plan(entry, scale, job)
+        said[scale] = " ".join(job.console.file.getvalue().split())
+    assert entry.differs in said["small"]
+    assert "Missing for" not in said["small"]
+    assert all(f"Missing for the paper's own: {lack}." in said["paper"] for lack in entry.lacks)
+
+
+def test_all_missing_files_are_named_before_anything_is_made(data_dir, tmp_path):
+    entry = ENTRIES["kim2022", "table 1"]
+    job = job_of(tmp_path, tmp_path / "out")
+    with pytest.raises(ConfigurationError) as refused:
+        run_entry(entry, "small", job, {})
+    for want in entry.wants:
+        for name in want.files:
+            assert name in str(refused.value)
+            assert not want.missing(data_dir)
+    assert not (tmp_path / "out").exists()
+    assert job.console.file.getvalue() == ""

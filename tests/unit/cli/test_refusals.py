@@ -55,7 +55,7 @@ def refused(monkeypatch, tmp_path, capsys):
             "--paper kim2022 --figure 1 --table 1",
             "--paper kim2022 takes one of --figure and --table; known: figure...",
         ),
-        ("--paper kim2022 --figure 7", "figure 7 of kim2022 cannot be run; known: figure 2, ..."),
+        ("--paper kim2022 --figure 7", "figure 7 of kim2022 cannot be run; known: figure 1, ..."),
         (
             "--paper kim2022 --table 1 --scale large",
             "scale='large' is unknown; known: small, paper.",
@@ -91,7 +91,7 @@ def refused(monkeypatch, tmp_path, capsys):
         ),
         (
             "--paper kim2022 --figure 2 --data-dir no",
-            "In --data-dir no (no such folder) there is no cifar10_train_features.npz,...",
+            "In --data-dir no (no such folder) there is no cifar10h_test.npz ... from https://...",
         ),
     ],
 )

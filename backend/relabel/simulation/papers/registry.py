@@ -9,9 +9,11 @@ from relabel.simulation.papers.bernhardt2022 import figure_s2 as bernhardt_figur
 from relabel.simulation.papers.bernhardt2022 import figure_s3 as bernhardt_figure_s3
 from relabel.simulation.papers.bernhardt2022 import table1 as bernhardt_table1
 from relabel.simulation.papers.bernhardt2022 import table2 as bernhardt_table2
+from relabel.simulation.papers.bernhardt2022 import table3 as bernhardt_table3
 from relabel.simulation.papers.khanal2024 import figure2 as khanal_figure2
 from relabel.simulation.papers.khanal2024 import figure3 as khanal_figure3
 from relabel.simulation.papers.khanal2024 import table1 as khanal_table1
+from relabel.simulation.papers.kim2022 import figure1 as kim_figure1
 from relabel.simulation.papers.kim2022 import figure2 as kim_figure2
 from relabel.simulation.papers.kim2022 import figure3 as kim_figure3
 from relabel.simulation.papers.kim2022 import figure4 as kim_figure4
@@ -27,6 +29,8 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("bernhardt2022", "figure S3"): bernhardt_figure_s3.ENTRY,
     ("bernhardt2022", "table 1"): bernhardt_table1.ENTRY,
     ("bernhardt2022", "table 2"): bernhardt_table2.ENTRY,
+    ("bernhardt2022", "table 3"): bernhardt_table3.ENTRY,
+    ("kim2022", "figure 1"): kim_figure1.ENTRY,
     ("kim2022", "figure 2"): kim_figure2.ENTRY,
     ("kim2022", "figure 3"): kim_figure3.ENTRY,
     ("kim2022", "figure 4"): kim_figure4.ENTRY,

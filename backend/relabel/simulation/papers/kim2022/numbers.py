@@ -3,6 +3,7 @@
 from relabel.simulation.papers.parts.entry import Numbers
 
 SMALL: dict[str, Numbers] = {
+    "figure 1": Numbers(seeds=3, samples=5_000, tested=1_000, epochs=15),
     "figure 2": Numbers(seeds=3, samples=5_000, tested=10_000, batch=100, rounds=15, epochs=15),
     "figure 3": Numbers(seeds=3, samples=5_000, tested=10_000, batch=100, rounds=15, epochs=15),
     "figure 4": Numbers(seeds=3, samples=5_000, tested=10_000, batch=100, rounds=15, epochs=15),
