@@ -1,5 +1,7 @@
 """Fig. 3b: right labels against answers on CIFAR-10H with 15 % noise."""
 
+from dataclasses import replace
+
 from relabel.simulation.campaign.rankings import TRUTH, Method
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
@@ -16,7 +18,7 @@ PUBLISHED = {
 
 def figure3(job: Job) -> Outcome:
     """Votes to 90 % correct on the published subset and its first labels."""
-    setting = published_setting(subset(job), LOW, repeating_oracle=True)
+    setting = replace(published_setting(subset(job), LOW), repeating_oracle=True)
     methods = (
         *(Method("linear", score) for score in ("phi", "ce", "tiered_phi")),
         Method(TRUTH, "phi"),

@@ -1,5 +1,7 @@
 """Supplementary Fig. 3: which kind of wrong labels each score finds."""
 
+from dataclasses import replace
+
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.experiment.summary import Row
 from relabel.simulation.papers.bernhardt2022.figure_s2 import of
@@ -20,7 +22,7 @@ ORDERS = (("phi", "ce"), ("ce", "entropy"))
 def figure_s3(job: Job) -> Outcome:
     """Wrong labels left of each kind after the oracle's budget, and the orders claimed."""
     data = subset(job)
-    setting = published_setting(data, LOW, budget=round(BUDGET * len(data)))
+    setting = replace(published_setting(data, LOW), budget=round(BUDGET * len(data)))
     methods = {score: Method("linear", score) for score in SCORES}
     runs = campaigns(setting, tuple(methods.values()), job)
     rows: list[Row] = []

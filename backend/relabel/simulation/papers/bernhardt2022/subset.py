@@ -18,12 +18,7 @@ def subset(job: Job) -> Dataset:
     return keep_ambiguous(cifar10h(job.data_dir), job.numbers.samples)
 
 
-def published_setting(data: Dataset, temperature: int, **more: bool | int) -> Setting:
+def published_setting(data: Dataset, temperature: int) -> Setting:
     """Return the setting with the published first labels, the same for all seeds."""
-    return Setting(
-        data,
-        f"temperature {temperature}, the published draw",
-        None,
-        labels=reference_labels(data, temperature),
-        **more,  # type: ignore[arg-type]
-    )
+    labels = reference_labels(data, temperature)
+    return Setting(data, f"temperature {temperature}, the published draw", None, labels=labels)
