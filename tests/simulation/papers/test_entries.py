@@ -1,14 +1,14 @@
 """Every figure and table runs to its end on small files, and says what the paper has beside it."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 
 import pytest
 from relabel.errors import ConfigurationError
 from relabel.simulation.papers.parts.entry import Job, Numbers
 from relabel.simulation.papers.registry import ENTRIES
-from relabel.simulation.papers.run import duration, run_entry, show_list, show_plan
+from relabel.simulation.papers.run import WORDS, duration, run_entry, show_list, show_plan
 from rich.console import Console
 
 TINY = Numbers(seeds=1, samples=200, tested=200, batch=20, rounds=2, epochs=2)
@@ -59,9 +59,10 @@ def test_the_time_of_the_paper_grows_with_what_it_computes(data_dir, tmp_path):
     small, large = Numbers(seeds=5, samples=100), Numbers(seeds=10, samples=600)
     known = replace(entry, seconds=100, small=small, paper=large)
     assert known.seconds_of_paper == 1200
+    assert set(WORDS) == set(asdict(small))
     job = job_of(data_dir, tmp_path)
     show_plan(known, "paper", job)
-    assert "Takes about 20 min" in job.console.file.getvalue()
+    assert "Time: about 20 min" in job.console.file.getvalue()
     assert replace(known, seconds=None).seconds_of_paper is None
 
 

@@ -14,6 +14,15 @@ from relabel.simulation.papers.registry import ENTRIES
 from relabel.simulation.report.files import paper_table, table_of, write_report
 
 SCALES = ("small", "paper")
+WORDS = {
+    "seeds": "repeats",
+    "samples": "samples",
+    "tested": "to test",
+    "batch": "labels a round",
+    "rounds": "rounds",
+    "epochs": "epochs",
+}
+"""How the plan calls each of `Numbers`."""
 
 
 def numbers_of(entry: Entry, scale: str) -> Numbers:
@@ -51,14 +60,17 @@ def show_plan(entry: Entry, scale: str, job: Job) -> None:
     """Say what the paper used, what differs, how much is computed, and how long that takes."""
     small = scale == "small"
     seconds = entry.seconds if small else entry.seconds_of_paper
-    numbers = ", ".join(f"{value:,} {name}" for name, value in asdict(job.numbers).items() if value)
-    taken = "an unknown time" if seconds is None else f"about {duration(seconds)} on two cores"
+    counted = asdict(job.numbers)
+    numbers = ", ".join(
+        f"{counted[name]:,} {word}" for name, word in WORDS.items() if counted[name]
+    )
+    time = "not measured yet" if seconds is None else f"about {duration(seconds)} on two cores"
     lines = [
         entry.title,
         f"The paper: {entry.used}.",
         f"Here: {numbers}. Other than in the paper: {entry.differs}.",
         *(f"Missing for the paper's own: {lack}." for lack in entry.lacks if not small),
-        f"Takes {taken}. Stopped, the same command goes on.",
+        f"Time: {time}. Stopped, the same command goes on.",
     ]
     for line in lines:
         job.console.print(line, highlight=False, markup=False)

@@ -1,11 +1,11 @@
 """Supplementary Fig. 2: larger noise rates, uniform and class-dependent."""
 
 from relabel.simulation.campaign.rankings import Method
-from relabel.simulation.experiment.setting import RANDOM, Run, Setting
+from relabel.simulation.experiment.setting import RANDOM, Setting
 from relabel.simulation.experiment.summary import Row
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
 from relabel.simulation.papers.bernhardt2022.subset import NETWORKS, subset
-from relabel.simulation.papers.parts.campaigns import campaigns, percent
+from relabel.simulation.papers.parts.campaigns import campaigns, of, percent
 from relabel.simulation.papers.parts.data import CIFAR10H
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
 from relabel.simulation.papers.parts.orderings import ordering
@@ -40,11 +40,6 @@ def figure_s2(job: Job) -> Outcome:
                 },
             ]
     return Outcome("Bernhardt et al. 2022, Supplementary Fig. 2", rows)
-
-
-def of(runs: tuple[Run, ...], method: str) -> list[Run]:
-    """Return the runs of a method, by seed."""
-    return sorted((run for run in runs if run.method == method), key=lambda run: run.seed)
 
 
 ENTRY = Entry(

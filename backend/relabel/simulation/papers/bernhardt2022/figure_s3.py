@@ -4,10 +4,9 @@ from dataclasses import replace
 
 from relabel.simulation.campaign.rankings import Method
 from relabel.simulation.experiment.summary import Row
-from relabel.simulation.papers.bernhardt2022.figure_s2 import of
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
 from relabel.simulation.papers.bernhardt2022.subset import LOW, NETWORKS, published_setting, subset
-from relabel.simulation.papers.parts.campaigns import campaigns
+from relabel.simulation.papers.parts.campaigns import campaigns, of
 from relabel.simulation.papers.parts.data import CIFAR10H
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
 from relabel.simulation.papers.parts.orderings import ordering

@@ -11,7 +11,6 @@ from relabel.simulation.data.dataset import Dataset, HeldOut
 from relabel.simulation.experiment.setting import Run
 from relabel.simulation.experiment.summary import Row
 from relabel.simulation.measure.classifiers import classify, labels_after
-from relabel.simulation.papers.bernhardt2022.figure_s2 import of
 from relabel.simulation.papers.bernhardt2022.numbers import PAPER, SECONDS, SMALL
 from relabel.simulation.papers.bernhardt2022.subset import (
     BYOL,
@@ -20,7 +19,7 @@ from relabel.simulation.papers.bernhardt2022.subset import (
     published_setting,
     subset,
 )
-from relabel.simulation.papers.parts.campaigns import campaigns, percent
+from relabel.simulation.papers.parts.campaigns import campaigns, of, percent
 from relabel.simulation.papers.parts.data import CIFAR10H, TRAINING_SET, clean_test_set
 from relabel.simulation.papers.parts.entry import Entry, Job, Outcome
 from relabel.simulation.papers.parts.orderings import ordering

@@ -18,6 +18,11 @@ def campaigns(setting: Setting, methods: tuple[Method, ...], job: Job) -> tuple[
     return tuple(run_experiment(setting, methods, seeds, folder=folder, workers=job.workers))
 
 
+def of(runs: tuple[Run, ...], method: str) -> list[Run]:
+    """Return the runs of a method, by seed."""
+    return sorted((run for run in runs if run.method == method), key=lambda run: run.seed)
+
+
 def percent(values: Sequence[float]) -> str:
     """Return mean and sd of shares in words."""
     mean, spread = mean_sd([100 * value for value in values])
