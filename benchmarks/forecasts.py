@@ -86,7 +86,10 @@ def main() -> None:
                 found = play_project(name, args.data, number)
                 with rows_file(name).open("a") as file:
                     file.writelines(json.dumps(row) + "\n" for row in found)
-    text = report({name: [r for r in rows_of(name) if r["project"] in numbers] for name in SETS})
+    text = report(
+        {name: [r for r in rows_of(name) if r["project"] in numbers] for name in SETS},
+        args.projects,
+    )
     print(text)
     OUT.write_text(text)
 
@@ -212,7 +215,7 @@ def really_fewer(project: Project, pilot: Pilot, target: float, found: Forecast)
     return ours - theirs if max(ours, theirs) < NEVER else None
 
 
-def report(rows: dict[str, list[dict[str, Any]]]) -> str:
+def report(rows: dict[str, list[dict[str, Any]]], projects: int) -> str:
     """Return the tables."""
     heads = (
         "data set", "target", "consensus", "pilot", "projects", "needed",
@@ -220,7 +223,13 @@ def report(rows: dict[str, list[dict[str, Any]]]) -> str:
         "next 100: holds", "median error", "wrong labels: holds",
         "saved by the other: told", "really", "holds",
     )  # fmt: skip
-    lines = ["# Forecasts", "", "    python benchmarks/forecasts.py", "", EXPLAINED]
+    lines = [
+        "# Forecasts",
+        "",
+        f"    python benchmarks/forecasts.py --projects {projects}",
+        "",
+        EXPLAINED,
+    ]
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, mine in rows.items():
         for consensus in TERMS:

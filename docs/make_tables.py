@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import typer
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
@@ -19,6 +20,7 @@ from relabel.catalogue.built_in import SELECTORS
 from relabel.catalogue.signatures import ABSENT
 from relabel.cli.app import build_app
 from relabel.learning.encoders.registry import ENCODERS
+from relabel.learning.networks.registry import ARCHITECTURES, build
 from relabel.numerics.diversity.registry import DIVERSITY
 from relabel.numerics.gain import GAIN, gain_score
 from relabel.numerics.scoring import SCORES as OF_POSTERIORS
@@ -117,6 +119,19 @@ def training_options() -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def networks_table() -> str:
+    """List every network with the training that suits it, and how large it is."""
+    rows = []
+    for name, one in ARCHITECTURES.items():
+        inputs = torch.zeros((1, 512) if one.reads == "vectors" else (1, 3, 32, 32), device="meta")
+        with torch.device("meta"):
+            weights = sum(value.numel() for value in build(one, inputs, 10).parameters())
+        training = (str(one.epochs), f"{one.learning_rate:g}", str(one.batch_size), one.augment)
+        rows.append((f"`{name}`", one.reads, f"{weights:,}", *training))
+    heads = ("Reads", "Weights", "Epochs", "Learning rate", "Batch at most", "Augmentation")
+    return _table(("Network", *heads), rows)
+
+
 def encoders_table() -> str:
     """List every encoder; torchvision says how large its own are, and how good."""
     rows = []
@@ -178,6 +193,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands_table,
     "selectors": selectors_table,
     "training-options": training_options,
+    "networks": networks_table,
     "encoders": encoders_table,
     "scores": lambda: registry_table("Score", SCORES),
     "diversity": lambda: registry_table("Diversity", DIVERSITY),

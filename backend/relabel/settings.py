@@ -175,8 +175,9 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         default="cpu",
-        pattern=r"^(cpu|cuda(:\d+)?|mps)$",
-        description="Torch device of the rounds: cpu, cuda, mps.",
+        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        description="Torch device of the rounds: cpu, cuda, mps; auto = cuda where there is one, "
+        "else cpu.",
     )
     log_level: str = Field(
         default="INFO",
@@ -332,6 +333,18 @@ def rounds_environment() -> dict[str, str]:
 def set_threads() -> None:
     """Give this process the environment for a round; before anything loads torch."""
     os.environ.update(rounds_environment())
+
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+"""Variable that cuBLAS reads at its first product; unset, products differ from run to run."""
+
+
+def fix_cublas() -> None:
+    """Let matrix products on CUDA be repeatable, unless the user has chosen a workspace.
+
+    NVIDIA's cuBLAS documentation, "Results reproducibility"; eight buffers of 4 MiB.
+    """
+    os.environ.setdefault(CUBLAS, ":4096:8")
 
 
 def weights_folder() -> Path:

@@ -3,6 +3,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from wiring import connected, context, fake, running, store_template
+from wiring import connected, context, fake, in_order, running, store_template
 
-__all__ = ["connected", "context", "fake", "running", "store_template"]
+__all__ = ["connected", "context", "fake", "in_order", "running", "store_template"]

@@ -1,7 +1,5 @@
 """More of the audit than the votes give, asked for: who is asked, and that it is let go again."""
 
-import json
-
 import pytest
 from relabel.errors import NotReadyError
 from relabel.service.audit.turns import audit_rows, turns_of
@@ -14,21 +12,18 @@ from relabel.service.votes.state import Part
 from relabel.storage.database import reading
 from relabel.storage.projects import get_project
 from relabel.storage.task_states import list_turns
-from wiring import deliver, publish_round, state_of
+from wiring import answer, state_of
 
 TASKS = 12
 POLICY = {"window": 2, "audit_share": 0.0, "retrain_after": 1000}
 
 
 @pytest.fixture
-def make(context, fake, connected):
+def make(context, in_order):
     """Make a published project of cats, served in the order of their ids, and its audit's order."""
 
     def made(**policy):
-        number = connected(["cat"] * TASKS, json.dumps(POLICY | policy))
-        ids = list(fake.tasks)
-        publish_round(context, number, {n: 0.9 - 0.02 * i for i, n in enumerate(ids)})
-        fake.events.clear()
+        number = in_order(TASKS, **POLICY | policy)
         state = state_of(context, number)
         return number, state.counts.task_ids[audit_rows(state)].tolist()
 
@@ -42,15 +37,6 @@ def wish(context, number, tasks):
         ask_for_audit(context.engine, context.settings, number, one.run)
     carry_out(context, number)
     return found
-
-
-def answer(context, fake, person, choice="cat"):
-    """Answer what is served, and return it."""
-    task = fake.next_task(person)
-    if task is not None:
-        fake.annotate(task, person, choice)
-        deliver(context, fake)
-    return task
 
 
 def waiting(context, number):
@@ -73,11 +59,11 @@ def test_those_asked_for_are_open_beside_the_window_and_come_first(context, fake
     assert waiting(context, number) == order[:3]
     assert set(fake.open_tasks(number)) >= set(order[:2])  # a window of them at a time
     assert set(fake.open_tasks(number)) >= before - set(order)
-    assert [answer(context, fake, person) for person in (1, 2, 1, 2, 1, 2)] == [
+    assert [answer(context, fake, person, "cat") for person in (1, 2, 1, 2, 1, 2)] == [
         *(order[0], order[0], order[1], order[1], order[2], order[2])
     ]
     assert waiting(context, number) == []
-    assert answer(context, fake, 3) not in order[:3]
+    assert answer(context, fake, 3, "cat") not in order[:3]
 
 
 def test_each_of_them_tells_what_is_left(context, make):
@@ -98,7 +84,7 @@ def test_the_same_wish_again_asks_for_nothing_more(context, fake, make):
     assert fake.writes() == []
     assert (fake.open_tasks(number), kept(context, number)) == (open_now, turns)
     for person in (1, 2):
-        answer(context, fake, person)
+        answer(context, fake, person, "cat")
     ask_for_audit(context.engine, context.settings, number, offer.run)
     carry_out(context, number)
     assert waiting(context, number) == order[1:3]
@@ -124,7 +110,7 @@ def test_taken_back_those_with_a_verdict_stay_audited_and_the_others_are_let_go(
     number, order = make()
     wish(context, number, 5)
     for person in (1, 2, 1):
-        answer(context, fake, person)
+        answer(context, fake, person, "cat")
     stale = f"{Part.ALL}:0"
     (back,) = wish(context, number, 0)
     assert "4 audited tasks" in back.effects[0]
@@ -146,20 +132,20 @@ def test_taken_back_those_with_a_verdict_stay_audited_and_the_others_are_let_go(
 def test_where_all_is_settled_they_open_the_queue_again(context, fake, make):
     number, order = make()
     for n in range(TASKS):
-        assert answer(context, fake, 1 + n % 2) is not None
+        assert answer(context, fake, 1 + n % 2, "cat") is not None
     assert stop_reason(state_of(context, number)) == SETTLED
     (offer,) = wish(context, number, 2)
     assert "2 of them say nothing of the wrong labels that are left" in offer.effects[1]
     assert stop_reason(state_of(context, number)) == ""
     assert sorted(fake.open_tasks(number)) == sorted(order[:2])
-    assert [answer(context, fake, 3) for _ in range(2)] == order[:2]
+    assert [answer(context, fake, 3, "cat") for _ in range(2)] == order[:2]
     assert stop_reason(state_of(context, number)) == SETTLED
     assert fake.open_tasks(number) == []
 
 
 def test_the_budget_rules_and_the_offer_says_so(context, fake, make):
     number, _ = make(budget=1)
-    answer(context, fake, 1)
+    answer(context, fake, 1, "cat")
     (offer,) = wish(context, number, 2)
     assert any("The budget has 0 votes left" in effect for effect in offer.effects)
     assert stop_reason(state_of(context, number)) == "budget of 1 votes spent"
@@ -171,15 +157,15 @@ def test_a_low_yield_waits_for_those_asked_for(context, fake, make, monkeypatch)
     monkeypatch.setattr("relabel.service.queue.stop_rule.RECENT", 3)
     number, order = make(stop_when={"yield": 0.5})
     for person in (1, 1, 1):
-        answer(context, fake, person)
+        answer(context, fake, person, "cat")
     low = "only 0% of the last 3 tasks were wrong"
     assert stop_reason(state_of(context, number)) == low
     assert fake.open_tasks(number) == []
     wish(context, number, 2)
     assert set(fake.open_tasks(number)) >= set(order[:2])
     while waiting(context, number):
-        answer(context, fake, 1)
-        answer(context, fake, 2)
+        answer(context, fake, 1, "cat")
+        answer(context, fake, 2, "cat")
     assert stop_reason(state_of(context, number)).startswith("only 0%")
     assert fake.open_tasks(number) == []
 
@@ -189,10 +175,10 @@ def test_a_low_yield_waits_for_nobody_who_does_not_come(context, fake, make, mon
     monkeypatch.setattr("relabel.service.queue.stop_rule.RECENT", 3)
     number, order = make(stop_when={"yield": 0.5})
     for _ in range(3):
-        answer(context, fake, 1)
+        answer(context, fake, 1, "cat")
     wish(context, number, 1)
     while order[0] in fake.open_tasks(number) and fake.next_task(1) == order[0]:
-        answer(context, fake, 1)
+        answer(context, fake, 1, "cat")
     assert waiting(context, number) == order[:1]
     assert stop_reason(state_of(context, number)).startswith("only 0%")
 

@@ -15,42 +15,30 @@ from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.storage.database import reading
 from relabel.storage.projects import forget_project, set_project
 from relabel.storage.task_states import list_turns
-from wiring import deliver, publish_round, state_of, writes
+from wiring import answer, deliver, publish_round, state_of, writes
 
 TASKS = 12
 POLICY = {"window": 2, "audit_share": 0.05, "retrain_after": 1000}
 
 
 @pytest.fixture
-def make(context, fake, connected):
+def make(context, in_order):
     """Make a published project of cats, served in the order of their ids, and its audit's order."""
 
     def made(**policy):
-        number = connected(["cat"] * TASKS, json.dumps(POLICY | policy))
-        ids = list(fake.tasks)
-        publish_round(context, number, {n: 0.9 - 0.02 * i for i, n in enumerate(ids)})
-        fake.events.clear()
+        number = in_order(TASKS, **POLICY | policy)
         state = state_of(context, number)
         return number, state.counts.task_ids[audit_rows(state)].tolist()
 
     return made
 
 
-def answer(context, fake, person, choice="cat"):
-    """Answer what is served, and return it."""
-    task = fake.next_task(person)
-    if task is not None:
-        fake.annotate(task, person, choice)
-        deliver(context, fake)
-    return task
-
-
 def test_after_the_first_vote_the_first_audited_task_comes_until_two_agree(context, fake, make):
     number, order = make()
     first = next(iter(fake.tasks))
-    assert answer(context, fake, 1) == first
+    assert answer(context, fake, 1, "cat") == first
     for person in (2,) if order[0] == first else (2, 3):
-        assert answer(context, fake, person) == order[0]
+        assert answer(context, fake, person, "cat") == order[0]
     state = state_of(context, number)
     assert state.counts.task_ids[audited(state)].tolist() == order[:1]
     assert order[0] not in fake.open_tasks(number)
@@ -60,7 +48,7 @@ def test_a_settled_task_is_opened_again_and_closed_by_its_verdict(context, fake,
     """Two people settle everything; no label has been said by two new ones."""
     number, order = make(audit_share=0.0)
     for n in range(TASKS):
-        assert answer(context, fake, 1 + n % 2) is not None
+        assert answer(context, fake, 1 + n % 2, "cat") is not None
     assert stop_reason(state_of(context, number)) == SETTLED
     assert fake.open_tasks(number) == []
     with context.engine.begin() as connection:
@@ -71,8 +59,8 @@ def test_a_settled_task_is_opened_again_and_closed_by_its_verdict(context, fake,
     waiting = state.counts.task_ids[awaited(state)].tolist()
     assert waiting == order[:2]  # 12 votes at .05, four times as early, two votes each
     assert sorted(fake.open_tasks(number)) == sorted(waiting)
-    assert [answer(context, fake, 3) for _ in waiting] == waiting
-    assert answer(context, fake, 3) is None
+    assert [answer(context, fake, 3, "cat") for _ in waiting] == waiting
+    assert answer(context, fake, 3, "cat") is None
     state = state_of(context, number)
     assert fake.open_tasks(number) == []
     done = state.counts.task_ids[audited(state)].tolist()
@@ -99,7 +87,7 @@ def test_the_order_alone_changes_where_tasks_are_left_alone(context, fake, make)
 def test_who_works_alone_is_asked_once_for_each_audited_task(context, fake, make):
     number, order = make(solo=True, audit_share=0.25)
     served = []
-    while (task := answer(context, fake, 1)) is not None:
+    while (task := answer(context, fake, 1, "cat")) is not None:
         served.append(task)
     assert sorted(served) == sorted(fake.tasks)
     state = state_of(context, number)

@@ -5,7 +5,7 @@ from relabel.labelstudio.contract import TAB_TITLE
 from relabel.service.insight.preview import explain, undecided_rows
 from relabel.service.sync.sweep import forget_sweeps, sweep
 from relabel.types import State
-from wiring import deliver, publish_round, state_of
+from wiring import answer, deliver, publish_round, state_of
 
 WINDOW = 4
 ALONE = f"window = {WINDOW}\nsolo = true"
@@ -29,19 +29,7 @@ def make(context, fake, connected):
 
 def skip(context, fake, person):
     """Skip what is served, and return it."""
-    task = fake.next_task(person)
-    if task is not None:
-        fake.annotate(task, person, cancelled=True)
-        deliver(context, fake)
-    return task
-
-
-def answer(context, fake, person, *choices):
-    task = fake.next_task(person)
-    if task is not None:
-        fake.annotate(task, person, *choices)
-        deliver(context, fake)
-    return task
+    return answer(context, fake, person, cancelled=True)
 
 
 # -- REQUEUE_FOR_OTHERS ----------------------------------------------------------------------

@@ -27,7 +27,7 @@ from relabel.storage.projects import set_project
 from served import over_http, served
 from sqlalchemy import create_engine
 from werkzeug.wrappers import Request
-from wiring import TOKEN, connect_project, make_settings, votes_of_store
+from wiring import TOKEN, connect_project, make_settings, tried, votes_of_store
 from workers import all_done, rest, until, working
 
 SOON = 4.0
@@ -72,7 +72,7 @@ def machine(store, tmp_path, fake):
         def make(**values):
             settings = make_settings(tmp_path, database_url=store, **values)
             client = LabelStudio(URL, TOKEN, transport=httpx.MockTransport(answer))
-            made = Context(settings, connect(store), client, trial=lambda device: device)
+            made = Context(settings, connect(store), client, trial=tried)
             opened.callback(made.close)
             return made
 

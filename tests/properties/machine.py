@@ -9,7 +9,13 @@ from acts import ANNOTATE, CHANGE, DELETE, DELETE_TASK, IMPORT, ON_BEHALF, SKIP,
 from at_rest import check_counted, check_detached, check_mirror, check_queue, opened, settle
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from relabel.service.commands import ask_for_round, ask_for_undo, go_on, pause
+from relabel.service.commands import (
+    ask_for_audit,
+    ask_for_round,
+    ask_for_undo,
+    go_on,
+    pause,
+)
 from relabel.service.queue.settle import settle_all
 from relabel.service.queue.undo import undo_run
 from relabel.service.sync.catch_up import carry_out
@@ -197,6 +203,13 @@ class RelabelMachine(RuleBasedStateMachine):
     @rule(wish=st.sampled_from([pause, go_on, go_on, ask_for_round]))
     def somebody_presses_a_button(self, wish):
         wish(self.context(1).engine, self.number)
+
+    @rule(turns=st.integers(0, 6), worker=WORKERS, kill=KILL, meanwhile=MEANWHILE)
+    def somebody_asks_for_more_of_the_audit(self, turns, worker, kill, meanwhile):
+        """Or lets it go: the wish is where the audit shall come, whatever was asked for before."""
+        context = self.context(1 - worker)
+        ask_for_audit(context.engine, context.settings, self.number, f":{turns}")
+        self.world.work(worker, lambda c: carry_out(c, self.number), kill, meanwhile)
 
     @rule(
         window=st.integers(1, 3),

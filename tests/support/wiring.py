@@ -1,5 +1,6 @@
 """The backend around the fake Label Studio: settings, store, a connected project, a round."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from relabel.numerics.ranking import QualityMap, prioritise
 from relabel.numerics.scoring import SCORES
 from relabel.service.connected import open_connected
 from relabel.service.context import Context
+from relabel.service.device import Tried
 from relabel.service.queue.publish import publish
 from relabel.service.setup.connect import connect, plan_connect
 from relabel.service.sync.catch_up import carry_out
@@ -66,6 +68,11 @@ def site(settings: Settings) -> Iterator[FlaskClient]:
         app.extensions["relabel.engine"].dispose()
 
 
+def tried(device: str) -> Tried:
+    """Find every device in order, as a trial would."""
+    return Tried(device, device, 1000.0, 30)
+
+
 def make_context(
     folder: Path, fake: FakeLabelStudio, template: StoreTemplate, **values: Any
 ) -> Context:
@@ -73,7 +80,7 @@ def make_context(
     settings = make_settings(folder, **template.copy_for(folder / "data"), **values)
     client = LabelStudio(URL, TOKEN, transport=fake.transport())
     engine = connect_database(settings.database())
-    return Context(settings, engine, client, trial=lambda device: device)
+    return Context(settings, engine, client, trial=tried)
 
 
 def connect_project(context: Context, number: int, params: str | None = None) -> None:
@@ -183,6 +190,17 @@ def deliver(context: Context, fake: FakeLabelStudio, *, work: bool = True) -> No
                 carry_out(context, number)
 
 
+def answer(
+    context: Context, fake: FakeLabelStudio, person: int, *choices: str, **values: Any
+) -> int | None:
+    """Answer what is served to this person, and return it; None = nothing is."""
+    task = fake.next_task(person)
+    if task is not None:
+        fake.annotate(task, person, *choices, **values)
+        deliver(context, fake)
+    return task
+
+
 def report(context: Context, body: dict[str, Any]) -> tuple[int, bool]:
     """Hand over an event as our webhooks send it: by its name alone, unless it is a deletion."""
     number = body["project"]["id"]
@@ -219,6 +237,21 @@ def connected(context: Context, fake: FakeLabelStudio) -> Callable[..., int]:
     def make(labels: list[str | None], params: str | None = None, **values: Any) -> int:
         number = fake.add_project(labels, **values)
         connect_project(context, number, params)
+        fake.events.clear()
+        return number
+
+    return make
+
+
+@pytest.fixture
+def in_order(
+    context: Context, fake: FakeLabelStudio, connected: Callable[..., int]
+) -> Callable[..., int]:
+    """Make a project of cats that is served in the order of its ids: in_order(12, window=2)."""
+
+    def make(tasks: int, **policy: Any) -> int:
+        number = connected(["cat"] * tasks, json.dumps(policy))
+        publish_round(context, number, {n: 0.9 - 0.02 * i for i, n in enumerate(fake.tasks)})
         fake.events.clear()
         return number
 

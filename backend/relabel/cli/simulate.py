@@ -19,6 +19,21 @@ ConfidenceOption = Annotated[
 AuditOption = Annotated[
     float, typer.Option(help="Share of votes for tasks in random order, judged by people alone.")
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(help="Processes, one seed each; on a GPU one unless told.")
+]
+EncoderOption = Annotated[
+    str | None, typer.Option(help="What turns images into vectors, in place of their own.")
+]
+WeightsOption = Annotated[Path | None, typer.Option(help="Local file of the encoder's weights.")]
+SizeOption = Annotated[
+    int, typer.Option(help="Pixels per side for networks on pixels; 0 = as they are.")
+]
+SelectorOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Of the selectors: epochs=40 or co_teaching.epochs=40; repeatable."),
+]
 PaperOption = Annotated[
     str | None, typer.Option(help="A published experiment of this paper; see --list.")
 ]
@@ -86,33 +101,22 @@ def simulate(
     table: TableOption = None,
     scale: ScaleOption = "small",
     listed: ListOption = False,
+    device: DeviceOption = "cpu",
+    workers: WorkersOption = None,
+    encoder: EncoderOption = None,
+    encoder_weights: WeightsOption = None,
+    image_size: SizeOption = 0,
+    option: SelectorOption = None,
 ) -> None:
     """Simulate relabelling campaigns on data whose truth is known.
 
     Example: relabel simulate --dataset digits --seeds 3 --out OUT
     """
-    from relabel.simulation.command import Published, SimulationOptions, run_simulation
+    given = locals()  # every parameter is a field of the options
+    from relabel.simulation.command import SimulationOptions, run_simulation
 
-    options = SimulationOptions(
-        dataset=dataset,
-        data_dir=data_dir,
-        choices=choices,
-        noise=noise,
-        noise_rate=noise_rate,
-        selector=_names(selector),
-        score=_names(score),
-        diversity=_names(diversity),
-        consensus=_names(consensus),
-        confidence=confidence,
-        audit_share=audit_share,
-        seeds=seeds,
-        budget=budget,
-        retrain_every=retrain_every,
-        annotators=annotators,
-        at_once=at_once,
-        out=out,
-        published=Published(paper, figure, table, scale, listed),
-    )
+    lists = {key: _names(given[key]) for key in ("selector", "score", "diversity", "consensus")}
+    options = SimulationOptions(**{**given, **lists, "option": tuple(option or ())})
     raise typer.Exit(run_simulation(options, console))
 
 

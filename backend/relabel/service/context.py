@@ -9,7 +9,7 @@ from urllib.request import urlopen
 from sqlalchemy import Engine
 
 from relabel.labelstudio.client import LabelStudio
-from relabel.service.device import try_in_process
+from relabel.service.device import Tried, try_in_process
 from relabel.settings import Settings
 from relabel.storage.database import clock, open_database, reading
 
@@ -27,7 +27,7 @@ class Context:
     label_studio: LabelStudio
     newest: dict[int, str] = field(default_factory=dict)
     hub: Callable[..., Any] = urlopen
-    trial: Callable[[str], str] = try_in_process
+    trial: Callable[[str], Tried] = try_in_process
 
     def folder(self, project_id: int) -> Path:
         """Folder of one project's rounds."""

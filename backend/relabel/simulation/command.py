@@ -1,7 +1,7 @@
 """What `relabel simulate` does."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from relabel.errors import BadImageError, ConfigurationError
 from relabel.files import check_folder
+from relabel.learning.device import choose_device
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.settings import Settings
 from relabel.simulation.campaign.judge import KEYS, Terms
@@ -23,9 +24,15 @@ from relabel.simulation.campaign.rankings import (
 from relabel.simulation.campaign.seeds import generator, seed_of
 from relabel.simulation.data.books import by_class, with_first_labels, without_first_labels
 from relabel.simulation.data.dataset import Dataset
-from relabel.simulation.data.encoding import with_features
+from relabel.simulation.data.encoding import with_features, with_images
 from relabel.simulation.data.noise_models import check_noise, make_noise
 from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.experiment.options import (
+    check_encoder,
+    check_image_size,
+    give_options,
+    parse_options,
+)
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Run, Setting, check_method, first_labels
 from relabel.simulation.experiment.summary import summarise
@@ -43,20 +50,6 @@ DEFAULT_RATE = 0.20
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """The figure or the table of a paper, at the scale "small" or "paper"; listed: show all."""
-
-    paper: str | None = None
-    figure: str | None = None
-    table: str | None = None
-    scale: str = "small"
-    listed: bool = False
-
-
-NOTHING_PUBLISHED = Published()
-
-
-@dataclass(frozen=True, slots=True)
 class SimulationOptions:
     """The options of `relabel simulate`.
 
@@ -65,8 +58,12 @@ class SimulationOptions:
     per task. retrain_every in votes, None = one model ranks all. annotators: "crowd" or accuracies
     such as "0.95,0.9@0.5"; at_once: these work at the same time. consensus: what settles a task;
     confidence: that the consensus "posterior" settles at; audit_share: of the votes of each method.
-    choices: the tag that is read of a Label Studio export. workers None = one per processor, at
-    most one per seed.
+    choices: the tag that is read of a Label Studio export. encoder None = the vectors that the data
+    bring, of others those of tiny; encoder_weights: a local file. image_size: pixels per side for
+    networks that read images, 0 = as the data have them. option: of selectors, as `parse_options`
+    reads them. device: auto, cpu, cuda, cuda:1, mps. workers None = one per processor, at most one
+    per seed, and one alone where all would share a card. paper with figure or table: a published
+    experiment at the scale "small" or "paper", with numbers of its own; listed: show all of them.
     """
 
     dataset: str = "digits"
@@ -86,10 +83,22 @@ class SimulationOptions:
     annotators: str = "crowd"
     at_once: bool = False
     out: Path = Path("simulation")
-    published: Published = NOTHING_PUBLISHED
-    encoder: str = "tiny"
+    paper: str | None = None
+    figure: str | None = None
+    table: str | None = None
+    scale: str = "small"
+    listed: bool = False
+    encoder: str | None = None
+    encoder_weights: Path | None = None
+    image_size: int = 0
+    option: tuple[str, ...] = ()
     device: str = "cpu"
     workers: int | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether experiments of papers are asked for instead of one of one's own."""
+        return self.listed or (self.paper, self.figure, self.table) != (None, None, None)
 
 
 def run_simulation(options: SimulationOptions, console: Console) -> int:
@@ -100,7 +109,8 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     """
     _check(options)
     check_folder(options.out, "--out")
-    if options.published != NOTHING_PUBLISHED:
+    options = replace(options, device=choose_device(options.device))
+    if options.published:
         return run_published(options, console)
     setting, methods = plan(options)
     for line in setting.data.accounts.lines():
@@ -119,19 +129,23 @@ def run_published(options: SimulationOptions, console: Console) -> int:
     """Run a figure or table of a paper, or show what there is; 0 = done.
 
     Raises:
-        ConfigurationError: there is no such one, or its data is missing.
+        ConfigurationError: there is no such one, its data is missing, or it takes no options.
 
     """
-    wanted = options.published
-    if wanted.listed:
+    if options.listed:
         show_list(console)
         return 0
-    item, entry = find_entry(wanted.paper, wanted.figure, wanted.table)
-    numbers = numbers_of(entry, wanted.scale)
-    workers = options.workers or min(numbers.seeds, os.cpu_count() or 1)
-    job = Job(options.data_dir, options.out, numbers, workers, console)
-    told: dict[str, object] = {"paper": wanted.paper, "item": item, "scale": wanted.scale}
-    return run_entry(entry, wanted.scale, job, told)
+    item, entry = find_entry(options.paper, options.figure, options.table)
+    numbers = numbers_of(entry, options.scale)
+    workers = workers_of(replace(options, seeds=numbers.seeds))
+    given = parse_options(options.option)
+    if given and not entry.takes_options:
+        raise ConfigurationError(
+            f"{item} of {options.paper} trains as its paper does; leave --option out."
+        )
+    job = Job(options.data_dir, options.out, numbers, workers, console, options.device, given)
+    told: dict[str, object] = {"paper": options.paper, "item": item, "scale": options.scale}
+    return run_entry(entry, options.scale, job, told)
 
 
 def _check(options: SimulationOptions) -> None:
@@ -145,19 +159,24 @@ def _check(options: SimulationOptions) -> None:
     for name, value in numbers.items():
         if value is not None and value < 1:
             raise ConfigurationError(f"{name}={value} must be at least 1.")
+    check_encoder(options.encoder)
     if options.noise is not None:
         check_noise(options.noise)
     check_panel(parse_panel(options.annotators), at_once=options.at_once)
     Terms(1, confidence=options.confidence, audit_share=options.audit_share)
-    for method in methods_of(options):
+    # A published experiment has methods of its own, which its options are for.
+    methods = methods_of(replace(options, option=()) if options.published else options)
+    for method in methods:
         check_method(method, at_once=options.at_once, audit_share=options.audit_share)
+    if not options.published:
+        check_image_size(options.image_size, methods)
 
 
 def methods_of(options: SimulationOptions) -> tuple[Method, ...]:
     """Return the methods that the options compare.
 
     Raises:
-        ConfigurationError: a name is unknown, or there is none.
+        ConfigurationError: a name is unknown, or there is none, or an option is nobody's.
 
     """
     methods = tuple(
@@ -171,7 +190,7 @@ def methods_of(options: SimulationOptions) -> tuple[Method, ...]:
         raise ConfigurationError(
             "Name at least one selector, one score, one diversity and one consensus."
         )
-    return methods
+    return give_options(methods, parse_options(options.option))
 
 
 def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
@@ -190,9 +209,7 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     data = with_first_labels(data) if noise == "given" else without_first_labels(data, noise)
     if noise != "instance":  # which needs the features, and these take long: refused before
         make_noise(noise, data, generator(0, "noise"), rate=rate)
-    limit = Settings.from_env().max_image_pixels
-    data = with_features(data, options.encoder, options.out / "embeddings", max_pixels=limit)
-    data = by_class(data)
+    data = by_class(_seen(data, options))
     setting = Setting(
         data=data,
         noise=noise,
@@ -208,8 +225,36 @@ def plan(options: SimulationOptions) -> tuple[Setting, tuple[Method, ...]]:
     return setting, methods
 
 
+def _seen(data: Dataset, options: SimulationOptions) -> Dataset:
+    """Return the data with what selectors see of it: vectors, and pixels where they are asked for.
+
+    Raises:
+        ConfigurationError: an encoder is named, and there are no images for it.
+
+    """
+    limit = Settings.from_env().max_image_pixels
+    if options.encoder is not None and data.features is not None:
+        if data.images is None and not data.paths:
+            raise ConfigurationError(
+                f"encoder={options.encoder!r}: {data.name} brings vectors and no images that could "
+                "be encoded; leave it out."
+            )
+        data = replace(data, features=None, held_out=None)
+    data = with_features(
+        data,
+        options.encoder or "tiny",
+        options.out / "embeddings",
+        max_pixels=limit,
+        weights=options.encoder_weights,
+        device=options.device,
+    )
+    return with_images(data, options.image_size, max_pixels=limit) if options.image_size else data
+
+
 def workers_of(options: SimulationOptions) -> int:
-    """Return how many processes to use: as asked, or one per processor and seed."""
+    """Return how many processes to use: as asked, or one per processor and seed, or per card."""
+    if options.workers is None and options.device != "cpu":
+        return 1
     return options.workers or min(options.seeds, os.cpu_count() or 1)
 
 
@@ -253,7 +298,9 @@ def show_ranking(setting: Setting, method: Method, out: Path, console: Console) 
     counts = initial_counts(initial, len(data.classes))
     seed = seed_of(0, "model")
     surroundings = Surroundings(data.features, seed)
-    select = selector_of(method.selector, data, surroundings, seed, setting.device, initial)
+    select = selector_of(
+        method.selector, data, surroundings, seed, setting.device, initial, options=method.options
+    )
     selection = select(counts, initial)
     # An order by gain is one of votes; what is shown of its model is what the default would ask.
     name = "tiered_phi" if method.score in KEYS else method.score

@@ -191,6 +191,12 @@ def list_splits(connection: Connection, project_id: int) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(query.order_by(tasks.c.task_id))}
 
 
+def count_tasks(connection: Connection, project_id: int) -> int:
+    """Return how many tasks a project has."""
+    query = select(func.count()).where(tasks.c.project_id == project_id)
+    return int(connection.execute(query).scalar_one())
+
+
 def extent(connection: Connection, project_id: int) -> tuple[object, ...]:
     """Return how much there is to learn from: tasks, given labels, annotations, the newest."""
     of_tasks = select(func.count(), func.count(case((tasks.c.given != "", 1)))).where(

@@ -111,7 +111,7 @@ WRONG = [
     ("RELABEL_PORT", "0", "greater than or equal to 1"),
     ("PORT", "many", "valid integer"),
     ("LOG_LEVEL", "loud", "debug|info|warning|error"),
-    ("RELABEL_DEVICE", "gpu", "(cpu|cuda"),
+    ("RELABEL_DEVICE", "gpu", "(auto|cpu|cuda"),
     ("RELABEL_SWEEP_SECONDS", "0", "greater than 0"),
     ("RELABEL_SWEEP_SECONDS", "often", "valid number"),
     ("RELABEL_REQUEST_TIMEOUT_SECONDS", "soon", "valid number"),

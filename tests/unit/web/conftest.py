@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 from flask.testing import FlaskClient
+from relabel.service.context import open_context
 from relabel.settings import Settings
 from relabel.storage.database import connect
 from relabel.web.app import create_app
+from relabel.web.pages.report import write_report
 from seeded_store import Campaign, seed_store
 from sqlalchemy import Engine
 from store_template import StoreTemplate
@@ -57,6 +59,21 @@ def seeded(make, tmp_path_factory):
     """One project of 200 digits after two rounds; tests only read it."""
     folder = tmp_path_factory.mktemp("seeded")
     return make(folder, tasks=200, votes=30, rounds=2, pictures=200)
+
+
+@pytest.fixture
+def context(seeded):
+    """What commands work with, on that store."""
+    context = open_context(seeded.settings)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def report(context, tmp_path):
+    """The report on that project, as it is written to a file."""
+    write_report(context, 1, tmp_path / "report.html")
+    return (tmp_path / "report.html").read_text()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from relabel.errors import ConfigurationError
 from relabel.learning.data import TrainingData, need_vectors
 from relabel.learning.networks.cifar_resnet import CifarResNet, SmallImages
+from relabel.learning.networks.resnet import ResNet
 from relabel.learning.networks.side_by_side import Classifier, scaled
 
 
@@ -40,12 +41,22 @@ def _cifar(depth: int) -> Callable[[int], tuple[nn.Module, int]]:
     return lambda channels: (CifarResNet(channels, depth), 64)
 
 
+def _resnet(depth: int) -> Callable[[int], tuple[nn.Module, int]]:
+    def body(channels: int) -> tuple[nn.Module, int]:
+        network = ResNet(channels, depth)
+        return network, network.features
+
+    return body
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "linear_head": Architecture(lambda d: (nn.Identity(), d), "vectors", 20, 0.02, 512),
     "mlp": Architecture(_mlp, "vectors", 20, 0.02, 512, dropout=0.2),
     "small_cnn": Architecture(lambda c: (SmallImages(c), 128), "images", 30, 0.05, augment="shift"),
     "cifar_resnet20": Architecture(_cifar(20), "images", 160, 0.1, 256, 1e-4, augment="photo"),
     "cifar_resnet110": Architecture(_cifar(110), "images", 160, 0.1, 256, 1e-4, augment="photo"),
+    "resnet18": Architecture(_resnet(18), "images", 160, 0.1, augment="photo"),
+    "resnet50": Architecture(_resnet(50), "images", 160, 0.1, augment="photo"),
 }
 
 

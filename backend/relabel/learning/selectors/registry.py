@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from relabel.catalogue.options import check_selector
 from relabel.catalogue.plugins import find
 from relabel.learning.data import RunArguments, Selection, Selector, TrainingData
+from relabel.learning.device import choose_device
 from relabel.learning.selectors.auto import auto
 from relabel.learning.selectors.cross_fit import cross_fit
 from relabel.learning.selectors.ensemble import ensemble
@@ -33,12 +34,14 @@ def select(
         **run: seed, and if wanted device, progress, checkpoint and warm_start; see `Run`.
 
     Raises:
-        ConfigurationError: unknown selector or option, or data that the selector cannot use.
+        ConfigurationError: unknown selector or option, a device that is not there, or data that
+            the selector cannot use.
         NotReadyError: too few labelled tasks.
     """
     selector = find("selector", name, SELECTORS)
     check_selector(name, options)
     start = time.monotonic()
+    run["device"] = choose_device(run.get("device", "cpu"))
     run["method"] = f"{name} {sorted(options.items())}"
     selection = selector(data, **options, **run)
     seconds = round(time.monotonic() - start, 3)

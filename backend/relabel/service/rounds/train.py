@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from relabel.learning.data import Selection, TrainingData
+from relabel.learning.device import choose_device
 from relabel.learning.encoders.embed import embed
 from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
 from relabel.learning.selectors.registry import select
@@ -63,7 +64,7 @@ def train_round(
         load: returns the content of a digest, or raises BadImageError.
         left_out: by task id, why there is no image.
         cache: folder of the embeddings.
-        device: torch device.
+        device: as `choose_device` reads it.
         progress: called with stage, done and total.
         checkpoint: folder in which an interrupted training is continued.
         warm_start: folder of the training of an earlier round that this one starts from.
@@ -74,6 +75,7 @@ def train_round(
 
     """
     policy = state.policy
+    device = choose_device(device)
     seen = _see(state, digests, load, cache=cache, device=device, progress=progress)
     check_enough(state, seen.rows, {**left_out, **seen.problems})
     votes, surroundings, data = _to_learn_from(state, seen, load)

@@ -1,14 +1,19 @@
 """Rankings by a selector and a score: the production path from votes to an order of tasks."""
 
+import shutil
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from relabel.catalogue.options import check_score, meant, names_of
+from relabel.catalogue.built_in import TRAINING
+from relabel.catalogue.options import check_score, check_selector, meant, names_of, options_of
+from relabel.catalogue.signatures import Option
 from relabel.errors import ConfigurationError
-from relabel.learning.data import Run, Selection, TrainingData
+from relabel.learning.data import Run, RunArguments, Selection, TrainingData
 from relabel.learning.order import Spread, Votes, order_tasks, score_tasks
 from relabel.learning.selectors.registry import select
 from relabel.numerics.consensus.majority import majority
@@ -25,8 +30,8 @@ from relabel.types import BoolArray, Consensus, FloatArray, IntArray, Posteriors
 TRUTH = "truth"
 """The selector whose posteriors are the true distributions: what a perfect model could do."""
 
-TWO_PHASE = "two_phase"
-"""Khanal et al. 2024: the selector is phase one, the "score" is the query of phase two."""
+TWO_PHASE, PHASE_ONE = "two_phase", "co_teaching_vog"
+"""Khanal et al. 2024: phase one is that selector, the "score" is the query of phase two."""
 
 WEIGHED = "linear"
 """The selector whose posteriors may be evidence: out of fold of a task's old label and votes."""
@@ -40,12 +45,13 @@ KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to rank tasks, by the names of its parts."""
+    """A way to rank tasks, by the names of its parts; options: of the selector."""
 
     selector: str
     score: str
     diversity: str = "none"
     consensus: str = "majority"
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         two_phase = self.selector == TWO_PHASE
@@ -62,7 +68,9 @@ class Method:
                     f"{name}={value!r} is unknown; known: {', '.join(allowed)}."
                     f"{meant(value, allowed)}"
                 )
-        check_score(self.score, self.selector, {})
+        if self.selector != TRUTH:
+            check_selector(PHASE_ONE if two_phase else self.selector, self.options)
+        check_score(self.score, self.selector, self.options)
         if self.weighs and self.selector != WEIGHED:
             raise ConfigurationError(
                 f"selector={self.selector!r}: score={self.score!r} and consensus='posterior' "
@@ -71,8 +79,14 @@ class Method:
                 f"use selector='{WEIGHED}'."
             )
 
+    @property
+    def learner(self) -> str:
+        """The selector with its options, in words."""
+        told = (f"{key}={value}" for key, value in sorted(self.options.items()))
+        return f"{self.selector}({', '.join(told)})" if self.options else self.selector
+
     def __str__(self) -> str:
-        parts = [self.selector, self.score]
+        parts = [self.learner, self.score]
         parts += [self.diversity] if self.diversity != "none" else []
         return " ".join([*parts, self.consensus] if self.consensus != "majority" else parts)
 
@@ -80,6 +94,13 @@ class Method:
     def weighs(self) -> bool:
         """Whether the posterior is used for more than an order."""
         return self.score in KEYS or self.consensus == "posterior"
+
+
+def options_known(selector: str) -> Mapping[str, Option]:
+    """Return the options that a method's selector takes."""
+    if selector == TRUTH:
+        return {}
+    return options_of("selector", PHASE_ONE if selector == TWO_PHASE else selector)
 
 
 Select = Callable[[IntArray, IntArray], Selection]
@@ -93,23 +114,39 @@ def selector_of(
     seed: int,
     device: str = "cpu",
     given: IntArray | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Select:
     """Return the named selector on the data set; its last results are remembered.
 
-    given: (N,) the labels that the campaign begins with; `auto` measures with them.
+    Args:
+        name: of a `Method`.
+        data: the samples.
+        surroundings: of the samples.
+        seed: of all that is trained.
+        device: as `choose_device` reads it.
+        given: (N,) the labels that the campaign begins with; `auto` measures with them.
+        options: of the selector.
+        folder: its own alone, where a training that is cut off is continued; None = nowhere.
     """
     ids = np.arange(len(data), dtype=np.int64)
     if name == TRUTH:
         known = Posteriors(ids, data.distributions.astype(np.float32))
         return lambda *_: Selection(known, out_of_sample=True)
     remembered: OrderedDict[bytes, Selection] = OrderedDict()
-    selector = "co_teaching_vog" if name == TWO_PHASE else name
+    selector = PHASE_ONE if name == TWO_PHASE else name
+    run: RunArguments = {"seed": seed, "device": device}
+    if folder is not None:
+        run |= {"checkpoint": folder / "unfinished", "pretrained": folder / "pretrained"}
 
     def selected(counts: IntArray, shown: IntArray) -> Selection:
         key = counts.tobytes() + shown.tobytes()
         if key not in remembered:
             training = training_data(data, counts, surroundings, given, shown)
-            remembered[key] = select(selector, training, {}, seed=seed, device=device)
+            remembered[key] = select(selector, training, options or {}, **run)
+            if folder is not None:
+                shutil.rmtree(folder / "unfinished", ignore_errors=True)
             while len(remembered) > KEPT:
                 remembered.popitem(last=False)
         return remembered[key]
@@ -209,6 +246,7 @@ def two_phase_order(
     *,
     seed: int,
     device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
 ) -> Prioritise:
     """Return the ranking of Khanal's second phase; the tasks that phase one keeps are never asked.
 
@@ -220,12 +258,14 @@ def two_phase_order(
         counts: (N, K) before the campaign, which phase one learns from.
         seed: of the networks that each round trains.
         device: that they are trained on.
+        options: of phase one; those of every training hold for these networks, too.
     """
+    shared = {key: value for key, value in (options or {}).items() if key in TRAINING}
 
     def rank(now: IntArray, _: IntArray, pool: BoolArray) -> Queue:
         clean = kept_by_either(select(counts, leading(counts)))
         training = training_data(data, counts, surroundings)
-        strategy = TwoPhase(training, clean, query, Run(seed, device))
+        strategy = TwoPhase(training, clean, query, Run(seed, device), shared)
         return OrderedQueue(strategy.order(now, pool))
 
     return rank

@@ -1,6 +1,8 @@
 """Two phases: keep what noise-robust training selects, then clean the rest round by round."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,7 @@ class TwoPhase:
 
     data: the tasks with their noisy votes, and with `vectors` for "coreset". clean: (N,) bool, kept
     by phase one. query: one of `QUERIES`, how a round ranks the rest. run: how its networks are
-    trained.
+    trained. options: of `vanilla`, which trains them.
 
     Raises:
         ConfigurationError: unknown query.
@@ -34,6 +36,7 @@ class TwoPhase:
     clean: BoolArray
     query: str
     run: Run
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.query not in QUERIES:
@@ -66,7 +69,8 @@ class TwoPhase:
     def _uncertainty(self, counts: IntArray, trained_on: BoolArray) -> FloatArray:
         """Return the entropy (N,) of a network that learns the clean and the cleaned tasks."""
         known = self.data.with_counts(np.where(trained_on[:, None], counts, 0))
-        probs = vanilla(known, **self.run.stage("phase2").arguments()).posteriors.probs
+        how = self.run.stage("phase2").arguments()
+        probs = vanilla(known, **self.options, **how).posteriors.probs
         return entropy(probs.astype(np.float64))
 
 

@@ -108,6 +108,7 @@ def model_run(stage: Stage, method: Method, select: Select) -> Run:
                 stage.counts,
                 seed=seed_of(stage.seed, "model"),
                 device=setting.device,
+                options=method.options,
             )
         return model_order(
             method,

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from relabel.errors import RelabelError
+from relabel.learning.device import choose_device
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.simulation.campaign.loop import initial_counts
 from relabel.simulation.campaign.people import make_annotators
@@ -45,7 +47,8 @@ def run_experiment(
         progress: told how many campaigns of all are done.
 
     Raises:
-        ConfigurationError: a method cannot be simulated under this setting.
+        ConfigurationError: a method cannot be simulated under this setting, or the device is not
+            there.
     """
     for method in methods:
         check_method(
@@ -102,6 +105,7 @@ def run_seed(
     setting: Setting, methods: tuple[Method, ...], seed: int, folder: Path | None = None
 ) -> Iterator[Run]:
     """Run the baselines and all methods of one seed, on the same first labels and answers."""
+    setting = replace(setting, device=choose_device(setting.device))
     data = setting.data
     initial = first_labels(setting, seed)
     stage = Stage(
@@ -116,12 +120,20 @@ def run_seed(
         store=None if folder is None else _store(folder, setting, initial, seed),
     )
     yield from baselines(stage)
-    for selector in dict.fromkeys(method.selector for method in methods):
+    weighing = next((m.learner for m in methods if m.consensus == "posterior"), None)
+    for learner in dict.fromkeys(method.learner for method in methods):
+        mine = [method for method in methods if method.learner == learner]
         select = selector_of(
-            selector, data, stage.surroundings, seed_of(seed, "model"), setting.device, initial
+            mine[0].selector,
+            data,
+            stage.surroundings,
+            seed_of(seed, "model"),
+            setting.device,
+            initial,
+            options=mine[0].options,
+            folder=None if stage.store is None else stage.store.training(learner),
         )
-        mine = [method for method in methods if method.selector == selector]
-        if any(method.consensus == "posterior" for method in mine):
+        if learner == weighing:
             yield weighing_oracle(stage, select)
         for method in mine:
             yield model_run(stage, method, select)

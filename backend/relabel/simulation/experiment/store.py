@@ -103,10 +103,16 @@ class Store:
         words = repr((method, asdict(rules))).encode()
         return Kept(self.folder / sha256(self.key + words).hexdigest()[:24])
 
+    def training(self, learner: str) -> Path:
+        """Return the folder in which a selector with its options goes on where it was cut off."""
+        return self.folder / "training" / sha256(self.key + learner.encode()).hexdigest()[:24]
+
 
 def store_of(folder: Path, data: Dataset, initial: IntArray, *shared: object) -> Store:
     """Return the store of campaigns on this data with these first labels."""
     digest = sha256(repr(shared).encode() + initial.tobytes() + data.distributions.tobytes())
     if data.features is not None:
         digest.update(data.features.tobytes())
+    if data.images is not None:
+        digest.update(repr(data.images.shape).encode())
     return Store(folder, digest.digest())

@@ -49,6 +49,7 @@ def summarise(setting: Setting, methods: Sequence[Method], runs: Sequence[Run]) 
             "score": name,
             "diversity": "none",
             "consensus": consensus,
+            "options": {},
         }
         rows.append({"method": name, **named, **_figures(setting, mine, by_method)})
     _compare(rows, by_method)

@@ -89,6 +89,7 @@ def run_entry(entry: Entry, scale: str, job: Job, options: dict[str, object]) ->
     job.out.mkdir(parents=True, exist_ok=True)
     job.console.print(paper_table(outcome.paper))
     told_options = {**options, "data_dir": str(job.data_dir), **asdict(job.numbers)}
+    told_options |= {"device": job.device, "option": dict(job.options)}
     if outcome.setting is None:
         content = {
             "title": outcome.title,

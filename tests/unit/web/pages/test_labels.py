@@ -24,19 +24,6 @@ def client(seeded):
     return seeded.client()
 
 
-@pytest.fixture
-def context(seeded):
-    context = open_context(seeded.settings)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def report(context, tmp_path):
-    write_report(context, 1, tmp_path / "report.html")
-    return (tmp_path / "report.html").read_text()
-
-
 def labels(client, query=""):
     answer = client.get(PATH + query, headers=PAGE)
     assert answer.status_code == 200

@@ -4,22 +4,8 @@ import re
 
 import pytest
 from relabel.errors import ConfigurationError, NotReadyError
-from relabel.service.context import open_context
 from relabel.service.insight.status import project_status
 from relabel.web.pages.report import write_report
-
-
-@pytest.fixture
-def context(seeded):
-    context = open_context(seeded.settings)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def report(context, tmp_path):
-    write_report(context, 1, tmp_path / "report.html")
-    return (tmp_path / "report.html").read_text()
 
 
 def test_a_report_refers_to_nothing_outside_itself(report):

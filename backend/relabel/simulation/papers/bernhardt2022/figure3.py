@@ -70,4 +70,5 @@ ENTRY = Entry(
     wants=(CIFAR10H,),
     seconds=SECONDS["figure 3"],
     lacks=(NETWORKS,),
+    takes_options=True,
 )

@@ -36,7 +36,7 @@ def figure4(job: Job) -> Outcome:
     found: dict[str, list[FloatArray]] = {"wrong": [], "ambiguous": []}
     for seed in range(job.numbers.seeds):
         surroundings = Surroundings(data.features, seed_of(seed, "model"))
-        select = selector_of("linear", data, surroundings, seed_of(seed, "model"))
+        select = selector_of("linear", data, surroundings, seed_of(seed, "model"), job.device)
         selection = select(counts, labels)
         score = scores_of("phi", votes_of(counts, labels), selection, seed=seed_of(seed, "ties"))
         order = np.argsort(-score, kind="stable")

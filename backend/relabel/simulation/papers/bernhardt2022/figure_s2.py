@@ -53,4 +53,5 @@ ENTRY = Entry(
     wants=(CIFAR10H,),
     seconds=SECONDS["figure S2"],
     lacks=(NETWORKS,),
+    takes_options=True,
 )

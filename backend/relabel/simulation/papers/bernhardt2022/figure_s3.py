@@ -62,4 +62,5 @@ ENTRY = Entry(
     wants=(CIFAR10H,),
     seconds=SECONDS["figure S3"],
     lacks=(NETWORKS,),
+    takes_options=True,
 )

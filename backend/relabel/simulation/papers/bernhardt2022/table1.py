@@ -65,7 +65,9 @@ def table1(job: Job) -> Outcome:
     seeds = range(job.numbers.seeds)
     rows: list[Row] = []
     noisy = {
-        name: [accuracy(MODELS[name], data, runs[0].initial, test, seed) for seed in seeds]
+        name: [
+            accuracy(MODELS[name], data, runs[0].initial, test, seed, job.device) for seed in seeds
+        ]
         for name in dict.fromkeys(line.classifier for line in LINES)
     }
     for line in LINES:
@@ -75,7 +77,14 @@ def table1(job: Job) -> Outcome:
             continue
         mine = of(runs, str(Method(MODELS[line.selector], "phi")))
         after = [
-            accuracy(model, data, after_visits(run, round(RELABELLED * len(data))), test, run.seed)
+            accuracy(
+                model,
+                data,
+                after_visits(run, round(RELABELLED * len(data))),
+                test,
+                run.seed,
+                job.device,
+            )
             for run in mine
         ]
         name = f"{line.selector} ranks, {line.classifier} learns"
@@ -90,14 +99,18 @@ def table1(job: Job) -> Outcome:
             ),
         ]
     for name, published in CLEAN.items():
-        values = [accuracy(MODELS[name], data, data.truth, test, seed) for seed in seeds]
+        values = [
+            accuracy(MODELS[name], data, data.truth, test, seed, job.device) for seed in seeds
+        ]
         rows.append(_row(f"{name}, clean labels", f"{published} %", percent(values)))
     return Outcome("Bernhardt et al. 2022, Table 1", rows, setting, methods, runs)
 
 
-def accuracy(model: str, data: Dataset, labels: IntArray, test: HeldOut, seed: int) -> float:
+def accuracy(
+    model: str, data: Dataset, labels: IntArray, test: HeldOut, seed: int, device: str
+) -> float:
     """Return the test accuracy of a model that learns these labels."""
-    return classify(model, data, labels, test, seed).accuracy
+    return classify(model, data, labels, test, seed, device).accuracy
 
 
 def after_visits(run: Run, visits: int) -> IntArray:
@@ -121,4 +134,5 @@ ENTRY = Entry(
     wants=(CIFAR10H, TRAINING_SET),
     seconds=SECONDS["table 1"],
     lacks=(NETWORKS, BYOL),
+    takes_options=True,
 )

@@ -107,7 +107,9 @@ def compare(data: Dataset, trained: int, noise: str, job: Job, seed: int) -> Fig
     given = NOISES[noise](data, generator(seed, "noise"), rate=RATE, **more)
     epochs, model_seed = job.numbers.epochs or None, seed_of(seed, "model")
     first, second, doubts = (
-        predicted(data, given, trained, (name, {**options, "epochs": epochs}), model_seed)
+        predicted(
+            data, given, trained, (name, {**options, "epochs": epochs}), model_seed, job.device
+        )
         for name, options in (M1, M2, SELECTOR)
     )
     noisy, truth = given[trained:], data.truth[trained:]
@@ -129,13 +131,17 @@ def compare(data: Dataset, trained: int, noise: str, job: Job, seed: int) -> Fig
     }
 
 
-def predicted(data: Dataset, given: IntArray, trained: int, how: How, seed: int) -> Float32Array:
+def predicted(
+    data: Dataset, given: IntArray, trained: int, how: How, seed: int, device: str
+) -> Float32Array:
     """Return what a model says of the evaluation set (M, K), trained on the rest's given labels."""
     counts = initial_counts(given, len(data.classes))
     counts[trained:] = 0
     ids = np.arange(len(data), dtype=np.int64)
     name, options = how
-    learnt = select(name, TrainingData(ids, counts, data.features), options, seed=seed)
+    learnt = select(
+        name, TrainingData(ids, counts, data.features), options, seed=seed, device=device
+    )
     return learnt.posteriors.probs[trained:]
 
 

@@ -80,6 +80,7 @@ class Study:
     test: HeldOut
     numbers: Numbers
     noise: Noise
+    device: str
 
     @classmethod
     def of(cls, job: Job, noise: Noise) -> "Study":
@@ -90,7 +91,7 @@ class Study:
         left = generator(0, "sample").permutation(len(pool.labels) - numbers.tested)
         left = left[: numbers.samples]
         rows = left[long_tailed(pool.labels[left], IMBALANCE, generator(0, "sample"))]
-        return cls(from_pool(pool, rows, "cifar10_long_tailed"), test, numbers, noise)
+        return cls(from_pool(pool, rows, "cifar10_long_tailed"), test, numbers, noise, job.device)
 
     @property
     def digest(self) -> str:
@@ -112,7 +113,7 @@ class Study:
         ids = np.arange(len(vectors), dtype=np.int64)
         data = TrainingData(ids, np.concatenate([counts, silent]), vectors)
         more: dict[str, Any] = {"epochs": self.numbers.epochs or None, **options}
-        return select(selector, data, more, seed=seed_of(seed, "model"))
+        return select(selector, data, more, seed=seed_of(seed, "model"), device=self.device)
 
     def phase_one(self, selector: str, labels: IntArray, seed: int) -> BoolArray:
         """Return which (n,) labels noise-robust training keeps."""

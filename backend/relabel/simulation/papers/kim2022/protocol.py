@@ -53,6 +53,7 @@ class Study:
     test: IntArray
     surroundings: Surroundings
     numbers: Numbers
+    device: str
 
     @classmethod
     def of(cls, job: Job) -> "Study":
@@ -63,7 +64,7 @@ class Study:
         data = from_pool(pool, rows, "cifar10")
         vectors = np.concatenate([pool.features[rows], test.features])
         around = Surroundings(data.features, seed_of(0, "model"))
-        return cls(data, vectors, test.labels, around, job.numbers)
+        return cls(data, vectors, test.labels, around, job.numbers, job.device)
 
     def first_labels(self, noise: str, seed: int) -> IntArray:
         """Return the (n,) labels before anybody is asked, -1 = none."""
@@ -84,9 +85,9 @@ class Study:
             np.arange(len(self.vectors)), np.concatenate([counts, silent]), self.vectors
         )
         if way.detector is not None:
-            found = select(way.detector, data, {}, seed=seed)
+            found = select(way.detector, data, {}, seed=seed, device=self.device)
             data = data.with_counts(np.where(believed(found, data)[:, None], data.counts, 0))
-        return select(way.selector, data, options, seed=seed)
+        return select(way.selector, data, options, seed=seed, device=self.device)
 
 
 NOISES = {"uniform": symmetric, "class symmetry": class_symmetry}

@@ -1,12 +1,13 @@
 """What a figure or table of a paper is made of, and what running it takes and gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
 from relabel.simulation.campaign.rankings import Method
+from relabel.simulation.experiment.options import Options
 from relabel.simulation.experiment.setting import Run, Setting
 from relabel.simulation.experiment.summary import Row
 
@@ -36,13 +37,15 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an entry is run with."""
+    """What an entry is run with; options: of selectors, as `give_options` reads them."""
 
     data_dir: Path
     out: Path
     numbers: Numbers
     workers: int
     console: Console
+    device: str = "cpu"
+    options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Entry:
     published: its values in short. used: data, network, epochs and repeats of the paper.
     differs: what of that is another thing here, whatever the scale. seconds: that `small` took, on
     two busy cores; None = not measured. lacks: what the paper's own needs and is not read here,
-    with its source.
+    with its source. takes_options: whether options reach its selectors.
     """
 
     run: Callable[[Job], Outcome]
@@ -92,6 +95,7 @@ class Entry:
     wants: tuple[Want, ...]
     seconds: int | None
     lacks: tuple[str, ...] = ()
+    takes_options: bool = False
 
     @property
     def seconds_of_paper(self) -> float | None:
