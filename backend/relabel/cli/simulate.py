@@ -34,6 +34,13 @@ SelectorOption = Annotated[
     list[str] | None,
     typer.Option(help="Of the selectors: epochs=40 or co_teaching.epochs=40; repeatable."),
 ]
+PaperOption = Annotated[
+    str | None, typer.Option(help="A published experiment of this paper; see --list.")
+]
+FigureOption = Annotated[str | None, typer.Option(help='Number of its figure, "3" or "S2".')]
+TableOption = Annotated[str | None, typer.Option(help="Number of its table.")]
+ScaleOption = Annotated[str, typer.Option(help='"small", or "paper": as much as the paper did.')]
+ListOption = Annotated[bool, typer.Option("--list", help="Show what can be run of which paper.")]
 
 
 def demo(
@@ -89,7 +96,11 @@ def simulate(
         bool, typer.Option("--at-once", help="These annotators work at the same time.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("simulation"),
-    preset: Annotated[str | None, typer.Option(help="Experiment of a paper.")] = None,
+    paper: PaperOption = None,
+    figure: FigureOption = None,
+    table: TableOption = None,
+    scale: ScaleOption = "small",
+    listed: ListOption = False,
     device: DeviceOption = "cpu",
     workers: WorkersOption = None,
     encoder: EncoderOption = None,

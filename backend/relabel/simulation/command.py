@@ -36,8 +36,9 @@ from relabel.simulation.experiment.options import (
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Run, Setting, check_method, first_labels
 from relabel.simulation.experiment.summary import summarise
-from relabel.simulation.papers.parts import Job
-from relabel.simulation.papers.registry import check_preset, run_preset
+from relabel.simulation.papers.parts.entry import Job
+from relabel.simulation.papers.registry import find_entry
+from relabel.simulation.papers.run import numbers_of, run_entry, show_list
 from relabel.simulation.report.files import (
     public_options,
     table_of,
@@ -61,7 +62,8 @@ class SimulationOptions:
     bring, of others those of tiny; encoder_weights: a local file. image_size: pixels per side for
     networks that read images, 0 = as the data have them. option: of selectors, as `parse_options`
     reads them. device: auto, cpu, cuda, cuda:1, mps. workers None = one per processor, at most one
-    per seed, and one alone where all would share a card.
+    per seed, and one alone where all would share a card. paper with figure or table: a published
+    experiment at the scale "small" or "paper", with numbers of its own; listed: show all of them.
     """
 
     dataset: str = "digits"
@@ -81,13 +83,22 @@ class SimulationOptions:
     annotators: str = "crowd"
     at_once: bool = False
     out: Path = Path("simulation")
-    preset: str | None = None
+    paper: str | None = None
+    figure: str | None = None
+    table: str | None = None
+    scale: str = "small"
+    listed: bool = False
     encoder: str | None = None
     encoder_weights: Path | None = None
     image_size: int = 0
     option: tuple[str, ...] = ()
     device: str = "cpu"
     workers: int | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether experiments of papers are asked for instead of one of one's own."""
+        return self.listed or (self.paper, self.figure, self.table) != (None, None, None)
 
 
 def run_simulation(options: SimulationOptions, console: Console) -> int:
@@ -99,8 +110,8 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     _check(options)
     check_folder(options.out, "--out")
     options = replace(options, device=choose_device(options.device))
-    if options.preset is not None:
-        return run_preset(options.preset, _job(options, console))
+    if options.published:
+        return run_published(options, console)
     setting, methods = plan(options)
     for line in setting.data.accounts.lines():
         console.print(line, highlight=False, markup=False)
@@ -114,16 +125,27 @@ def run_simulation(options: SimulationOptions, console: Console) -> int:
     return 0
 
 
-def _job(options: SimulationOptions, console: Console) -> Job:
-    return Job(
-        options.data_dir,
-        options.out,
-        options.seeds,
-        workers_of(options),
-        console,
-        options.device,
-        parse_options(options.option),
-    )
+def run_published(options: SimulationOptions, console: Console) -> int:
+    """Run a figure or table of a paper, or show what there is; 0 = done.
+
+    Raises:
+        ConfigurationError: there is no such one, its data is missing, or it takes no options.
+
+    """
+    if options.listed:
+        show_list(console)
+        return 0
+    item, entry = find_entry(options.paper, options.figure, options.table)
+    numbers = numbers_of(entry, options.scale)
+    workers = workers_of(replace(options, seeds=numbers.seeds))
+    given = parse_options(options.option)
+    if given and not entry.takes_options:
+        raise ConfigurationError(
+            f"{item} of {options.paper} trains as its paper does; leave --option out."
+        )
+    job = Job(options.data_dir, options.out, numbers, workers, console, options.device, given)
+    told: dict[str, object] = {"paper": options.paper, "item": item, "scale": options.scale}
+    return run_entry(entry, options.scale, job, told)
 
 
 def _check(options: SimulationOptions) -> None:
@@ -140,15 +162,13 @@ def _check(options: SimulationOptions) -> None:
     check_encoder(options.encoder)
     if options.noise is not None:
         check_noise(options.noise)
-    if options.preset is not None:
-        check_preset(options.preset)
     check_panel(parse_panel(options.annotators), at_once=options.at_once)
     Terms(1, confidence=options.confidence, audit_share=options.audit_share)
-    # A preset has methods of its own, which its options are for.
-    methods = methods_of(options if options.preset is None else replace(options, option=()))
+    # A published experiment has methods of its own, which its options are for.
+    methods = methods_of(replace(options, option=()) if options.published else options)
     for method in methods:
         check_method(method, at_once=options.at_once, audit_share=options.audit_share)
-    if options.preset is None:
+    if not options.published:
         check_image_size(options.image_size, methods)
 
 

@@ -22,7 +22,8 @@ from relabel.simulation.experiment.options import give_options, parse_options
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import WEIGHING_ORACLE, Setting
 from relabel.simulation.experiment.store import store_of
-from relabel.simulation.papers.parts import Job, campaigns
+from relabel.simulation.papers.parts.campaigns import campaigns
+from relabel.simulation.papers.parts.entry import Job, Numbers
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -241,27 +242,46 @@ def test_a_card_is_used_by_one_process_unless_told_otherwise():
     assert workers_of(replace(options, workers=2)) == 2
 
 
-def test_a_preset_carries_device_and_options(monkeypatch, tmp_path):
+def test_a_published_experiment_carries_device_and_options(monkeypatch, tmp_path):
     jobs = []
     monkeypatch.setattr(
-        "relabel.simulation.command.run_preset", lambda _name, job: jobs.append(job) or 0
+        "relabel.simulation.command.run_entry",
+        lambda _entry, _scale, job, _told: jobs.append(job) or 0,
     )
     options = SimulationOptions(
-        preset="kim-table1", out=tmp_path, option=("robust_update.epochs=3",), workers=2
+        paper="bernhardt2022",
+        figure="3",
+        out=tmp_path,
+        option=("vanilla.epochs=3",),
+        workers=2,
     )
     assert run_simulation(options, Console(quiet=True)) == 0
     assert jobs[0].device == "cpu"
-    assert jobs[0].options == {"robust_update": {"epochs": 3}}
+    assert jobs[0].options == {"vanilla": {"epochs": 3}}
     assert jobs[0].workers == 2
+
+
+def test_options_that_would_reach_nothing_are_refused(tmp_path):
+    options = SimulationOptions(paper="kim2022", table="1", out=tmp_path, option=("epochs=3",))
+    with pytest.raises(ConfigurationError, match=r"table 1 of kim2022 .* leave --option out"):
+        run_simulation(options, Console(quiet=True))
 
 
 def test_the_campaigns_of_a_job_run_on_its_device_with_its_options(monkeypatch, digits, tmp_path):
     ran = []
     monkeypatch.setattr(
-        "relabel.simulation.papers.parts.run_experiment",
+        "relabel.simulation.papers.parts.campaigns.run_experiment",
         lambda setting, methods, seeds, **_: ran.append((setting, methods, seeds)) or [],
     )
-    job = Job(Path(), tmp_path, 1, 1, Console(), device="cuda", options=parse_options(["epochs=3"]))
+    job = Job(
+        Path(),
+        tmp_path,
+        Numbers(1, 150),
+        1,
+        Console(),
+        device="cuda",
+        options=parse_options(["epochs=3"]),
+    )
     methods = (Method("linear", "ce"), Method("vanilla", "ce", options={"smoothing": 0.1}))
     campaigns(Setting(digits, "symmetric", 0.2), methods, job)
     setting, told, _ = ran[0]

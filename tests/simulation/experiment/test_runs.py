@@ -31,7 +31,6 @@ from relabel.simulation.experiment.setting import (
 )
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.measure.curves import final_labels, visits_of
-from relabel.simulation.papers.registry import PRESETS
 from relabel.simulation.report.files import table_of
 from rich.console import Console
 from typer.testing import CliRunner
@@ -361,12 +360,6 @@ def test_command_writes_every_file(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "truth phi" in page
     assert 'src="http' not in page
-
-
-def test_unknown_preset_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ConfigurationError, match="bernhardt-fig3"):
-        run_simulation(SimulationOptions(preset="fig9", out=tmp_path), Console(quiet=True))
-    assert "fig9" not in PRESETS
 
 
 def test_the_oracle_that_may_ask_again_is_no_method_to_compare_with(setting):

@@ -48,7 +48,18 @@ def refused(monkeypatch, tmp_path, capsys):
         ("--score ce,tiered", "score='tiered' is unknown; known: ..."),
         ("--diversity difusion", "diversity='difusion' is unknown; ... meant 'diffusion'?"),
         ("--noise symetric", "noise='symetric' is unknown; known: ... meant 'symmetric'?"),
-        ("--preset kim-fig22", "preset='kim-fig22' is unknown; known: ... meant 'kim-fig2'?"),
+        ("--paper kim2020 --table 1", "paper='kim2020' is unknown; known: ... meant 'kim2022'?"),
+        ("--figure 3", "--figure and --table go with --paper: bernhardt2022, ..."),
+        ("--paper kim2022", "--paper kim2022 takes one of --figure and --table; known: figure..."),
+        (
+            "--paper kim2022 --figure 1 --table 1",
+            "--paper kim2022 takes one of --figure and --table; known: figure...",
+        ),
+        ("--paper kim2022 --figure 7", "figure 7 of kim2022 cannot be run; known: figure 1, ..."),
+        (
+            "--paper kim2022 --table 1 --scale large",
+            "scale='large' is unknown; known: small, paper.",
+        ),
         (
             "--noise given",
             "noise='given' needs labels that come with the data; digits has none....",
@@ -79,8 +90,8 @@ def refused(monkeypatch, tmp_path, capsys):
             "...GroundTruth.csv... --data-dir no (no such folder)...",
         ),
         (
-            "--preset kim-fig2 --data-dir no",
-            "... in --data-dir no (no such folder). Get it from: ...",
+            "--paper kim2022 --figure 2 --data-dir no",
+            "In --data-dir no (no such folder) there is no cifar10h_test.npz ... from https://...",
         ),
     ],
 )

@@ -1,70 +1,69 @@
-"""Experiments of the papers on the data at hand, the published row beside ours."""
-
-import json
-from collections.abc import Callable
+"""Every figure and table that can be run, by paper and number."""
 
 from relabel.catalogue.options import meant
 from relabel.errors import ConfigurationError
-from relabel.files import write_file
-from relabel.simulation.experiment.summary import summarise
-from relabel.simulation.papers.bernhardt2022 import (
-    bernhardt_fig3,
-    bernhardt_table1,
-    bernhardt_table2,
-)
-from relabel.simulation.papers.kim2022 import khanal, kim_fig2, kim_fig4, kim_fig5, kim_table1
-from relabel.simulation.papers.parts import Job, Outcome
-from relabel.simulation.report.files import paper_table, table_of, write_report
+from relabel.simulation.papers.bernhardt2022 import figure3 as bernhardt_figure3
+from relabel.simulation.papers.bernhardt2022 import figure4 as bernhardt_figure4
+from relabel.simulation.papers.bernhardt2022 import figure6 as bernhardt_figure6
+from relabel.simulation.papers.bernhardt2022 import figure_s2 as bernhardt_figure_s2
+from relabel.simulation.papers.bernhardt2022 import figure_s3 as bernhardt_figure_s3
+from relabel.simulation.papers.bernhardt2022 import table1 as bernhardt_table1
+from relabel.simulation.papers.bernhardt2022 import table2 as bernhardt_table2
+from relabel.simulation.papers.bernhardt2022 import table3 as bernhardt_table3
+from relabel.simulation.papers.khanal2024 import figure2 as khanal_figure2
+from relabel.simulation.papers.khanal2024 import figure3 as khanal_figure3
+from relabel.simulation.papers.khanal2024 import table1 as khanal_table1
+from relabel.simulation.papers.kim2022 import figure1 as kim_figure1
+from relabel.simulation.papers.kim2022 import figure2 as kim_figure2
+from relabel.simulation.papers.kim2022 import figure3 as kim_figure3
+from relabel.simulation.papers.kim2022 import figure4 as kim_figure4
+from relabel.simulation.papers.kim2022 import figure5 as kim_figure5
+from relabel.simulation.papers.kim2022 import table1 as kim_table1
+from relabel.simulation.papers.parts.entry import Entry
 
-PRESETS: dict[str, Callable[[Job], Outcome]] = {
-    "bernhardt-fig3": bernhardt_fig3,
-    "bernhardt-table1": bernhardt_table1,
-    "bernhardt-table2": bernhardt_table2,
-    "khanal": khanal,
-    "kim-table1": kim_table1,
-    "kim-fig2": kim_fig2,
-    "kim-fig4": kim_fig4,
-    "kim-fig5": kim_fig5,
+ENTRIES: dict[tuple[str, str], Entry] = {
+    ("bernhardt2022", "figure 3"): bernhardt_figure3.ENTRY,
+    ("bernhardt2022", "figure 4"): bernhardt_figure4.ENTRY,
+    ("bernhardt2022", "figure 6"): bernhardt_figure6.ENTRY,
+    ("bernhardt2022", "figure S2"): bernhardt_figure_s2.ENTRY,
+    ("bernhardt2022", "figure S3"): bernhardt_figure_s3.ENTRY,
+    ("bernhardt2022", "table 1"): bernhardt_table1.ENTRY,
+    ("bernhardt2022", "table 2"): bernhardt_table2.ENTRY,
+    ("bernhardt2022", "table 3"): bernhardt_table3.ENTRY,
+    ("kim2022", "figure 1"): kim_figure1.ENTRY,
+    ("kim2022", "figure 2"): kim_figure2.ENTRY,
+    ("kim2022", "figure 3"): kim_figure3.ENTRY,
+    ("kim2022", "figure 4"): kim_figure4.ENTRY,
+    ("kim2022", "figure 5"): kim_figure5.ENTRY,
+    ("kim2022", "table 1"): kim_table1.ENTRY,
+    ("khanal2024", "figure 2"): khanal_figure2.ENTRY,
+    ("khanal2024", "figure 3"): khanal_figure3.ENTRY,
+    ("khanal2024", "table 1"): khanal_table1.ENTRY,
 }
 
 
-def check_preset(name: str) -> None:
-    """Refuse a preset that there is not.
+def find_entry(paper: str | None, figure: str | None, table: str | None) -> tuple[str, Entry]:
+    """Return the number in words, such as "figure 3", and the entry.
 
     Raises:
-        ConfigurationError: naming those that there are.
+        ConfigurationError: there is none, naming those that there are.
 
     """
-    if name not in PRESETS:
+    papers = list(dict.fromkeys(name for name, _ in ENTRIES))
+    if paper is None:
+        raise ConfigurationError(f"--figure and --table go with --paper: {', '.join(papers)}.")
+    if paper not in papers:
         raise ConfigurationError(
-            f"preset={name!r} is unknown; known: {', '.join(PRESETS)}.{meant(name, PRESETS)}"
+            f"paper={paper!r} is unknown; known: {', '.join(papers)}.{meant(paper, papers)}"
         )
-
-
-def run_preset(name: str, job: Job) -> int:
-    """Run a preset, write its report into job.out and show its tables; 0 = done.
-
-    Raises:
-        ConfigurationError: no such preset, or its data is not in job.data_dir.
-    """
-    check_preset(name)
-    outcome = PRESETS[name](job)
-    job.out.mkdir(parents=True, exist_ok=True)
-    job.console.print(paper_table(outcome.paper))
-    options = {
-        "preset": name,
-        "data_dir": str(job.data_dir),
-        "seeds": job.seeds,
-        "device": job.device,
-        "option": job.options,
-    }
-    if outcome.setting is None:
-        content = {"title": outcome.title, "options": options, "rows": [], "paper": outcome.paper}
-        write_file(job.out / "summary.json", json.dumps(content, indent=1) + "\n")
-        return 0
-    rows = summarise(outcome.setting, outcome.methods, outcome.runs)
-    job.console.print(table_of(rows, outcome.title, job.console.width))
-    write_report(
-        job.out, outcome.title, outcome.setting, rows, outcome.runs, options, outcome.paper
-    )
-    return 0
+    items = [item for name, item in ENTRIES if name == paper]
+    if (figure is None) == (table is None):
+        raise ConfigurationError(
+            f"--paper {paper} takes one of --figure and --table; known: {', '.join(items)}."
+        )
+    item = f"table {table}" if figure is None else f"figure {figure}"
+    if item not in items:
+        raise ConfigurationError(
+            f"{item} of {paper} cannot be run; known: {', '.join(items)}. See docs/papers.md."
+        )
+    return item, ENTRIES[paper, item]
