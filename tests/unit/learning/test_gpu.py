@@ -22,6 +22,7 @@ from relabel.learning.ssl import byol
 from relabel.learning.training import loop, train
 from relabel.learning.training.objectives import Supervised
 from relabel.learning.training.weighting import Uniform, Weighting
+from relabel.settings import WORKSPACE, rounds_environment
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -209,3 +210,10 @@ def test_a_gpu_is_asked_for_the_same_bits_and_afterwards_left_as_it_was():
     with gpu.repeatable("cpu"):
         assert asked() == before
     assert asked() == before
+
+
+def test_a_round_lets_matrix_products_repeat_themselves_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    assert rounds_environment()[WORKSPACE] == ":4096:8"
+    monkeypatch.setenv(WORKSPACE, ":16:8")
+    assert rounds_environment()[WORKSPACE] == ":16:8"
