@@ -148,15 +148,15 @@ def main() -> None:
         serve()
         return
     trees = {"before": Tree(options.against.resolve()), "now": Tree(HERE.parents[1] / "backend")}
+    head = HEAD.format(rounds=options.rounds, tasks=TASKS, classes=CLASSES, side=SIDE)
     lines = []
     for case in options.only or CASES:
         lines.append(row(case, trees, options.rounds))
         print(lines[-1], flush=True)
+        if not options.only:
+            RESULTS.write_text(head + "\n".join(lines) + "\n")
     for tree in trees.values():
         tree.end()
-    if not options.only:
-        head = HEAD.format(rounds=options.rounds, tasks=TASKS, classes=CLASSES, side=SIDE)
-        RESULTS.write_text(head + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
