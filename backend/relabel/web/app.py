@@ -5,10 +5,10 @@ Written in the subset of Flask that runs on 1.1.2 and on 3.x.
 
 import logging
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from relabel.errors import (
     ConfigurationError,
@@ -36,6 +36,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.extensions["relabel.engine"] = engine  # whoever made the app closes it
     access = Access(engine, settings)
+    app.before_request(_refuse_large_body)
     app.before_request(access.guard)
     app.register_error_handler(Exception, _answer_error)
     health = Health(engine)
@@ -45,6 +46,12 @@ def create_app(settings: Settings) -> Flask:
     _add_status(app, engine, overviews, health)
     add_dashboard(app, engine, settings, overviews, health, answer=protocol.health)
     return app
+
+
+def _refuse_large_body() -> None:
+    # Older Werkzeug looks at the length of forms alone.
+    if (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
 
 
 def _add_protocol(app: Flask, protocol: Protocol) -> None:
