@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from relabel.errors import ConfigurationError
 from relabel.simulation.campaign.rankings import Method
-from relabel.simulation.command import usual_noise
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import BASELINES, Run, Setting
 from relabel.simulation.experiment.summary import summarise
+from relabel.simulation.plan import usual_noise
 
 HERE = Path(__file__).resolve().parent
 OURS = ("phi", "ce", "tiered_phi")

@@ -21,7 +21,7 @@ FLOORS = (
     "simulation/experiment simulation/forecast simulation/rest simulation/report",
     "simulation/papers/parts",
     "simulation/papers/bernhardt2022 simulation/papers/kim2022 simulation/papers/khanal2024",
-    "simulation/papers",
+    "simulation/papers simulation/plan",
     "service/context service/connected service/device service/webhooks service/traces",
     "service/crew",
     "service/votes",

@@ -113,7 +113,8 @@ def simulate(
     Example: relabel simulate --dataset digits --seeds 3 --out OUT
     """
     given = locals()  # every parameter is a field of the options
-    from relabel.simulation.command import SimulationOptions, run_simulation
+    from relabel.simulation.command import run_simulation
+    from relabel.simulation.plan import SimulationOptions
 
     lists = {key: _names(given[key]) for key in ("selector", "score", "diversity", "consensus")}
     options = SimulationOptions(**{**given, **lists, "option": tuple(option or ())})

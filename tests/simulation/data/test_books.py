@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from relabel.errors import ConfigurationError, InvalidValuesError
 from relabel.simulation.campaign.rankings import Method
-from relabel.simulation.command import SimulationOptions, run_simulation
+from relabel.simulation.command import run_simulation
 from relabel.simulation.data.books import by_class, with_first_labels, without_first_labels
 from relabel.simulation.data.dataset import Dataset, certain
 from relabel.simulation.data.encoding import with_features
 from relabel.simulation.experiment.runs import run_experiment
 from relabel.simulation.experiment.setting import Setting
 from relabel.simulation.experiment.summary import summarise
+from relabel.simulation.plan import SimulationOptions
 from rich.console import Console
 
 

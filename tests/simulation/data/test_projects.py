@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 from relabel.errors import ConfigurationError
-from relabel.simulation.command import SimulationOptions
 from relabel.simulation.data.sources import load_dataset
+from relabel.simulation.plan import SimulationOptions
 
 
 def annotation(number, label, when, by=1, name="label", **other):

@@ -15,7 +15,7 @@ from relabel.learning.training.checkpoints import Checkpoint
 from relabel.learning.training.train import Training
 from relabel.numerics.diversity.spread import Surroundings
 from relabel.simulation.campaign.rankings import TWO_PHASE, Method, selector_of
-from relabel.simulation.command import SimulationOptions, plan, run_simulation, workers_of
+from relabel.simulation.command import run_simulation
 from relabel.simulation.data.encoding import with_images
 from relabel.simulation.data.sources import load_dataset
 from relabel.simulation.experiment.options import give_options, parse_options
@@ -24,6 +24,7 @@ from relabel.simulation.experiment.setting import WEIGHING_ORACLE, Setting
 from relabel.simulation.experiment.store import store_of
 from relabel.simulation.papers.parts.campaigns import campaigns
 from relabel.simulation.papers.parts.entry import Job, Numbers
+from relabel.simulation.plan import SimulationOptions, plan, workers_of
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -53,7 +54,7 @@ def trained(monkeypatch):
 @pytest.fixture(autouse=True)
 def few(monkeypatch, digits):
     """Let every data set be a few digits."""
-    monkeypatch.setattr("relabel.simulation.command.load_dataset", lambda *_: digits)
+    monkeypatch.setattr("relabel.simulation.plan.load_dataset", lambda *_: digits)
 
 
 @pytest.fixture
@@ -179,14 +180,14 @@ def test_an_encoder_that_is_named_replaces_the_vectors_that_the_data_bring(
 ):
     own = np.ones((200, 3), dtype=np.float32)
     monkeypatch.setattr(
-        "relabel.simulation.command.load_dataset", lambda *_: replace(digits, features=own)
+        "relabel.simulation.plan.load_dataset", lambda *_: replace(digits, features=own)
     )
     options = SimulationOptions(out=tmp_path)
     assert plan(options)[0].data.features is own
     setting, _ = plan(replace(options, encoder="tiny"))
     assert setting.data.features.shape == (200, 224)
     monkeypatch.setattr(
-        "relabel.simulation.command.load_dataset",
+        "relabel.simulation.plan.load_dataset",
         lambda *_: replace(digits, features=own, images=None),
     )
     with pytest.raises(ConfigurationError, match=r"encoder='tiny': .*no images"):
@@ -264,6 +265,14 @@ def test_a_published_experiment_carries_device_and_options(monkeypatch, tmp_path
 def test_options_that_would_reach_nothing_are_refused(tmp_path):
     options = SimulationOptions(paper="kim2022", table="1", out=tmp_path, option=("epochs=3",))
     with pytest.raises(ConfigurationError, match=r"table 1 of kim2022 .* leave --option out"):
+        run_simulation(options, Console(quiet=True))
+
+
+def test_what_an_experiment_of_a_paper_would_pass_over_is_refused_by_name(tmp_path):
+    options = SimulationOptions(
+        paper="kim2022", table="1", out=tmp_path, dataset="cifar10h", seeds=2, image_size=32
+    )
+    with pytest.raises(ConfigurationError, match="leave out --dataset, --seeds, --image-size"):
         run_simulation(options, Console(quiet=True))
 
 

@@ -17,7 +17,7 @@ from relabel.simulation.campaign.people import Panel, PanelSpec
 from relabel.simulation.campaign.rankings import TRUTH, TWO_PHASE, Method
 from relabel.simulation.campaign.seeds import ROLES, seed_of
 from relabel.simulation.campaign.two_phase import QUERIES
-from relabel.simulation.command import SimulationOptions, run_simulation, usual_noise
+from relabel.simulation.command import run_simulation
 from relabel.simulation.data.dataset import Dataset, certain
 from relabel.simulation.data.noise_models import symmetric_matrix
 from relabel.simulation.experiment.runs import run_experiment
@@ -31,6 +31,7 @@ from relabel.simulation.experiment.setting import (
 )
 from relabel.simulation.experiment.summary import summarise
 from relabel.simulation.measure.curves import final_labels, visits_of
+from relabel.simulation.plan import SimulationOptions, usual_noise
 from relabel.simulation.report.files import table_of
 from rich.console import Console
 from typer.testing import CliRunner

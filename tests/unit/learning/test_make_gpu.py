@@ -5,8 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
@@ -40,6 +43,33 @@ def test_a_stage_whose_time_is_up_is_ended(gpu, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(BENCHMARKS))
     (end,) = gpu.run("one network", tiny=True, device="cpu", seconds=0.1)
     assert end["why"] == "not done after 0.1 s"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_what_equal_bits_cost_is_measured_beside_runs_not_asked_for_them(monkeypatch):
+    """`select` leaves a process of CUDA's with deterministic algorithms."""
+    import gpu_checks
+    import gpu_stages
+
+    asked = {"free": [], "equal": []}
+    found = SimpleNamespace(posteriors=SimpleNamespace(probs=np.zeros(3)))
+
+    def free(*_, **__):
+        asked["free"].append(torch.are_deterministic_algorithms_enabled())
+
+    def equal(*_, **__):
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        asked["equal"].append(torch.are_deterministic_algorithms_enabled())
+        return found
+
+    monkeypatch.setattr(gpu_checks, "SELECTORS", dict.fromkeys(gpu_checks.SELECTORS, free))
+    monkeypatch.setattr(gpu_checks, "select", equal)
+    try:
+        rows = list(gpu_checks.repeated(gpu_stages.TINY, "cpu"))
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+    assert [row["equal"] for row in rows] == [True] * 3
+    assert asked == {"free": [False] * 9, "equal": [True] * 6}
 
 
 def test_all_stages_fit_into_eight_minutes(gpu):

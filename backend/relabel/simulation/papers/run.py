@@ -62,7 +62,7 @@ def show_plan(entry: Entry, scale: str, job: Job) -> None:
     seconds = entry.seconds if small else entry.seconds_of_paper
     counted = asdict(job.numbers)
     numbers = ", ".join(
-        f"{counted[name]:,} {word}" for name, word in WORDS.items() if counted[name]
+        f"{word} {counted[name]:,}" for name, word in WORDS.items() if counted[name]
     )
     time = "not measured yet" if seconds is None else f"about {duration(seconds)} on two cores"
     lines = [

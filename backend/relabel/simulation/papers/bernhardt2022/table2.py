@@ -61,6 +61,7 @@ def table2(job: Job) -> Outcome:
     paper: list[Row] = []
     for noise in NOISES:
         key = {"table": 2, "noise": noise, "numbers": job.numbers, "data": read}
+        key["device"] = job.device
         seeds = [
             kept(
                 job.out / "runs",

@@ -203,7 +203,7 @@ def campaigns_of(job: Job, noise: Noise) -> tuple[dict[str, list[Figures]], list
     phase_one = cache(
         lambda seed: study.phase_one("co_teaching_vog", study.first_labels(seed), seed)
     )
-    key = {"noise": noise, "numbers": job.numbers, "data": study.digest}
+    key = {"noise": noise, "numbers": job.numbers, "data": study.digest, "device": job.device}
     found = {
         name: [
             kept(

@@ -27,6 +27,7 @@ def table1(job: Job) -> Outcome:
     """Recall of right labels of the rarest classes, and how many kept ones are right ("Guess")."""
     study = Study.of(job, NOISE)
     key = {"table": 1, "noise": NOISE, "numbers": job.numbers, "data": study.digest}
+    key["device"] = job.device
     found = {
         name: [
             kept(

@@ -25,7 +25,8 @@ POINTS = 20
 def figure1(job: Job) -> Outcome:
     """Entropy near uncertain points and elsewhere, and how much of it diffusion takes away."""
     study = Study.of(job)
-    key = {"figure": 1, "numbers": job.numbers, "data": digest(study.vectors, study.data.truth)}
+    read = digest(study.vectors, study.data.truth)
+    key = {"figure": 1, "numbers": job.numbers, "data": read, "device": job.device}
     found = [
         kept(job.out / "runs", {**key, "seed": seed}, partial(around, study, seed))
         for seed in range(job.numbers.seeds)

@@ -157,7 +157,7 @@ def campaigns_of(job: Job, names: tuple[str, ...], noise: str) -> dict[str, list
     for name in names:
         way = WAYS[name]
         key: dict[str, Any] = {"way": name, "options": way.options, "noise": noise, "data": data}
-        key["numbers"] = job.numbers
+        key |= {"numbers": job.numbers, "device": job.device}
         chosen = kept(
             job.out / "runs",
             {**key, "rates": RATES},
