@@ -1,4 +1,4 @@
-"""JPEG files decoded by a GPU, nine to fifteen times as fast as by sixteen processors.
+"""JPEG files decoded by a GPU: a bare loop on an H100 did 3.4 times what sixteen processes do.
 
 What it makes of a file differs from Pillow's in single levels, so vectors are kept apart: `NAME` is
 part of an encoder's identity. Which files it is given depends on the files alone, so that a vector

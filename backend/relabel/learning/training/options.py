@@ -17,8 +17,8 @@ class TrainingArguments(RunArguments, total=False):
     mc_dropout: ask with dropout instead of augmentation (Gal & Ghahramani 2016).
     mixed_precision: run the forward pass of a training, BYOL's too, in bfloat16; networks are asked
         in float32. On a CPU that has it a training step of the small CNN took 0.62 and one of
-        ResNet-20 0.62 of the time; where it is emulated it is slower. An H100 trained ResNet-20 in
-        batches of 256 no faster by it. So it is off by default.
+        ResNet-20 0.62 of the time; where it is emulated it is slower. A bare loop on an
+        H100 trained ResNet-20 in batches of 256 no faster by it. So it is off by default.
     """
 
     network: str | None
